@@ -1,0 +1,1 @@
+"""The `pagestream` command."""

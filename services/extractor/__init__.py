@@ -1,0 +1,1 @@
+"""Finds what a document says: type, dates, amounts, parties, keywords, a summary."""

@@ -1,0 +1,1 @@
+"""Takes uploads over HTTP and carries every change to whoever watches."""

@@ -1,0 +1,1 @@
+"""Reads pages: text layers where they are text, Tesseract where they are pictures."""

@@ -1,0 +1,107 @@
+"""Three ways to fail: the input is bad (`Rejected`), the outside world is (`Transient`), or we are (anything else).
+
+An error carries facts and a stable code; `describe` builds the sentence a person reads and what they can do.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+
+class PagestreamError(Exception):
+    """An expected failure with a stable `code` and the `facts` its sentence is built from (JSON values only)."""
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        super().__init__(code, facts)
+        self.code = code
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return describe(self.code, self.facts)[0]
+
+
+class Rejected(PagestreamError):
+    """The input itself is the reason; trying again gives the same answer."""
+
+
+class Transient(PagestreamError):
+    """The outside world is the reason; trying again later may help.
+
+    `retry_after` is in seconds, as the other side asked for it, else None.
+    """
+
+    def __init__(self, code: str, *, retry_after: float | None = None, **facts: Any) -> None:
+        super().__init__(code, **facts)
+        self.retry_after = retry_after
+
+
+# code -> (what happened, what the person can do)
+CATALOG: Final[Mapping[str, tuple[str, str]]] = {
+    "empty_file": ("The file is empty.", "Check the file on your side and upload it again."),
+    "unsupported_type": (
+        "This is {found}, which Pagestream does not read.",
+        "Upload one of: {allowed}.",
+    ),
+    "type_mismatch": (
+        "The file is called {declared}, but its content is {found}.",
+        "Give the file its right name, or upload the intended one.",
+    ),
+    "corrupt_pdf": ("The PDF is damaged and cannot be opened: {detail}.", "Open and save it again, or export it anew."),
+    "corrupt_image": ("The image is damaged: {detail}.", "Save it again, or scan the page anew."),
+    "corrupt_document": ("The document is damaged: {detail}.", "Open and save it again, or export it as PDF."),
+    "encrypted": (
+        "The document is protected by a password.",
+        "Remove the password and upload it again.",
+    ),
+    "too_large": (
+        "{what} is {got}; the limit is {limit}.",
+        "Upload a smaller version, or ask your operator to raise {setting}.",
+    ),
+    "too_many_pages": (
+        "The document has {got} pages; the limit is {limit}.",
+        "Split it into parts, or ask your operator to raise {setting}.",
+    ),
+    "timeout": (
+        "{what} took longer than {limit} seconds and was stopped.",
+        "Retry; if it happens again, upload a simpler version of the page.",
+    ),
+    "out_of_memory": (
+        "{what} needed more memory than the limit of {limit}.",
+        "Upload a smaller version, or ask your operator to raise {setting}.",
+    ),
+    "crashed": (
+        "The program that reads the document crashed ({detail}).",
+        "Retry; if it happens again, export the document anew and upload that.",
+    ),
+    "language_not_installed": (
+        "The language {language} is not installed; there are: {installed}.",
+        "Choose an installed language, or ask your operator to install it.",
+    ),
+    "worker_lost": (
+        "The worker disappeared {strikes} times while working on this piece.",
+        "Retry; if it happens again, the page itself is the likely reason.",
+    ),
+    "result_missing": (
+        "A stored result ({name}) is missing or damaged.",
+        "Retry: the missing piece is computed again.",
+    ),
+    "source_missing": ("The uploaded file is no longer in the store.", "Upload it again."),
+    "store_unavailable": ("The blob store does not answer: {detail}.", "Nothing: it is tried again by itself."),
+    "store_full": ("The blob store is full.", "Ask your operator to free space, then retry."),
+    "provider_unavailable": ("{provider} does not answer: {detail}.", "Nothing: it is tried again by itself."),
+    "internal": (
+        "Something went wrong on our side; the log line is {reference}.",
+        "Retry; if it happens again, give your operator that reference.",
+    ),
+}
+
+
+class _Facts(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "unknown"
+
+
+def describe(code: str, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """The sentence and the action for `code`; a missing fact reads "unknown", an unlisted code names itself."""
+    sentence, action = CATALOG.get(code, (f"It failed with {code}.", "Retry, or ask your operator."))
+    known = _Facts(facts)
+    return sentence.format_map(known), action.format_map(known)

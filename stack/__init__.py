@@ -1,0 +1,1 @@
+"""Everything on one machine without containers: Kafka, MongoDB, the five services, supervised."""
