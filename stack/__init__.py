@@ -1,1 +1,1 @@
-"""Everything on one machine without containers: Kafka, MongoDB, the five services, supervised."""
+"""Everything on one machine without containers: Kafka, MongoDB and the services as watched children."""

@@ -73,7 +73,8 @@ class Task:
     document: Document
     source: Path  # the uploaded bytes, read-only
     workdir: Path  # an empty private folder, removed afterwards
-    predecessor: Mapping[str, Any] = field(default_factory=dict)  # the result of the stage before; {} for the first
+    # what the earlier stages concluded, by stage name ("ocr", "chunk", …); loaded when first looked at
+    earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # tick(code, fraction, **params): a sign of life; `fraction` (0..1) of this slice is done. Cheap: it is throttled.
     tick: Tick = no_tick
 

@@ -1,0 +1,49 @@
+"""Which programs make up the system, and what must exist before they start."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import httpx
+
+from shared.pipeline import PIPELINE
+from shared.provisioning import provision
+from shared.settings import SharedSettings, read
+from stack.process import Program
+from stack.running import Running
+from stack.system import Provision
+
+POLL: Final = 0.1  # seconds between two looks whether the gateway is ready
+
+
+
+async def provide(running: Running) -> None:
+    """Topics and indexes, in the broker and database that have just started."""
+    await provision(read(SharedSettings).model_copy(update={"kafka": running.kafka, "mongo": running.mongo}))
+
+
+PROVISION: Final[Sequence[Provision]] = (provide,)
+
+
+def service_programs(running: Running) -> list[Program]:
+    """The stages of the pipeline, the projector, and last the gateway, which is ready when uploads can come."""
+    modules = [*(line.service for line in PIPELINE), "services.progress"]
+    programs = [Program(module.rpartition(".")[2], (sys.executable, "-m", module)) for module in modules]
+    ready = partial(until_ready, f"{running.gateway}/readyz")
+    return [*programs, Program("gateway", (sys.executable, "-m", "services.gateway"), ready=ready)]
+
+
+async def until_ready(url: str) -> None:
+    """Return once `url` answers with a 2xx status. Waits for ever."""
+    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+        while not await _says_yes(client, url):
+            await asyncio.sleep(POLL)
+
+
+async def _says_yes(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,91 @@
+"""`pagestream up`: the whole system in the foreground, until it is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cli import exits
+from cli.options import console
+from cli.startup import Startup
+from shared.settings import read
+from stack.running import Running
+from stack.settings import StackSettings
+
+SERVICES_WITHIN: Final = 60.0  # seconds until all have answered for the first time; the slowest loads a model
+
+
+def up(
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin with empty data: what is stored here is deleted.")
+    ] = False,
+) -> None:
+    """Start everything on this machine and keep it running; Ctrl-C stops it. The data stays."""
+    exits.run(until_interrupted(_up(fresh)))
+
+
+async def _up(fresh: bool) -> int:
+    out = console()
+    async with started(out, fresh=fresh) as running:
+        where(out, running)
+        await for_ever()
+
+
+@asynccontextmanager
+async def started(out: Console, *, fresh: bool) -> AsyncIterator[Running]:
+    """The system, with every service answering; what happens to it is told on `out`. Stopped when left."""
+    # Kafka's and MongoDB's clients take 0.6 s to import: only who starts the system pays for them.
+    from cli.programs import PROVISION, service_programs  # noqa: PLC0415
+    from stack.system import System  # noqa: PLC0415
+
+    settings = read(StackSettings)
+    with Startup(out) as startup:
+        system = System(settings, startup.on_event, provision=PROVISION, programs=service_programs, fresh=fresh)
+        running = await system.start()
+        try:
+            await system.ready(SERVICES_WITHIN)
+            startup.finished()
+            yield running
+        finally:
+            out.print("Stopping …")
+            await system.stop()
+            out.print(f"Stopped. The data is in {settings.data}/, the logs in {settings.data}/logs/.", soft_wrap=True)
+
+
+def where(out: Console, running: Running) -> None:
+    """Where the page is, and how to stop."""
+    out.print(Text.assemble("\nPagestream is at ", (f"{running.gateway}/", "bold cyan")), soft_wrap=True)
+    out.print(f"The API is described at {running.gateway}/docs. Stop with Ctrl-C.", soft_wrap=True)
+
+
+async def for_ever() -> NoReturn:
+    """Wait until cancelled."""
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError("nobody ends this future")
+
+
+async def until_interrupted(work: Coroutine[Any, Any, int]) -> int:
+    """The code of `work`, or 0 if SIGINT or SIGTERM ended it. Only the first one counts: nothing cuts the end short."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if task.cancelled():
+            return exits.COMPLETED
+        raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

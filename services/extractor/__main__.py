@@ -1,0 +1,5 @@
+"""Starts the extract stage."""
+
+from shared.harness.app import main
+
+main("extract", "services.extractor.handlers")

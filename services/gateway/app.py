@@ -1,0 +1,63 @@
+"""The gateway, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.gateway import answers, control, docs, documents, health, live, results, web
+from services.gateway.access import Doorkeeper, Guard
+from services.gateway.claims import Claims
+from services.gateway.context import Gateway
+from services.gateway.feed import Feed
+from services.gateway.hub import Hub
+from services.gateway.mongo import Projections, Status
+from services.gateway.settings import GatewaySettings
+from services.gateway.sockets import Sockets
+from services.gateway.sse import Streams
+from services.gateway.uploads import Uploads
+from shared import kafka, mongo, topics
+from shared.blobs import Blobs
+
+APPEND_WITHIN = 10.0  # seconds until an upload is answered with 503
+
+
+@asynccontextmanager
+async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
+    """A gateway connected to broker, database and store. Raises topics.WrongTopic."""
+    used = [t for t in topics.all_topics(settings.partitions) if t.name in (topics.DOCUMENTS, topics.UPDATES)]
+    await topics.verify(settings.kafka, used)
+    blobs = Blobs.open(settings.store)
+    async with mongo.connect(settings) as database, kafka.connect(settings.kafka, APPEND_WITHIN) as log:
+        claims = Claims(database)
+        limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
+        projections = Projections(database)
+        hub = Hub(projections)
+        doorkeeper = Doorkeeper(settings.origins)
+        yield Gateway(
+            blobs=blobs,
+            log=log,
+            claims=claims,
+            uploads=Uploads(blobs, claims, log, await claims.prepare(), **limits),
+            projections=projections,
+            status=Status(database),
+            hub=hub,
+            feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
+            sockets=Sockets(hub, doorkeeper, most_subscriptions=settings.subscriptions_per_socket),
+            streams=Streams(hub),
+            doorkeeper=doorkeeper,
+        )
+
+
+def build(gateway: Gateway) -> FastAPI:
+    """The HTTP side."""
+    app = FastAPI(
+        title="Pagestream", description="Documents in, progress live, results out.", docs_url=None, redoc_url=None
+    )
+    app.state.gateway = gateway
+    app.add_middleware(Guard, doorkeeper=gateway.doorkeeper)
+    answers.install(app)
+    for module in (documents, results, control, live, health, docs):
+        app.include_router(module.router)
+    app.include_router(web.routes(web.load()))
+    return app

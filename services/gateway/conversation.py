@@ -1,0 +1,113 @@
+"""What is said on one socket: requests in, answers out, and when to end it. Knows no WebSocket."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from services.gateway import frames, requests
+from services.gateway.frames import Ref
+from services.gateway.hub import Hub, Viewer
+from services.gateway.problems import Problem
+from services.gateway.requests import Subscribe, Unsubscribe
+from services.gateway.subscriptions import Position, Target
+from shared.mongo import PyMongoError
+
+BAD_FRAME: Final = 4400
+NOT_FOUND: Final = 4404
+TOO_MANY: Final = 4429
+TRY_LATER: Final = 1013
+
+_BURST: Final = 2_000  # requests at once: a page that comes back subscribes to all that it shows
+_PER_SECOND: Final = 50
+
+
+class Allowance:
+    """A token bucket: `burst` requests at once, then `per_second`."""
+
+    def __init__(self, burst: int, per_second: float) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._left = float(burst)
+        self._at: float | None = None
+
+    def take(self, now: float) -> bool:
+        """Whether one more request is allowed at `now` (seconds, never going back)."""
+        if self._at is not None:
+            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        self._left -= 1
+        return self._left >= 0
+
+
+class Conversation:
+    """One socket's requests. `hang_up(code, reason)` is called when it must be closed."""
+
+    def __init__(
+        self, hub: Hub, viewer: Viewer, tenant: str, hang_up: Callable[[int, str], None], *, most_subscriptions: int
+    ) -> None:
+        self._hub = hub
+        self._viewer = viewer
+        self._tenant = tenant
+        self._most = most_subscriptions
+        self._allowance = Allowance(_BURST, _PER_SECOND)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hang_up = hang_up
+
+    def start_with(self, document_id: str) -> None:
+        """The address itself names the document; the socket is about nothing else."""
+        self._start(Target.document(self._tenant, document_id), None, None, sole=True)
+
+    def hear(self, data: str | bytes, now: float) -> None:
+        """Take one frame of the client's; answers follow by themselves."""
+        if not self._allowance.take(now):
+            self._hang_up(TOO_MANY, "too many requests")
+            return
+        try:
+            request = requests.parse(data)
+        except Problem as problem:
+            self._hang_up(BAD_FRAME, problem.sentence)
+            return
+        target = request.target(self._tenant)
+        match request:
+            case Subscribe():
+                self._subscribe(request, target)
+            case Unsubscribe():
+                self._hub.unsubscribe(self._viewer, target)
+                self._viewer.deliver(None, frames.unsubscribed(request.ref))
+
+    async def end(self) -> None:
+        """The connection is gone."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._hub.leave(self._viewer)
+
+    def _subscribe(self, request: Subscribe, target: Target) -> None:
+        if target.is_feed and target.name != "documents":
+            self._refuse(Problem("feed.not_found", feed=target.name), target, request.ref)
+        elif self._hub.count(self._viewer) + len(self._tasks) >= self._most:
+            self._refuse(Problem("too_many_subscriptions", limit=self._most), target, request.ref)
+        else:
+            self._start(target, request.ref, request.position)
+
+    def _start(self, target: Target, ref: Ref, have: Position | None, *, sole: bool = False) -> None:
+        task = asyncio.create_task(self._show(target, ref, have, sole=sole))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _show(self, target: Target, ref: Ref, have: Position | None, *, sole: bool) -> None:
+        try:
+            await self._hub.subscribe(self._viewer, target, ref, have)
+        except Problem as problem:
+            if problem.status >= 500:
+                self._hang_up(TRY_LATER, problem.code)
+            elif sole:
+                self._hang_up(NOT_FOUND, problem.code)
+            else:
+                self._refuse(problem, target, ref)
+        except PyMongoError:
+            self._hang_up(TRY_LATER, "database_unavailable")
+
+    def _refuse(self, problem: Problem, target: Target, ref: Ref) -> None:
+        about = {"feed": target.name} if target.is_feed else {"document_id": target.name}
+        self._viewer.deliver(None, frames.error(problem.error(), ref, about))

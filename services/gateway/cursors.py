@@ -1,0 +1,50 @@
+"""Cursors of lists: where the last page ended, as an opaque word that cannot be anything else."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from services.gateway.problems import Problem
+
+
+class After(NamedTuple):
+    """The end of a page of documents."""
+
+    at: datetime
+    key: str
+
+
+def write(*parts: str | int) -> str:
+    """The cursor that carries `parts`."""
+    return base64.urlsafe_b64encode(orjson.dumps(parts)).decode().rstrip("=")
+
+
+def read(cursor: str, *kinds: type) -> tuple[Any, ...]:
+    """The parts of a cursor, each of the kind it must have. Raises Problem("bad_request")."""
+    try:
+        parts = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError):
+        parts = None
+    right = isinstance(parts, list) and len(parts) == len(kinds)
+    if not right or any(type(part) is not kind for part, kind in zip(parts, kinds, strict=True)):
+        raise Problem("bad_request", detail="The cursor is not one that a list gave you")
+    return tuple(parts)
+
+
+def write_after(at: datetime, key: str) -> str:
+    """The cursor after a document."""
+    return write(round(at.timestamp() * 1000), key)  # the database keeps milliseconds
+
+
+def read_after(cursor: str | None) -> After | None:
+    """The reverse of `write_after`. Raises Problem("bad_request")."""
+    if cursor is None:
+        return None
+    milliseconds, key = read(cursor, int, str)
+    try:
+        return After(datetime.fromtimestamp(milliseconds / 1000, UTC), key)
+    except (OverflowError, ValueError, OSError):
+        raise Problem("bad_request", detail="The cursor is not one that a list gave you") from None

@@ -1,0 +1,148 @@
+"""Documents: upload, list, view."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import Response
+
+from services.gateway import cursors, filenames, multipart
+from services.gateway.answers import Json
+from services.gateway.context import Key, Parts, Tenant
+from services.gateway.hub import Hub
+from services.gateway.mongo import DocumentKey
+from services.gateway.subscriptions import Target
+from services.gateway.uploads import Offer
+
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
+
+STATUSES: Final = "uploaded|processing|processed|completed|failed|retrying|cancelling|cancelled"
+MOST: Final = 200  # documents in one answer
+
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
+Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for something newer than `since`.")]
+Since = Annotated[str | None, Query(max_length=128, description="The ETag of the last answer, without quotes.")]
+Languages = Annotated[str | None, Query(pattern=r"^[a-z]{3}(_[a-z]+)?([,+][a-z]{3}(_[a-z]+)?){0,7}$")]
+
+
+@router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
+async def upload(  # noqa: PLR0917 - each parameter is one of the call's
+    request: Request,
+    gateway: Parts,
+    tenant: Tenant,
+    filename: Annotated[str | None, Query(max_length=1024)] = None,
+    force: bool = False,
+    languages: Languages = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """202 once the fact is in the log; 200 with `"duplicate": true` when these bytes are here already."""
+    gateway.uploads.check_length(request.headers.get("content-length"))
+    content_type = request.headers.get("content-type", "")
+    chunks = aiter(request.stream())
+    if boundary := multipart.boundary_of(content_type):
+        part = multipart.FilePart(chunks, boundary)
+        await part.open()
+        filename, content_type, chunks = filename or part.filename, part.content_type or "", aiter(part.chunks())
+    offer = Offer(
+        tenant=tenant,
+        filename=filenames.clean(filename),
+        content_type=content_type[:255] or None,
+        chunks=chunks,
+        languages=tuple(languages.replace("+", ",").split(",")) if languages else (),
+        force=force,
+        key=idempotency_key,
+    )
+    taken = await gateway.uploads.take(offer)
+    document_id = taken.fact.document_id
+    if not taken.duplicate:
+        gateway.hub.remember(DocumentKey(tenant, document_id), offer.filename)
+    body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
+    headers = {"Location": f"/v1/documents/{document_id}"}
+    return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
+
+
+@router.get("", summary="List documents, newest first")
+async def list_documents(  # noqa: PLR0917 - each parameter is one of the call's
+    gateway: Parts,
+    tenant: Tenant,
+    request: Request,
+    status: Annotated[str | None, Query(pattern=f"^({STATUSES})$")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+    wait: Wait = 0,
+    since: Since = None,
+) -> Response:
+    """`{"documents": [view, …], "next_cursor": … or null}`; with `wait` and `since` once something changed."""
+    after = cursors.read_after(cursor)
+
+    async def read() -> tuple[str, Mapping[str, Any]]:
+        generation, rows = await gateway.projections.list(tenant, status=status, limit=limit + 1, after=after)
+        shown = rows[:limit]
+        more = cursors.write_after(shown[-1]["uploaded_at"], shown[-1]["_id"]) if len(rows) > limit else None
+        tag = f"{generation}:{_mark([row['view'] for row in shown])}"
+        return tag, {"documents": [row["view"] for row in shown], "next_cursor": more}
+
+    tag, body = await newer(gateway.hub, Target.of_feed(tenant), read, wait, since)
+    return tagged(request, tag, body)
+
+
+@router.get("/{document_id}", summary="The document view")
+async def view(gateway: Parts, key: Key, request: Request, wait: Wait = 0, since: Since = None) -> Response:
+    """The view; with `wait` and `since` (`epoch:version`) once there is something newer."""
+
+    async def read() -> tuple[str, Mapping[str, Any]]:
+        found = (await gateway.hub.document(key)).row["view"]
+        return f"{found['epoch']}:{found['version']}", found
+
+    tag, body = await newer(gateway.hub, Target.document(*key), read, wait, since)
+    return tagged(request, tag, body)
+
+
+Read = Callable[[], Awaitable[tuple[str, Mapping[str, Any]]]]
+
+
+async def newer(hub: Hub, target: Target, read: Read, wait: float, since: str | None) -> tuple[str, Mapping[str, Any]]:
+    """What `read` returns (a tag and a body) as soon as it is newer than `since`; after `wait` seconds in any case."""
+    until = asyncio.get_running_loop().time() + wait
+    with hub.expecting(target) as news:
+        while True:
+            news.clear()
+            tag, body = await read()
+            if not wait or since is None or is_newer(tag, since) or hub.closing.is_set():
+                return tag, body
+            try:
+                async with asyncio.timeout_at(until):
+                    await news.wait()
+            except TimeoutError:
+                return tag, body
+
+
+def is_newer(tag: str, since: str) -> bool:
+    """Whether `tag` (`epoch:version`) says more than `since`; what cannot be compared does."""
+    epoch, _, version = tag.rpartition(":")
+    known_epoch, _, known = since.rpartition(":")
+    if epoch == known_epoch and version.isdecimal() and known.isdecimal():
+        return int(version) > int(known)
+    return tag != since
+
+
+def tagged(request: Request, tag: str, body: Mapping[str, Any]) -> Response:
+    """The answer with its ETag, or 304 for who has it already."""
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    if f'"{tag}"' in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Json(body, headers=headers)
+
+
+def _mark(views: list[Mapping[str, Any]]) -> str:
+    """A short word that is another whenever one of `views` is."""
+    shown = ";".join(f"{view['document_id']}:{view['version']}" for view in views)
+    return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
+
+def _links(document_id: str) -> dict[str, str]:
+    here = f"/v1/documents/{document_id}"
+    names = ("live", "pages", "text", "chunks", "extraction", "file", "timeline")
+    return {"self": here, **{name: f"{here}/{name}" for name in names}}

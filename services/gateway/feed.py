@@ -1,0 +1,134 @@
+"""The topic `updates`, read from its end: what the fold changed, for those who watch.
+
+Every gateway reads all partitions, without a consumer group: each has its own watchers. It is ready once its positions
+are fixed; from then on nothing is missed, and whoever reads a snapshot afterwards sees everything before it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from shared import logs, topics
+
+log = logs.get(__name__)
+
+_POLL_MS: Final = 1_000
+_MOST: Final = 2_000  # records at once
+_BACKLOG: Final = 256  # a fetch longer than this means we are behind: then only the newest of each document counts
+_CHECK_EVERY: Final = 10.0  # seconds between two looks whether the consumer still moves
+EPOCH_KEY: Final = "epoch"
+
+
+class Update(NamedTuple):
+    """One record. `key` is a document's id, or EPOCH_KEY when another generation went live."""
+
+    key: str
+    tenant: str
+    value: bytes
+
+
+class Stalled(RuntimeError):
+    """The consumer has stopped fetching without an error; only a new process helps."""
+
+
+class Feed:
+    """Reads for ever; `on_updates` is given what was read, `on_gap` is called when records may have been missed."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        partitions: int,
+        *,
+        on_updates: Callable[[Sequence[Update]], Awaitable[None]],
+        on_gap: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._places = [TopicPartition(topics.UPDATES, number) for number in range(partitions)]
+        self._on_updates = on_updates
+        self._on_gap = on_gap
+        self._ends: dict[TopicPartition, int] = {}  # of the broker, at the last look
+        self._seen: dict[TopicPartition, int] = {}  # our positions, at the last look
+        self._positions: dict[TopicPartition, int] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        self.ready = asyncio.Event()
+
+    async def ping(self) -> None:
+        """Return once the broker answers. Raises OSError when it does not."""
+        if self._consumer is None:
+            raise OSError("the broker has not been reached yet")
+        try:
+            await self._consumer.end_offsets(self._places[:1])
+        except KafkaError as error:
+            raise OSError(f"the broker does not answer: {type(error).__name__}") from error
+
+    async def run(self) -> None:
+        """Raises Stalled, and what the callbacks raise: the process ends and is started again."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        await consumer.start()
+        try:
+            consumer.assign(self._places)
+            await self._go_to_end(consumer)
+            self._consumer = consumer
+            self.ready.set()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow(consumer))
+                tasks.create_task(self._watch(consumer))
+        finally:
+            await consumer.stop()
+
+    async def _go_to_end(self, consumer: AIOKafkaConsumer) -> None:
+        for place, end in (await consumer.end_offsets(self._places)).items():
+            consumer.seek(place, end)
+            self._positions[place] = end
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST)
+            except OffsetOutOfRangeError:
+                log.warning("updates were lost to retention; every watcher gets a new snapshot")
+                await self._go_to_end(consumer)
+                await self._on_gap()
+                continue
+            records = [record for found in fetched.values() for record in found]
+            if records:
+                self._positions |= {place: found[-1].offset + 1 for place, found in fetched.items()}
+                await self._on_updates(newest(records) if len(records) > _BACKLOG else [_update(r) for r in records])
+
+    async def _watch(self, consumer: AIOKafkaConsumer) -> None:
+        """A fetch task can die silently: alive means that positions reach what the end was at the last look."""
+        while True:
+            ends = dict(self._ends)
+            await asyncio.sleep(_CHECK_EVERY)
+            stuck = [place for place, end in ends.items() if self._positions[place] < end]
+            if stuck and all(self._positions[p] == self._seen.get(p) for p in stuck):
+                raise Stalled(f"{len(stuck)} partitions of {topics.UPDATES} have records that do not arrive")
+            self._seen = dict(self._positions)
+            try:
+                self._ends = await consumer.end_offsets(self._places)
+            except KafkaError:
+                self._ends = {}  # the broker is away, which is no fault of the consumer's
+
+
+def newest(records: Sequence[ConsumerRecord]) -> list[Update]:
+    """The last record of each document, in their order; records about epochs all stay."""
+    last: dict[tuple[str, str] | int, Update] = {}
+    for number, record in enumerate(records):
+        update = _update(record)
+        place = number if update.key == EPOCH_KEY else (update.tenant, update.key)
+        last.pop(place, None)
+        last[place] = update
+    return list(last.values())
+
+
+def _update(record: ConsumerRecord) -> Update:
+    tenant = next((value for name, value in record.headers if name == "tenant"), b"")
+    return Update((record.key or b"").decode(), tenant.decode(), record.value or b"")

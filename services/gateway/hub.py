@@ -1,0 +1,293 @@
+"""Where changes meet watchers: the feed comes in, frames go out, snapshots are read in between."""
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple, Protocol
+
+import orjson
+
+from services.gateway import frames
+from services.gateway.bulk import Bulk
+from services.gateway.feed import EPOCH_KEY, Update
+from services.gateway.frames import Frame, Ref, View
+from services.gateway.mongo import DocumentKey, Found, Projections
+from services.gateway.outbox import Slot
+from services.gateway.problems import Problem
+from services.gateway.subscriptions import Change, Position, Subscriptions, Target
+from shared import logs
+
+log = logs.get(__name__)
+
+PATIENCE: Final = 2.0  # seconds that an unknown id may take to appear: somebody reads their own upload
+_BREATH: Final = 1_000  # deliveries after which others get a turn on the event loop
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NAMES: Final = 20_000  # file names that are remembered; the topic does not carry them
+
+
+class Viewer(Protocol):
+    """A connection that watches."""
+
+    def deliver(self, slot: Slot | None, frame: Frame) -> None:
+        """Send the frame, or keep it until it can be sent; never waits."""
+
+
+class _Snapshot(NamedTuple):
+    generation: str
+    views: list[View]
+
+
+class Hub:
+    """One for each gateway. `receive` is fed by the feed; everything else is called by connections."""
+
+    def __init__(self, projections: Projections) -> None:
+        self._projections = projections
+        self._subscriptions: Subscriptions[Viewer] = Subscriptions()
+        self._rows = Bulk(projections.documents)
+        self._feeds = Bulk(self._read_feeds)
+        self._names: OrderedDict[DocumentKey, str] = OrderedDict()
+        self._news: dict[Target, set[asyncio.Event]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._generation: str | None = None
+        self.closing = asyncio.Event()  # set when the gateway is about to end
+
+    # ---- reading
+
+    async def document(self, key: DocumentKey, patience: float = PATIENCE) -> Found:
+        """The row of a document; an unknown id has `patience` seconds to appear.
+
+        Raises Problem: document.not_found (at once for a deleted one and for what cannot be an id), or
+        projection_unavailable.
+        """
+        if not _ID.fullmatch(key.document_id):
+            raise Problem("document.not_found")
+        until = asyncio.get_running_loop().time() + patience
+        with self.expecting(Target.document(*key)) as news:
+            while True:
+                news.clear()
+                found = await self._rows.get(key)
+                self._notice_generation()
+                if found is not None:
+                    return self._known(key, found)
+                if not await _within(news, until):
+                    break
+        if self._projections.generation is None:
+            raise Problem("projection_unavailable", retry_after=2)
+        raise Problem("document.not_found")
+
+    def _known(self, key: DocumentKey, found: Found) -> Found:
+        if found.row.get("deleted"):
+            raise Problem("document.not_found")
+        self.remember(key, found.row["view"]["filename"])
+        return found
+
+    def remember(self, key: DocumentKey, filename: str) -> None:
+        """The name of a document, which never changes."""
+        self._names[key] = filename
+        self._names.move_to_end(key)
+        if len(self._names) > _NAMES:
+            self._names.popitem(last=False)
+
+    @contextmanager
+    def expecting(self, target: Target) -> Iterator[asyncio.Event]:
+        """An event that is set by whatever happens to the target meanwhile."""
+        event = asyncio.Event()
+        waiting = self._news.setdefault(target, set())
+        waiting.add(event)
+        try:
+            yield event
+        finally:
+            waiting.discard(event)
+            if not waiting and self._news.get(target) is waiting:
+                del self._news[target]
+
+    # ---- watching
+
+    async def subscribe(self, viewer: Viewer, target: Target, ref: Ref = None, have: Position | None = None) -> None:
+        """Show `viewer` the target and everything that follows. Raises Problem, and the driver's errors."""
+        self._subscriptions.join(target, viewer)
+        try:
+            snapshot = await self._snapshot(target)
+            while snapshot.generation != self._projections.generation:
+                snapshot = await self._snapshot(target)
+        except BaseException:
+            self._subscriptions.fail(target, viewer)
+            raise
+        self._open(viewer, target, snapshot, ref, have)
+
+    def unsubscribe(self, viewer: Viewer, target: Target) -> None:
+        """Show `viewer` no more of the target."""
+        self._subscriptions.leave(target, viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        """The connection is gone."""
+        self._subscriptions.leave_all(viewer)
+
+    def count(self, viewer: Viewer) -> int:
+        """How many targets `viewer` watches."""
+        return self._subscriptions.targets_of(viewer)
+
+    async def _snapshot(self, target: Target) -> _Snapshot:
+        if target.is_feed:
+            found = await self._feeds.get(target.tenant)
+            self._notice_generation()
+            if found is None:
+                raise Problem("projection_unavailable", retry_after=2)
+            return found
+        generation, row = await self.document(DocumentKey(target.tenant, target.name))
+        return _Snapshot(generation, [row["view"]])
+
+    async def _read_feeds(self, tenants: Sequence[str]) -> Mapping[str, _Snapshot]:
+        found = {}
+        for tenant in tenants:
+            generation, rows = await self._projections.list(tenant, status=None, limit=frames.FEED_ROWS, after=None)
+            if generation:
+                found[tenant] = _Snapshot(generation, [row["view"] for row in rows])
+        return found
+
+    def _open(self, viewer: Viewer, target: Target, snapshot: _Snapshot, ref: Ref, have: Position | None) -> None:
+        versions = {view["document_id"]: view["version"] for view in snapshot.views}
+        epoch = snapshot.generation if target.is_feed else snapshot.views[0]["epoch"]
+        opening = self._subscriptions.open(target, viewer, epoch, versions, have)
+        if opening is None:
+            return
+        # An answer is never replaced by a later frame; what nobody asked for may be.
+        slot = Slot(target, "" if target.is_feed else target.name, "snapshot") if ref is None else None
+        if target.is_feed:
+            viewer.deliver(slot, frames.feed_snapshot(target.name, epoch, snapshot.views, ref))
+        elif opening.is_current:
+            viewer.deliver(None, frames.current(target.name, epoch, versions[target.name], ref))
+        else:
+            viewer.deliver(slot, frames.snapshot(snapshot.views[0], ref))
+        for change in opening.late:
+            viewer.deliver(Slot(target, change.document_id, "change"), _change_frame(target, change))
+
+    # ---- carrying
+
+    async def receive(self, updates: Sequence[Update]) -> None:
+        """Carry what the feed read to whoever watches it."""
+        delivered = 0
+        for update in updates:
+            if update.key == EPOCH_KEY:
+                self._start(self._refresh())
+                continue
+            self._wake(Target.document(update.tenant, update.key))
+            self._wake(Target.of_feed(update.tenant))
+            if self._subscriptions.is_watched(update.tenant, update.key):
+                delivered += self._carry(update)
+            if delivered >= _BREATH:
+                delivered = 0
+                await asyncio.sleep(0)
+
+    async def reload(self) -> None:
+        """Show everybody the present state, as after a gap or when another generation went live."""
+        await self._projections.refresh()
+        self._generation = self._projections.generation
+        for target in list(self._news):
+            self._wake(target)
+        watched = self._subscriptions.watched()
+        await asyncio.gather(*(self._reload(target, viewers) for target, viewers in watched))
+
+    def begin_closing(self) -> None:
+        """Answer at once whoever waits for news."""
+        self.closing.set()
+        for target in list(self._news):
+            self._wake(target)
+
+    async def close(self) -> None:
+        """End what is being read for watchers."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _reload(self, target: Target, viewers: list[Viewer]) -> None:
+        if not target.is_feed:
+            return await self._reread(DocumentKey(target.tenant, target.name))
+        for viewer in viewers:
+            self._subscriptions.join(target, viewer)
+        snapshot = await self._feeds.get(target.tenant)
+        for viewer in viewers:
+            if snapshot is None:
+                self._subscriptions.fail(target, viewer)
+            else:
+                self._open(viewer, target, snapshot, None, None)
+
+    def _carry(self, update: Update) -> int:
+        try:
+            body = orjson.loads(update.value)
+            change = Change(update.tenant, update.key, body["epoch"], body["version"], body.get("document"))
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            log.warning("an update cannot be read and is skipped", document_id=update.key, reason=repr(error))
+            return 0
+        if change.epoch != self._projections.generation:
+            self._start(self._refresh())  # a newer generation is shown whole; an older one says nothing any more
+            return 0
+        key = DocumentKey(update.tenant, update.key)
+        if change.view is None:
+            return self._tell(change)
+        if key not in self._names:
+            self._start(self._reread(key))
+            return 0
+        view = {**change.view, "filename": self._names[key]}
+        return self._tell(Change(change.tenant, change.document_id, change.epoch, change.version, view))
+
+    def _tell(self, change: Change) -> int:
+        fanout = self._subscriptions.changed(change)
+        document, feed = Target.document(change.tenant, change.document_id), Target.of_feed(change.tenant)
+        if fanout.snapshots and change.view is not None:
+            _deliver(fanout.snapshots, Slot(document, change.document_id, "snapshot"), frames.snapshot(change.view))
+        if fanout.updates:
+            _deliver(fanout.updates, Slot(document, change.document_id, "change"), _change_frame(document, change))
+        if fanout.feed:
+            _deliver(fanout.feed, Slot(feed, change.document_id, "change"), _change_frame(feed, change))
+        return len(fanout.snapshots) + len(fanout.updates) + len(fanout.feed)
+
+    async def _reread(self, key: DocumentKey) -> None:
+        found = await self._rows.get(key)
+        if found is None:
+            return  # the generation has not come to it yet; when it does, an update says so
+        view = found.row["view"]
+        self.remember(key, view["filename"])
+        shown = None if found.row.get("deleted") else view
+        self._tell(Change(key.tenant, key.document_id, view["epoch"], view["version"], shown))
+
+    async def _refresh(self) -> None:
+        await self._projections.refresh()
+        self._notice_generation()
+
+    def _notice_generation(self) -> None:
+        if self._generation != self._projections.generation:
+            self._generation = self._projections.generation
+            self._start(self.reload())
+
+    def _wake(self, target: Target) -> None:
+        for event in self._news.get(target, ()):
+            event.set()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _deliver(viewers: Sequence[Viewer], slot: Slot, frame: Frame) -> None:
+    for viewer in viewers:
+        viewer.deliver(slot, frame)
+
+
+def _change_frame(target: Target, change: Change) -> Frame:
+    if change.view is None:
+        feed = target.name if target.is_feed else None
+        return frames.deleted(change.document_id, change.epoch, change.version, feed)
+    return frames.feed_update(target.name, change.view) if target.is_feed else frames.update(change.view)
+
+
+async def _within(event: asyncio.Event, until: float) -> bool:
+    try:
+        async with asyncio.timeout_at(until):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,123 @@
+"""The gateway's queries on the projections. It reads the live generation and never writes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from services.gateway.cursors import After
+from shared.mongo import Mongo, Row
+
+SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
+
+
+class DocumentKey(NamedTuple):
+    """A document as seen by one tenant."""
+
+    tenant: str
+    document_id: str
+
+
+class Found(NamedTuple):
+    """A row and the generation it was read from."""
+
+    generation: str
+    row: Row
+
+
+class Projections:
+    """What the fold wrote, in the generation that is live."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+        self.generation: str | None = None  # None while there is no projection
+
+    async def refresh(self) -> bool:
+        """Read the pointer; whether another generation is live than before."""
+        before, self.generation = self.generation, await self._mongo.live_generation()
+        return before != self.generation
+
+    async def documents(self, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Found]:
+        """The rows of `keys`, all from one generation that was live throughout."""
+        while True:
+            if self.generation is None and not await self.refresh():
+                return {}
+            generation = self.generation
+            found = await self._documents(generation or "", keys)
+            if generation == self.generation and (len(found) == len(keys) or not await self.refresh()):
+                return found
+
+    async def _documents(self, generation: str, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Found]:
+        rows = self._mongo.projection("documents", generation).find({"_id": {"$in": [k.document_id for k in keys]}})
+        found = {DocumentKey(row["tenant"], row["_id"]): Found(generation, row) async for row in rows}
+        return {key: found[key] for key in keys if key in found}
+
+    async def list(self, tenant: str, *, status: str | None, limit: int, after: After | None) -> tuple[str, list[Row]]:
+        """The generation, and at most `limit` rows after `after`, newest first."""
+        wanted: Row = {"tenant": tenant, "deleted": {"$ne": True}}
+        if status:
+            wanted["view.status"] = status
+        if after:
+            older = {"uploaded_at": {"$lt": after.at}}
+            wanted["$or"] = [older, {"uploaded_at": after.at, "_id": {"$lt": after.key}}]
+        while True:
+            if self.generation is None and not await self.refresh():
+                return "", []
+            generation = self.generation or ""
+            order = [("uploaded_at", -1), ("_id", -1)]
+            rows = self._mongo.projection("documents", generation).find(wanted).sort(order).limit(limit)
+            found = [row async for row in rows]
+            if generation == self.generation and (found or not await self.refresh()):
+                return generation, found
+
+    async def timeline(self, key: DocumentKey, *, limit: int, after: tuple[int, str] | None) -> list[Row]:
+        """At most `limit` rows in the order of the log, after (version, event_id)."""
+        wanted: Row = {"document_id": key.document_id, "tenant": key.tenant}
+        if after:
+            version, event_id = after
+            wanted["$or"] = [{"version": {"$gt": version}}, {"version": version, "_id": {"$gt": event_id}}]
+        rows = self._of("timeline").find(wanted).sort([("version", 1), ("_id", 1)]).limit(limit)
+        return [row async for row in rows]
+
+    async def chunks(self, key: DocumentKey, *, limit: int, start: int) -> list[Row]:
+        """At most `limit` chunks from index `start` on, without their vectors."""
+        wanted = {"document_id": key.document_id, "tenant": key.tenant, "index": {"$gte": start}}
+        rows = self._of("chunks").find(wanted, {"embedding": 0}).sort("index", 1).limit(limit)
+        return [row async for row in rows]
+
+    async def extraction(self, key: DocumentKey) -> Row | None:
+        """What was found in the document."""
+        return await self._of("extractions").find_one({"_id": key.document_id, "tenant": key.tenant})
+
+    async def failures(self, tenant: str) -> dict[str, int]:
+        """How many documents failed, by code."""
+        failed = [
+            {"$match": {"tenant": tenant, "view.status": "failed", "deleted": {"$ne": True}}},
+            {"$group": {"_id": "$view.error.code", "count": {"$sum": 1}}},
+        ]
+        return {str(row["_id"]): row["count"] async for row in self._of("documents").aggregate(failed)}
+
+    def _of(self, name: str) -> Any:
+        return self._mongo.projection(name, self.generation or "none")
+
+
+class Status:
+    """What the other services say of themselves, in the control database."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+
+    async def ping(self) -> None:
+        """Raise the driver's error when the database does not answer."""
+        await self._mongo.client.admin.command("ping")
+
+    async def folds(self) -> list[Row]:
+        """One row for each fold that ever spoke: `_id`, `lag`, `halted`, `caught_up`, `at`."""
+        return [row async for row in self._mongo.control["status"].find()]
+
+    async def projector(self) -> Row | None:
+        """The projector's own row."""
+        return await self._mongo.control["status"].find_one({"_id": "progress"})
+
+    async def workers(self) -> list[Row]:
+        """The workers that live."""
+        live = {"$expr": {"$gt": ["$expires_at", "$$NOW"]}}
+        return [row async for row in self._mongo.control["workers"].find(live, {"boot": 0})]

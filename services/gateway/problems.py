@@ -1,0 +1,118 @@
+"""Every refusal: a stable code, a sentence, what to do about it, and its HTTP status (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from shared.errors import CATALOG, describe
+
+Body = dict[str, Any]
+
+# Codes of shared.errors that an HTTP answer may carry -> status
+_SHARED: Final[Mapping[str, int]] = {
+    "empty_file": 400,
+    "source_missing": 404,
+    "result_missing": 409,
+    "too_large": 413,
+    "unsupported_type": 415,
+    "store_unavailable": 503,
+    "store_full": 507,
+}
+# The gateway's own: code -> (status, what happened, what the caller can do)
+_OWN: Final[Mapping[str, tuple[int, str, str]]] = {
+    "bad_request": (400, "{detail}.", "Correct the request; /docs lists what each call takes."),
+    "bad_multipart": (
+        400,
+        "The form data cannot be read: {detail}.",
+        "Send one part named `file`, or the bytes themselves with ?filename=.",
+    ),
+    "bad_frame": (400, "The frame cannot be read: {detail}.", "Send the frames of pagestream.v1 only."),
+    "foreign_origin": (
+        403,
+        "Pages of {origin} may not call this Pagestream.",
+        "Open Pagestream's own page, or ask your operator to add the origin to PAGESTREAM_ORIGINS.",
+    ),
+    "foreign_host": (
+        403,
+        "Pagestream does not answer under the name {host}.",
+        "Call it as localhost or by the address it listens on.",
+    ),
+    "not_found": (404, "There is nothing at {path}.", "See /docs for what there is."),
+    "document.not_found": (404, "There is no such document.", "Check the id; GET /v1/documents lists yours."),
+    "page.not_found": (404, "The document has {total} pages, no page {page}.", "Ask for a page from 1 to {total}."),
+    "feed.not_found": (404, "There is no feed named {feed}.", "Subscribe to the feed `documents`."),
+    "method_not_allowed": (405, "{method} is not possible here.", "See /docs for what is."),
+    "not_acceptable": (
+        406,
+        "This address is live: it speaks WebSocket or server-sent events.",
+        "Open a WebSocket, or send `Accept: text/event-stream`.",
+    ),
+    "not_ready": (
+        409,
+        "The {what} is not there yet; the document is {document_status}.",
+        "Wait for it: watch the document, or ask with ?wait=.",
+    ),
+    "page_failed": (409, "Page {page} could not be read.", "Retry the document: only what is missing is done again."),
+    "wrong_state": (409, "A document that is {document_status} cannot be {asked}.", "{hint}."),
+    "idempotency_key_reused": (
+        422,
+        "This Idempotency-Key was used for other bytes.",
+        "Use a new key for each document; repeat a key only to repeat the same upload.",
+    ),
+    "too_many_uploads": (429, "All {limit} places for uploads are taken.", "Try again in a few seconds."),
+    "too_many_requests": (429, "This connection sends too much.", "Come back later, and ask for less."),
+    "too_many_subscriptions": (
+        429,
+        "One connection carries at most {limit} subscriptions.",
+        "Unsubscribe from what is done, or subscribe to the feed `documents`.",
+    ),
+    "internal": (
+        500,
+        "Something went wrong on our side; the log line is {reference}.",
+        "Retry; if it happens again, give your operator that reference.",
+    ),
+    "broker_unavailable": (
+        503,
+        "The event log does not answer, so it is not certain that this was recorded.",
+        "Send the same request again: it is recorded once.",
+    ),
+    "database_unavailable": (503, "The database does not answer.", "Try again in a few seconds."),
+    "projection_unavailable": (503, "The overview is being built anew.", "Try again in a few seconds."),
+    "restarting": (503, "This gateway is being restarted.", "Connect again in a few seconds."),
+}
+
+
+class Problem(Exception):
+    """A refusal with its facts; `retry_after` in seconds goes into the header of that name."""
+
+    def __init__(self, code: str, *, retry_after: int | None = None, **facts: Any) -> None:
+        super().__init__(code, facts)
+        self.code = code
+        self.facts = facts
+        self.status, self.sentence, self.action = _words(code, facts)
+        self.headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
+
+    def body(self) -> Body:
+        """The problem document. The facts are its extension members."""
+        return {
+            **self.facts,
+            "type": f"urn:pagestream:problem:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.sentence,
+            "code": self.code,
+            "action": self.action,
+        }
+
+    def error(self) -> Body:
+        """The `error` of an error frame."""
+        return {**self.facts, "code": self.code, "message": self.sentence, "action": self.action}
+
+
+def _words(code: str, facts: Mapping[str, Any]) -> tuple[int, str, str]:
+    if code in _OWN:
+        status, sentence, action = _OWN[code]
+        return status, sentence.format_map(facts), action.format_map(facts)
+    if code in CATALOG:
+        return _SHARED[code], *describe(code, facts)
+    raise KeyError(code)

@@ -1,0 +1,73 @@
+"""What a client may say on a socket: subscribe and unsubscribe."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from services.gateway.problems import Problem
+from services.gateway.subscriptions import Position, Target
+
+MAX_BYTES: Final = 16 * 1024  # of one frame; the largest sensible one has 300
+
+
+class _About(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ref: Annotated[int | str | None, Field(union_mode="left_to_right")] = None
+    document_id: Annotated[str, Field(max_length=64)] | None = None
+    feed: Annotated[str, Field(max_length=64)] | None = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> "_About":
+        if (self.document_id is None) == (self.feed is None):
+            raise ValueError("it must name a document_id or a feed")
+        return self
+
+    def target(self, tenant: str) -> Target:
+        """What it is about, as seen by `tenant`."""
+        return (
+            Target.document(tenant, self.document_id) if self.document_id else Target.of_feed(tenant, self.feed or "")
+        )
+
+
+class _Have(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    epoch: Annotated[str, Field(max_length=64)]
+    version: int
+
+
+class Subscribe(_About):
+    """Send a snapshot, then every change; `have` names what the client holds already."""
+
+    op: Literal["subscribe"]
+    have: _Have | None = None
+
+    @property
+    def position(self) -> Position | None:
+        """Where the client stopped."""
+        return Position(self.have.epoch, self.have.version) if self.have else None
+
+
+class Unsubscribe(_About):
+    """Send no more of this."""
+
+    op: Literal["unsubscribe"]
+
+
+Request = Subscribe | Unsubscribe
+_REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="op")])
+
+
+def parse(data: str | bytes) -> Request:
+    """The request in a frame. Raises Problem("bad_frame")."""
+    if isinstance(data, bytes):
+        raise Problem("bad_frame", detail="it is binary, not text")
+    if len(data) > MAX_BYTES:
+        raise Problem("bad_frame", detail=f"it is longer than {MAX_BYTES} characters")
+    try:
+        return _REQUEST.validate_json(data)
+    except ValidationError as refused:
+        first = refused.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Problem("bad_frame", detail=f"{where}: {first['msg']}" if where else first["msg"]) from None

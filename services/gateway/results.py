@@ -1,0 +1,167 @@
+"""What was read in a document: pages, text, chunks, findings, the file itself, and what happened to it."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from services.gateway import cursors, filenames, pages
+from services.gateway.answers import Json
+from services.gateway.context import Gateway, Key, Parts
+from services.gateway.mongo import DocumentKey
+from services.gateway.problems import Problem
+from shared import blobs as names
+from shared.blobs import BlobDamaged, BlobMissing
+from shared.harness.contract import Plan
+from shared.mongo import Row
+
+router = APIRouter(prefix="/v1/documents/{document_id}", tags=["results"])
+
+MOST: Final = 1_000  # chunks or events in one answer
+
+Limit = Annotated[int, Query(ge=1, le=MOST)]
+Cursor = Annotated[str | None, Query(max_length=512)]
+
+
+@router.get("/pages", summary="Which pages there are and how far each is")
+async def list_pages(gateway: Parts, key: Key) -> Response:
+    """`{"pages": [{"page", "status"}]}`; empty until the pages are counted."""
+    row = (await gateway.hub.document(key)).row
+    plan = await _plan(gateway, key, row)
+    return Json({"pages": pages.statuses(plan, _slices(row)) if plan else []})
+
+
+@router.get("/pages/{page}", summary="One page with its words; there as soon as it is done")
+async def page_of(gateway: Parts, key: Key, page: Annotated[int, Path(ge=1)]) -> Response:
+    """`{"page", "text", "source", "confidence", "width", "height", "words": […]}`, 409 while it is not there yet."""
+    row = (await gateway.hub.document(key)).row
+    plan = await _plan(gateway, key, row)
+    if plan is None:
+        raise _not_ready("page", row)
+    number = pages.slice_of(plan, page)
+    if number is None:
+        raise Problem("page.not_found", page=page, total=pages.total(plan))
+    name = names.piece(key.tenant, key.document_id, "ocr", row["plans"]["ocr"], number)
+    status = _slices(row).status(number)
+    try:
+        found = await gateway.blobs.get_result(name)
+    except BlobMissing:
+        if status == "done":
+            raise Problem("result_missing", name=f"page {page}") from None
+        raise (Problem("page_failed", page=page) if status == "failed" else _not_ready("page", row)) from None
+    except BlobDamaged:
+        raise Problem("result_missing", name=f"page {page}") from None
+    for one in found["pages"]:
+        if one["page"] == page:
+            return Json(one)
+    raise Problem("page_failed", page=page)
+
+
+@router.get("/text", summary="The whole text, as JSON with the offsets of the pages, or as text/plain")
+async def text(gateway: Parts, key: Key, request: Request) -> Response:
+    """`{"document_id", "text", "pages": [{"page", "start", "end", …}]}`; plain text where only that is accepted."""
+    row = (await gateway.hub.document(key)).row
+    found = await _result(gateway, row, "ocr", "text")
+    if request.headers.get("accept", "").startswith("text/plain"):
+        return PlainTextResponse(found["text"])
+    return Json({"document_id": key.document_id, "text": found["text"], "pages": found["pages"]})
+
+
+@router.get("/chunks", summary="The text in pieces that can be searched")
+async def chunks(gateway: Parts, key: Key, limit: Limit = 200, cursor: Cursor = None) -> Response:
+    """`{"chunks": [{"index", "text", "pages", "start", "end", "heading_path"}], "next_cursor"}`."""
+    start = cursors.read(cursor, int)[0] if cursor else 0
+    row = (await gateway.hub.document(key)).row
+    _require(row, "chunk", "list of chunks")
+    rows = await gateway.projections.chunks(key, limit=limit + 1, start=start)
+    more = cursors.write(rows[limit]["index"]) if len(rows) > limit else None
+    return Json({"chunks": [_public(found) for found in rows[:limit]], "next_cursor": more})
+
+
+@router.get("/extraction", summary="What kind of document it is and what was found in it")
+async def extraction(gateway: Parts, key: Key) -> Response:
+    """`{"document_type", "language", "title", "summary", "keywords", "findings", "warnings"}`."""
+    row = (await gateway.hub.document(key)).row
+    _require(row, "extract", "extraction")
+    found = await gateway.projections.extraction(key)
+    if found is None:
+        raise _not_ready("extraction", row)
+    return Json(_public(found))
+
+
+@router.get("/file", summary="The uploaded file, as it came")
+async def file(gateway: Parts, key: Key) -> Response:
+    """The bytes, always as a download: what people upload must never run as a page of ours."""
+    view = (await gateway.hub.document(key)).row["view"]
+    stream = gateway.blobs.reading(names.source(*key))
+    try:
+        first = await anext(stream, b"")
+    except BlobMissing:
+        raise Problem("source_missing") from None
+    headers = {
+        "Content-Disposition": filenames.attachment(view["filename"]),
+        "Content-Length": str(view["bytes"]),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(_joined(first, stream), media_type=view["content_type"], headers=headers)
+
+
+@router.get("/timeline", summary="What happened to it, in the order of the log")
+async def timeline(gateway: Parts, key: Key, limit: Limit = 500, cursor: Cursor = None) -> Response:
+    """`{"events": [{"version", "event_id", "type", "at", "stage", "attempt", "page", "summary"}], "next_cursor"}`."""
+    after = cursors.read(cursor, int, str) if cursor else None
+    await gateway.hub.document(key)
+    rows = await gateway.projections.timeline(key, limit=limit + 1, after=(after[0], after[1]) if after else None)
+    more = cursors.write(rows[limit - 1]["version"], rows[limit - 1]["_id"]) if len(rows) > limit else None
+    events = [{"event_id": row["_id"], **_public(row)} for row in rows[:limit]]
+    return Json({"events": events, "next_cursor": more})
+
+
+async def _plan(gateway: Gateway, key: DocumentKey, row: Row) -> Plan | None:
+    plan_id = row.get("plans", {}).get("ocr")
+    if plan_id is None:
+        return None
+    try:
+        return Plan.model_validate(await gateway.blobs.get_result(names.plan(*key, "ocr", plan_id)))
+    except (BlobMissing, BlobDamaged):
+        raise Problem("result_missing", name="the list of pages") from None
+
+
+async def _result(gateway: Gateway, row: Row, stage: str, what: str) -> Any:
+    _require(row, stage, what)
+    try:
+        return await gateway.blobs.get_result(row["results"][stage])
+    except (BlobMissing, BlobDamaged):
+        raise Problem("result_missing", name=what) from None
+
+
+def _require(row: Row, stage: str, what: str) -> None:
+    """Raise unless the stage has concluded and its result could be loaded."""
+    if stage in row.get("faults", {}):
+        raise Problem("result_missing", name=what)
+    if stage not in row.get("results", {}):
+        raise _not_ready(what, row)
+
+
+def _slices(row: Row) -> pages.Slices:
+    found = row.get("slices", {}).get("ocr", {})
+    return pages.Slices(
+        bytes(found.get("done", b"")), frozenset(found.get("failed", ())), frozenset(found.get("running", ()))
+    )
+
+
+def _not_ready(what: str, row: Row) -> Problem:
+    view = row["view"]
+    return Problem("not_ready", what=what, document_status=view["status"], percent=view["percent"])
+
+
+def _public(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in ("_id", "document_id", "tenant")}
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk

@@ -1,0 +1,72 @@
+"""Serve until told to stop, then leave without losing anybody: not ready, no new connections, 1012 in slices, exit."""
+
+import asyncio
+import signal
+import socket
+from typing import Any, Final
+
+import uvicorn
+
+from services.gateway import app
+from services.gateway.context import Gateway
+from services.gateway.settings import GatewaySettings
+from shared import logs
+
+log = logs.get(__name__)
+
+_FINISH_WITHIN: Final = 10  # seconds for requests that are being answered when the end comes
+
+
+class _Server(uvicorn.Server):
+    """Says goodbye to live connections before it waits for the others; uvicorn knows nothing of them."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Called once, when it is time to stop."""
+        self._gateway.hub.begin_closing()
+        for server in self.servers:
+            server.close()
+        self._gateway.streams.end()
+        await self._gateway.sockets.drain()
+        await super().shutdown(sockets)
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Run one gateway until SIGTERM or SIGINT. Raises what ended its feed, for a supervisor to start it anew."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # uvicorn raises it once more at the end, to tell its caller
+    async with app.connect(settings) as gateway:
+        config = uvicorn.Config(
+            app.build(gateway),
+            host=settings.gateway_host,
+            port=settings.gateway_port,
+            ws=gateway.sockets.protocol,  # type: ignore[arg-type]
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_FINISH_WITHIN,
+        )
+        server = _Server(config, gateway)
+        running = [asyncio.create_task(work) for work in (gateway.feed.run(), gateway.sockets.let_go_of_the_slow())]
+        for task in running:
+            task.add_done_callback(lambda _: setattr(server, "should_exit", True))
+        try:
+            await server.serve()
+        finally:
+            await _end(running, gateway)
+
+
+async def _end(running: list[asyncio.Task[Any]], gateway: Gateway) -> None:
+    failed = [task.exception() for task in running if task.done() and not task.cancelled()]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    await gateway.hub.close()
+    for error in failed:
+        if error is not None:
+            raise error

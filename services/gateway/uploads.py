@@ -1,0 +1,188 @@
+"""An upload: stream it into the store, claim its content, append the fact. In this order, so that a crash heals.
+
+Blobs before the claim, the claim before the event. Whoever finds a claim appends the claimed fact again, so an upload
+that was cut short between the two is finished by the next one.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from services.gateway import media
+from services.gateway.claims import Claims, KeyReused, Upload
+from services.gateway.problems import Problem
+from shared import blobs as names
+from shared.blobs import Blobs
+from shared.events import DocumentUploaded, utcnow
+from shared.harness.contract import Document
+from shared.kafka import Log
+from shared.pipeline import PIPELINE
+
+QUEUE_SECONDS: Final = 30.0  # how long an upload waits for a place; meanwhile the client's bytes wait in its socket
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What somebody wants to upload."""
+
+    tenant: str
+    filename: str  # clean
+    content_type: str | None  # as declared
+    chunks: AsyncIterator[bytes]
+    languages: tuple[str, ...] = ()
+    force: bool = False
+    key: str | None = None  # Idempotency-Key
+
+
+@dataclass(frozen=True)
+class _Stored:
+    size: int
+    media_type: str
+    digest: str
+
+
+class Uploads:
+    """Takes uploads, a bounded number at once."""
+
+    def __init__(self, blobs: Blobs, claims: Claims, log: Log, secret: bytes, *, max_bytes: int, at_once: int) -> None:
+        self._blobs = blobs
+        self._claims = claims
+        self._log = log
+        self._secret = secret
+        self._max_bytes = max_bytes
+        self._at_once = at_once
+        self._places = asyncio.Semaphore(at_once)
+
+    def check_length(self, declared: str | None) -> None:
+        """Refuse what says of itself that it is too large. Raises Problem("too_large")."""
+        if declared is not None and declared.isdecimal() and int(declared) > self._max_bytes + _FORM_OVERHEAD:
+            raise self._too_large(int(declared))
+
+    async def take(self, offer: Offer) -> Upload:
+        """Store the offer and append its fact; nothing of a refused one is left.
+
+        Raises Problem, Rejected, Transient, Unconfirmed (the fact may or may not be in the log; claim and blobs stay).
+        """
+        document_id = str(uuid.uuid4())
+        async with self._place():
+            stored = await self._store(offer, document_id)
+        try:
+            upload = await self._claim(offer, _fact(offer, document_id, stored), stored.digest)
+        except KeyReused:
+            await self._blobs.delete_document(offer.tenant, document_id)
+            raise Problem("idempotency_key_reused") from None
+        if upload.fact.document_id != document_id:
+            await self._blobs.delete_document(offer.tenant, document_id)
+        await self._log.append(upload.fact)
+        return upload
+
+    async def _store(self, offer: Offer, document_id: str) -> _Stored:
+        digest = hmac.new(self._secret, digestmod=hashlib.sha256)
+        head, rest = await _head(offer.chunks)
+        media_type = media.sniff(head)
+        size = 0
+        async with self._blobs.writing(names.source(offer.tenant, document_id)) as writer:
+            async for chunk in _chain(head, rest):
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise self._too_large(size)
+                digest.update(chunk)
+                await writer.write(chunk)
+        stored = _Stored(size, media_type, digest.hexdigest())
+        try:
+            await self._blobs.put_result(names.meta(offer.tenant, document_id), _meta(offer, document_id, stored))
+        except BaseException:
+            await asyncio.shield(self._blobs.delete_document(offer.tenant, document_id))
+            raise
+        return stored
+
+    async def _claim(self, offer: Offer, fact: DocumentUploaded, digest: str) -> Upload:
+        """Which document these bytes are. Doing it again, also after a crash in the middle, ends with the same."""
+        key = f"{offer.tenant}/upload/{offer.key}" if offer.key else None
+        earlier = await self._claims.claim_key(key, digest, fact) if key else Upload(fact)
+        winner = await self._claim_content(offer, earlier.fact, digest)
+        upload = Upload(winner, earlier.duplicate or winner.event_id != earlier.fact.event_id)
+        if key and upload != earlier:
+            await self._claims.settle_key(key, upload)
+        return upload
+
+    async def _claim_content(self, offer: Offer, fact: DocumentUploaded, digest: str) -> DocumentUploaded:
+        name = f"{offer.tenant}/{digest}"
+        winner = await self._claims.claim_content(name, fact, force=offer.force)
+        if winner.document_id == fact.document_id:
+            return winner
+        if await self._blobs.exists(names.source(winner.tenant, winner.document_id)):
+            return winner
+        await self._claims.replace_content(name, winner.document_id, fact)
+        return await self._claims.claim_content(name, fact, force=False)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Problem("too_many_uploads", limit=self._at_once, retry_after=5) from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _too_large(self, got: int) -> Problem:
+        return Problem(
+            "too_large", what="The upload", got=_bytes(got), limit=_bytes(self._max_bytes), setting=_MAX_UPLOAD
+        )
+
+
+_MAX_UPLOAD: Final = "PAGESTREAM_MAX_UPLOAD"
+_FORM_OVERHEAD: Final = 64 * 1024  # bytes that a form may have around its file
+
+
+def _fact(offer: Offer, document_id: str, stored: _Stored) -> DocumentUploaded:
+    return DocumentUploaded.claim(
+        document_id=document_id,
+        claim="1",
+        tenant=offer.tenant,
+        at=utcnow(),
+        producer="gateway",
+        pipeline=tuple(PIPELINE),
+        size=stored.size,
+        media_type=stored.media_type,
+    )
+
+
+def _meta(offer: Offer, document_id: str, stored: _Stored) -> dict[str, object]:
+    document = Document(
+        document_id=document_id,
+        tenant=offer.tenant,
+        filename=offer.filename,
+        content_type=offer.content_type,
+        size=stored.size,
+        languages=offer.languages,
+    )
+    return document.model_dump(mode="json")
+
+
+async def _head(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first bytes, enough to tell what it is, and the iterator with the rest."""
+    head = b""
+    async for chunk in chunks:
+        head += chunk
+        if len(head) >= media.HEAD:
+            break
+    return head, chunks
+
+
+async def _chain(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in rest:
+        yield chunk
+
+
+def _bytes(count: int) -> str:
+    return f"{count:,} bytes"

@@ -1,0 +1,70 @@
+// What was found in the document: type, title, summary, keywords, and the fields with their page and confidence.
+
+import { el } from "./dom.js";
+import { percentOf } from "./text-panel.js";
+
+const COLUMNS = ["field", "value", "page", "confidence", "method"];
+
+export class FindingsPanel {
+  #signature = null;
+
+  constructor({ id, api, say, abort }) {
+    Object.assign(this, { id, api, say, signal: abort.signal });
+    this.element = el("div.panel", {}, el("p.hint", {}, say("view.findings.pending")));
+  }
+
+  /** Asks again when the state of the document or of the stage that finds things has changed. */
+  refresh(view) {
+    const signature = JSON.stringify([view.status, view.stages?.extract?.status, view.epoch]);
+    if (signature === this.#signature) return;
+    this.#signature = signature;
+    this.#load().catch((error) => this.#failed(error));
+  }
+
+  async #load() {
+    const found = await this.api.json(`v1/documents/${this.id}/extraction`, { signal: this.signal });
+    const { findings = [], warnings = [] } = found;
+    this.element.replaceChildren(...this.#head(found), this.#table(findings), ...this.#warnings(warnings));
+  }
+
+  #failed(error) {
+    if (error.name === "AbortError") return;
+    const text = error.status === 409 ? this.say("view.findings.pending") : error.message;
+    this.element.replaceChildren(el("p.hint", {}, text));
+  }
+
+  #head({ document_type: type, language, title, summary, keywords }) {
+    return [
+      el("p", {}, ...[type, language].filter(Boolean).map((tag) => el("span.tag", {}, tag))),
+      title ? el("h2", { dir: "auto" }, title) : null,
+      summary ? el("p", { dir: "auto" }, summary) : null,
+      keywords?.length ? el("p.hint", { dir: "auto" }, `${this.say("find.keywords")}: ${keywords.join(", ")}`) : null,
+    ].filter(Boolean);
+  }
+
+  #table(findings) {
+    const head = el("tr", {}, ...COLUMNS.map((name) => el("th", { scope: "col" }, this.say(`find.${name}`))));
+    const body = el("tbody", {}, ...findings.map((finding) => this.#row(finding)));
+    const table = el("table", {}, el("thead", {}, head), body);
+    return el("div.table-scroll", { tabindex: 0, role: "region", "aria-label": this.say("view.findings") }, table);
+  }
+
+  #row({ field, value, normalized, page, confidence, method }) {
+    const differs = normalized !== null && normalized !== undefined && String(normalized) !== String(value);
+    return el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, field),
+      el("td", { dir: "auto" }, String(value), differs ? el("span.normalized", {}, String(normalized)) : null),
+      el("td", {}, page ? String(page) : ""),
+      el("td", {}, confidence > 0 ? percentOf(confidence, this.say) : ""),
+      el("td", {}, method ?? ""),
+    );
+  }
+
+  #warnings(warnings) {
+    if (warnings.length === 0) return [];
+    const items = warnings.map((text) => el("li", { dir: "auto" }, String(text)));
+    return [el("h3", {}, this.say("find.warnings")), el("ul.warnings", {}, ...items)];
+  }
+}

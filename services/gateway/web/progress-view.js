@@ -1,0 +1,163 @@
+// What a person is shown of a document: one pure function from the document view to words, numbers and buttons.
+
+import { formatBytes, formatPages, formatPercent, formatRange, formatTime, formatWait } from "./format.js";
+
+const UPLOAD_POINTS = 10; // the share of the bar that is the upload
+const CAUGHT_UP = 30; // from here on the bar is the server's percent again
+const OPEN_KINDS = ["pending", "running", "storing", "retrying", "stalled"];
+const RETRY_KINDS = ["failed", "partial", "cancelled"];
+
+/**
+ * One bar from the first byte to the result: the first points are the upload, then processing, without a jump.
+ *
+ * Processing starts at `UPLOAD_POINTS` and meets the server's own percent at `CAUGHT_UP`, so that the page agrees with
+ * every other client for most of the way. `uploaded` is the share of bytes sent (0 to 1), `percent` the server's.
+ */
+export function wholePercent(uploaded, percent) {
+  if (uploaded < 1) return uploaded * UPLOAD_POINTS;
+  if (percent >= CAUGHT_UP) return percent;
+  return UPLOAD_POINTS + percent * ((CAUGHT_UP - UPLOAD_POINTS) / CAUGHT_UP);
+}
+
+/** The one word for a document: its status, refined by what its stages and message say. Rows may lack stages. */
+export function kindOf(view) {
+  const stages = Object.values(view.stages ?? {});
+  switch (view.status) {
+    case "completed":
+      return view.partial ? "partial" : "completed";
+    case "uploaded":
+      return "pending";
+    case "processed":
+      return "storing";
+    case "processing":
+      if (stages.some((stage) => stage.status === "stalled")) return "stalled";
+      return view.message?.code === "queue.waiting" && !(view.pages?.done > 0) ? "pending" : "running";
+    default:
+      return view.status; // retrying, stalled, cancelling, cancelled, failed
+  }
+}
+
+/**
+ * `{kind, label, percent, valueText, message, details, error, actions}` for a document view.
+ *
+ * `message` and `details` are sentences, `error` is null or `{message, where, action}`, `actions` names buttons.
+ * `now` in milliseconds; `uploaded` as in `wholePercent`, null where the bar is the server's percent alone.
+ */
+export function present(view, { say, now, uploaded = null }) {
+  const kind = kindOf(view);
+  const percent = uploaded === null ? (view.percent ?? 0) : wholePercent(uploaded, view.percent ?? 0);
+  const label = say(`kind.${kind}`);
+  return {
+    kind,
+    label,
+    percent,
+    valueText: `${label}, ${formatPercent(percent, say.locale)}`,
+    message: messageOf(view, kind, say, now),
+    details: detailsOf(view, kind, say),
+    error: errorOf(view, kind, say),
+    actions: actionsOf(kind),
+  };
+}
+
+/** The view of an upload of this page that the server does not know yet; `upload` as in uploads.js. */
+export function presentUpload(upload, { say, now }) {
+  const kind = upload.problem ? "refused" : "uploading";
+  const percent = wholePercent(Math.min(upload.sent / Math.max(1, upload.bytes), 0.999), 0);
+  const label = say(`kind.${kind}`);
+  const error = upload.problem && { message: upload.problem.message, where: "", action: upload.problem.action };
+  const message = upload.problem ? "" : uploadMessage(upload, say, now);
+  const valueText = `${label}, ${formatPercent(percent, say.locale)}`;
+  return { kind, label, percent, valueText, message, details: [], error: error ?? null, actions: [] };
+}
+
+function uploadMessage(upload, say, now) {
+  if (upload.againAt) return say("uploading.again", { wait: formatWait(upload.againAt, now, say) });
+  if (!upload.started) return say("uploading.queued");
+  const [sent, total] = [upload.sent, upload.bytes].map((bytes) => formatBytes(bytes, say.locale));
+  return say("uploading.text", { sent, total });
+}
+
+function messageOf(view, kind, say, now) {
+  const text = view.message?.text ?? "";
+  switch (kind) {
+    case "retrying":
+      return retryMessage(view, say, now) || text;
+    case "stalled":
+      return say("stalled.text");
+    case "cancelling":
+      return say("cancelling.text");
+    case "partial":
+      return view.pages?.failed?.length
+        ? say("partial.text", { pages: formatPages(view.pages.failed) })
+        : text;
+    case "pending":
+      return text || (view.document_id ? say("waiting.text") : "");
+    case "failed":
+      return view.error ? "" : text;
+    default:
+      return text;
+  }
+}
+
+function retryMessage(view, say, now) {
+  const stage = retryingStage(view)?.[1];
+  const at = stage?.next_attempt_at;
+  if (!at) return "";
+  return say("retry.at", { time: formatTime(at, now, say.locale), wait: formatWait(at, now, say) });
+}
+
+function retryingStage(view) {
+  return Object.entries(view.stages ?? {}).find(([, stage]) => stage.status === "retrying");
+}
+
+function detailsOf(view, kind, say) {
+  const details = [];
+  if (view.pages?.total) details.push(say("pages", view.pages));
+  if (kind === "running" && view.pages) {
+    details.push(view.eta_seconds ? say("eta", { range: formatRange(view.eta_seconds, say) }) : say("eta.none"));
+  }
+  const attempt = Math.max(0, ...Object.values(view.stages ?? {}).map((stage) => stage.attempt ?? 0));
+  if (["running", "stalled"].includes(kind) && attempt > 1) details.push(say("attempt", { attempt }));
+  return details;
+}
+
+function errorOf(view, kind, say) {
+  if (kind === "retrying") {
+    const [name, stage] = retryingStage(view) ?? [];
+    const error = stage?.error ?? view.error;
+    const where = error ? whereOf({ stage: name, attempt: stage?.attempt, ...error }, say) : "";
+    return error ? { message: error.message, where, action: "" } : null; // it is tried again by itself
+  }
+  if (!view.error || !["failed", "partial"].includes(kind)) return null;
+  return { message: view.error.message, where: whereOf(view.error, say), action: view.error.action ?? "" };
+}
+
+/** "Text recognition, page 3, attempt 2"; a stage without a word is named as it is. */
+export function whereOf({ stage, page, attempt }, say) {
+  const parts = [];
+  if (stage) parts.push(stageName(stage, say));
+  if (page) parts.push(say("page", { page }));
+  if (attempt > 1) parts.push(say("attempt", { attempt }));
+  return parts.join(", ");
+}
+
+export function stageName(stage, say) {
+  return say.has(`stage.${stage}`) ? say(`stage.${stage}`) : stage;
+}
+
+function actionsOf(kind) {
+  if (OPEN_KINDS.includes(kind)) return ["cancel"];
+  return RETRY_KINDS.includes(kind) ? ["retry"] : [];
+}
+
+/** What to read out after a change, or "": a new state, or another quarter of the way. */
+export function announcement(before, after) {
+  if (before === null) return "";
+  if (before.kind !== after.kind) return [after.label, after.message, after.error?.message].filter(Boolean).join(". ");
+  return Math.floor(before.percent / 25) === Math.floor(after.percent / 25) ? "" : after.valueText;
+}
+
+/** The filter of the list that a document falls under. */
+export function filterOf(kind) {
+  return RETRY_KINDS.includes(kind) || kind === "completed" ? kind : "active";
+}

@@ -1,0 +1,151 @@
+// Every fixed word of the page, in one table. Texts about a document come from the server, in its own words.
+
+// key: [English, German]
+export const TABLE = {
+  "kind.uploading": ["Uploading", "Wird hochgeladen"],
+  "kind.pending": ["Waiting", "Wartet"],
+  "kind.running": ["Processing", "In Arbeit"],
+  "kind.storing": ["Storing results", "Speichert"],
+  "kind.retrying": ["Trying again", "Neuer Versuch"],
+  "kind.stalled": ["Stalled", "Stockt"],
+  "kind.cancelling": ["Cancelling", "Wird abgebrochen"],
+  "kind.cancelled": ["Cancelled", "Abgebrochen"],
+  "kind.failed": ["Failed", "Fehlgeschlagen"],
+  "kind.partial": ["Partly done", "Teilweise fertig"],
+  "kind.completed": ["Completed", "Fertig"],
+  "kind.refused": ["Not accepted", "Nicht angenommen"],
+  "kind.deleted": ["Deleted", "Gelöscht"],
+  "kind.loading": ["Loading", "Lädt"],
+  "kind.unavailable": ["Not available", "Nicht verfügbar"],
+  "stage.ocr": ["Text recognition", "Texterkennung"],
+  "stage.chunk": ["Chunks", "Abschnitte"],
+  "stage.extract": ["Findings", "Angaben"],
+  "status.pending": ["waiting", "wartet"],
+  "status.running": ["running", "läuft"],
+  "status.failed": ["failed", "fehlgeschlagen"],
+  pages: ["{done} of {total} pages", "{done} von {total} Seiten"],
+  page: ["page {page}", "Seite {page}"],
+  "page.title": ["Page {page}", "Seite {page}"],
+  attempt: ["attempt {attempt}", "Versuch {attempt}"],
+  eta: ["{range} left", "noch {range}"],
+  "eta.none": ["no estimate yet", "noch keine Schätzung"],
+  "eta.now": ["a moment", "einen Moment"],
+  "retry.at": ["Next attempt at {time}, {wait}.", "Nächster Versuch um {time}, {wait}."],
+  "retry.in": ["in {range}", "in {range}"],
+  "retry.now": ["any moment", "jeden Moment"],
+  "stalled.text": [
+    "A worker disappeared. The work is handed to another one by itself.",
+    "Ein Arbeiter ist verschwunden. Die Arbeit geht von selbst an einen anderen.",
+  ],
+  "cancelling.text": ["Stopping the work; finished pages stay.", "Die Arbeit wird angehalten; fertige Seiten bleiben."],
+  "partial.text": [
+    "Not readable: pages {pages}. The rest is done.",
+    "Nicht lesbar: Seiten {pages}. Der Rest ist fertig.",
+  ],
+  "waiting.text": ["Waiting to be picked up.", "Wartet darauf, an die Reihe zu kommen."],
+  "uploading.text": ["{sent} of {total} sent", "{sent} von {total} gesendet"],
+  "uploading.queued": ["Waiting for earlier uploads.", "Wartet auf frühere Uploads."],
+  "uploading.again": ["No answer yet; trying again {wait}.", "Noch keine Antwort; neuer Versuch {wait}."],
+  retry: ["Retry", "Noch einmal"],
+  cancel: ["Cancel", "Abbrechen"],
+  delete: ["Delete", "Löschen"],
+  dismiss: ["Dismiss", "Ausblenden"],
+  again: ["Process again", "Neu verarbeiten"],
+  progress: ["Progress of {name}", "Fortschritt von {name}"],
+  untitled: ["Untitled document", "Dokument ohne Namen"],
+  "drop.title": ["Drop documents here", "Dokumente hier ablegen"],
+  "drop.hint": [
+    "or choose files, or paste them. PDF, images, Office, HTML, e-mail, text.",
+    "oder Dateien wählen, oder einfügen. PDF, Bilder, Office, HTML, E-Mail, Text.",
+  ],
+  "drop.button": ["Choose files", "Dateien wählen"],
+  "list.title": ["Documents", "Dokumente"],
+  "list.empty": ["No documents yet.", "Noch keine Dokumente."],
+  "list.none": ["No document is in this state.", "Kein Dokument ist in diesem Zustand."],
+  "list.older": ["Show older documents", "Ältere Dokumente zeigen"],
+  "list.loading": ["Loading documents…", "Dokumente werden geladen…"],
+  "filter.all": ["All", "Alle"],
+  "filter.active": ["In progress", "In Arbeit"],
+  duplicate: [
+    "The same file was uploaded before; this is that document.",
+    "Dieselbe Datei wurde schon hochgeladen; dies ist jenes Dokument.",
+  ],
+  "connection.websocket": ["Live over WebSocket", "Live über WebSocket"],
+  "connection.sse": ["Live over event stream", "Live über Ereignisstrom"],
+  "connection.poll": ["Live by long poll", "Live über Long Poll"],
+  "connection.offline": ["Not connected, trying again", "Nicht verbunden, neuer Versuch läuft"],
+  "connection.first": ["Connecting", "Verbindet"],
+  "key.title": ["This server asks for a key", "Dieser Server verlangt einen Schlüssel"],
+  "key.label": ["API key", "API-Schlüssel"],
+  "key.button": ["Continue", "Weiter"],
+  "key.hint": [
+    "It is kept in this tab only and forgotten when you close it.",
+    "Er bleibt nur in diesem Tab und wird beim Schließen vergessen.",
+  ],
+  "key.wrong": ["The server did not accept this key.", "Der Server hat diesen Schlüssel nicht angenommen."],
+  "problem.network": ["The server cannot be reached.", "Der Server ist nicht erreichbar."],
+  "problem.network.action": [
+    "Check your connection and try again.",
+    "Prüfen Sie die Verbindung und versuchen Sie es noch einmal.",
+  ],
+  "problem.status": ["The server answered with status {status}.", "Der Server antwortete mit Status {status}."],
+  "problem.forbidden": [
+    "This key lacks the right to look at documents.",
+    "Diesem Schlüssel fehlt das Recht, Dokumente zu sehen.",
+  ],
+  "delete.ask": [
+    "Delete “{name}”? The file, its text and its findings are removed for good.",
+    "„{name}“ löschen? Die Datei, ihr Text und ihre Angaben werden endgültig entfernt.",
+  ],
+  "view.back": ["All documents", "Alle Dokumente"],
+  "view.text": ["Text", "Text"],
+  "view.findings": ["Findings", "Angaben"],
+  "view.timeline": ["Timeline", "Verlauf"],
+  "view.file": ["Original file", "Originaldatei"],
+  "view.alltext": ["All text", "Ganzer Text"],
+  "view.missing": ["There is no such document.", "Dieses Dokument gibt es nicht."],
+  "view.deleted": ["This document was deleted.", "Dieses Dokument wurde gelöscht."],
+  "view.uploaded": ["Uploaded {time}", "Hochgeladen {time}"],
+  "view.pages.none": ["Pages appear here as they are recognised.", "Seiten erscheinen hier, sobald sie erkannt sind."],
+  "view.page.pending": ["This page is not recognised yet.", "Diese Seite ist noch nicht erkannt."],
+  "view.page.failed": ["This page could not be read.", "Diese Seite war nicht lesbar."],
+  "view.page.empty": ["There is no text on this page.", "Auf dieser Seite steht kein Text."],
+  "view.previous": ["Previous page", "Vorige Seite"],
+  "view.next": ["Next page", "Nächste Seite"],
+  "view.image": ["Image of page {page}", "Bild der Seite {page}"],
+  "view.findings.pending": [
+    "Findings appear here when the document is done.",
+    "Angaben erscheinen hier, wenn das Dokument fertig ist.",
+  ],
+  "source.ocr": ["recognised", "erkannt"],
+  "source.text_layer": ["from the file's text layer", "aus der Textebene der Datei"],
+  confidence: ["{percent} sure", "{percent} sicher"],
+  "find.field": ["Field", "Feld"],
+  "find.value": ["Value", "Wert"],
+  "find.page": ["Page", "Seite"],
+  "find.confidence": ["Confidence", "Sicherheit"],
+  "find.method": ["Method", "Methode"],
+  "find.keywords": ["Keywords", "Stichwörter"],
+  "find.warnings": ["Warnings", "Hinweise"],
+  "status.done": ["done", "fertig"],
+};
+
+const LANGUAGES = ["en", "de"];
+
+/** The first of a browser's preferred language tags that there are words for; "en" when there is none. */
+export function chooseLocale(preferred = []) {
+  return preferred.find((tag) => LANGUAGES.includes(tag.slice(0, 2).toLowerCase())) ?? "en";
+}
+
+/**
+ * A function from key and parameters to words; `{name}` in a text becomes `params.name`. It carries `locale`, the tag
+ * for numbers and times, and `has(key)`.
+ */
+export function wordsOf(locale) {
+  const column = LANGUAGES.indexOf(locale.slice(0, 2).toLowerCase());
+  const speak = (key, params = {}) =>
+    (TABLE[key]?.[column] ?? key).replace(/\{(\w+)\}/g, (whole, name) => params[name] ?? whole);
+  speak.locale = locale;
+  speak.has = (key) => key in TABLE;
+  return speak;
+}

@@ -1,0 +1,94 @@
+"""Images, decoded by Pillow: the header is judged before a pixel is unpacked."""
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from services.ocr import preparation
+from services.ocr.pages import Line, page, placed, scaled, slices
+from services.ocr.resolution import reduction
+from services.ocr.settings import OcrSettings
+from services.ocr.sniffing import Kind
+from shared.errors import Rejected
+from shared.harness.contract import Result, Slice, Task
+
+Reader = Callable[[Image.Image], tuple[Line, ...]]
+
+# A second frame of a JPEG or PNG is a preview or an animation of the first, never a page.
+_PAGED: Final = frozenset({Kind.TIFF, Kind.GIF, Kind.WEBP})
+# What Pillow's decoders raise on damaged input.
+_DAMAGE: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error)
+_FAX: Final = (1.5, 2.5)  # pixels across to pixels down of such a fax; other ratios are slips of the header
+
+Image.MAX_IMAGE_PIXELS = None  # Pillow's limit only warns; ours refuses, by the header
+
+
+def sliced(task: Task, kind: Kind, settings: OcrSettings) -> tuple[Slice, ...]:
+    """One slice a frame. Raises Rejected: corrupt_image, too_large, too_many_pages."""
+    with _opened(task.source, kind) as image:
+        _check_size(image, 1, settings)
+        frames = int(getattr(image, "n_frames", 1)) if kind in _PAGED else 1
+    if frames > settings.max_pages:
+        setting = "PAGESTREAM_OCR_MAX_PAGES"
+        raise Rejected("too_many_pages", got=frames, limit=settings.max_pages, setting=setting)
+    return slices(kind, ["ocr"] * frames)
+
+
+def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
+    """The frame of one slice, the way up its EXIF data says. Raises Rejected: corrupt_image, too_large."""
+    number = (piece.pages or (1, 1))[0]
+    task.tick("ocr.reading_page", 0.0, page=number)
+    with _opened(task.source, Kind(piece.args["kind"])) as image:
+        if number > 1:
+            image.seek(number - 1)
+        _check_size(image, number, settings)
+        picture = _gray(image)
+    fitting = preparation.resized(picture, reduction(*picture.size, settings.max_render_pixels))
+    lines = placed(reader(fitting), scaled(picture.width / fitting.width, picture.height / fitting.height))
+    return [page(number, lines, source="ocr", size=picture.size)]
+
+
+@contextmanager
+def _opened(path: Path, kind: Kind) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path, formats=[kind.upper()]) as image:
+            yield image
+    except _DAMAGE as error:
+        raise Rejected("corrupt_image", detail=_plain(error)) from error
+
+
+def _plain(error: BaseException) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "its header cannot be read"
+    return str(error) or type(error).__name__
+
+
+def _check_size(image: Image.Image, number: int, settings: OcrSettings) -> None:
+    if image.width * image.height > settings.max_image_pixels:
+        facts = {"what": f"Page {number}", "got": f"{image.width} x {image.height} pixels"}
+        limit = f"{settings.max_image_pixels} pixels in all"
+        raise Rejected("too_large", **facts, limit=limit, setting="PAGESTREAM_OCR_MAX_IMAGE_PIXELS")
+
+
+def _gray(image: Image.Image) -> Image.Image:
+    """The frame in gray on white, upright."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        paper = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(paper, upright)
+    # 16-bit scans: Pillow would clip them to white
+    gray = preparation.eight_bits(upright) if upright.mode.startswith(("I", "F")) else upright.convert("L")
+    return _squared(gray, image.info.get("dpi"))
+
+
+def _squared(picture: Image.Image, dpi: tuple[float, float] | None) -> Image.Image:
+    """The picture with square pixels: a fax of standard quality has half as many down as across (ITU-T T.4)."""
+    across, down = (float(each) for each in dpi or (1, 1))
+    if not down or not _FAX[0] < across / down < _FAX[1]:
+        return picture
+    return picture.resize((picture.width, round(picture.height * across / down)), Image.Resampling.BICUBIC)

@@ -1,0 +1,67 @@
+"""PDFs: which pages have text of their own, and reading those and the others."""
+
+from collections.abc import Callable
+from typing import Final
+
+from PIL import Image
+
+from services.ocr import pdfium
+from services.ocr.pages import Line, Source, merged, page, placed, scaled, slices
+from services.ocr.resolution import scale
+from services.ocr.settings import OcrSettings
+from services.ocr.sniffing import Kind
+from services.ocr.textlayer import is_text, needs_ocr
+from shared.errors import Rejected
+from shared.harness.contract import Result, Slice, Task
+
+_COVERING: Final = 0.5  # share under pictures from which a page is a scan, and its picture sets the resolution
+
+Reader = Callable[[Image.Image], tuple[Line, ...]]
+
+
+def sliced(task: Task, kind: Kind, settings: OcrSettings) -> tuple[Slice, ...]:
+    """The slices of a PDF. Raises Rejected: encrypted, corrupt_pdf, too_many_pages."""
+    with pdfium.opened(task.source) as document:
+        count = len(document)
+        if count > settings.max_pages:
+            setting = "PAGESTREAM_OCR_MAX_PAGES"
+            raise Rejected("too_many_pages", got=count, limit=settings.max_pages, setting=setting)
+        return slices(kind, [_source(document, number) for number in range(1, count + 1)])
+
+
+def _source(document: pdfium.Document, number: int) -> Source:
+    try:
+        with pdfium.page(document, number) as found:
+            text = found.text
+            # pictures matter only beside little text, and looking for them is not free
+            coverage = found.pictures()[0] if text else 0.0
+            return "ocr" if needs_ocr(text, objects=found.objects, coverage=coverage) else "text_layer"
+    except Rejected:
+        return "ocr"  # this page fails by itself when its turn comes, and the others are read
+
+
+def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
+    """The pages of one slice. Raises Rejected: corrupt_pdf, too_large."""
+    first, last = piece.pages or (1, 1)
+    results: list[Result] = []
+    with pdfium.opened(task.source) as document:
+        for done, number in enumerate(range(first, last + 1)):
+            task.tick("ocr.reading_page", done / (last - first + 1), page=number)
+            with pdfium.page(document, number) as found:
+                ocr = piece.args["source"] == "ocr"
+                lines = _recognised(found, number, settings, reader) if ocr else found.lines()
+                results.append(page(number, lines, source=piece.args["source"], size=found.size))
+    return results
+
+
+def _recognised(found: pdfium.Page, number: int, settings: OcrSettings, reader: Reader) -> tuple[Line, ...]:
+    """What the engine reads on the rendered page, with the text layer kept where it is text."""
+    covered, offered = found.pictures()
+    factor = scale(*found.size, offered if covered >= _COVERING else None, settings.max_render_pixels)
+    if factor is None:
+        width, height = found.size
+        limit = f"{settings.max_render_pixels} pixels in all"
+        facts = {"what": f"Page {number}", "got": f"{width:.0f} x {height:.0f} points"}
+        raise Rejected("too_large", **facts, limit=limit, setting="PAGESTREAM_OCR_MAX_RENDER_PIXELS")
+    read_lines = placed(reader(found.rendered(factor)), scaled(1 / factor, 1 / factor))
+    return merged(read_lines, found.lines()) if is_text(found.text) else read_lines

@@ -1,0 +1,128 @@
+"""Tesseract through pytesseract: one run of the program gives words, boxes and confidences."""
+
+import re
+import shlex
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import pytesseract
+from PIL import Image
+
+from services.ocr.pages import Line, Word
+from services.ocr.textlayer import cleaned
+from shared.errors import Rejected, Transient
+
+_WORD_LEVEL: Final = "5"
+_COLUMNS: Final = 12  # level, page, block, paragraph, line, word, left, top, width, height, confidence, text
+_DPI: Final = 300  # said to stop the engine from guessing; it measures letters by itself
+_ASKED: Final = re.compile(r"[A-Za-z_]+")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The program and its models: `program` is a name on PATH or a path, `tessdata` a folder or "" for the default.
+
+    Every method raises Transient(provider_unavailable) where the program cannot be started.
+    """
+
+    program: str
+    tessdata: str
+
+    def version(self) -> str:
+        """As the program says it, such as "5.5.2"."""
+        return _version(self.program)
+
+    def installed(self) -> tuple[str, ...]:
+        """The languages that can be read; asked once for the life of this process."""
+        return _installed(self.program, self._models())
+
+    def check(self, languages: tuple[str, ...]) -> None:
+        """Raises Rejected(language_not_installed) for the first that is not."""
+        installed = self.installed()
+        for language in languages:
+            if language not in installed or not _ASKED.fullmatch(language):
+                facts = {"language": language[:40], "installed": ", ".join(installed) or "none"}
+                raise Rejected("language_not_installed", **facts)
+
+    def read(
+        self, picture: Image.Image, languages: tuple[str, ...], *, seconds: float, workdir: Path
+    ) -> tuple[Line, ...]:
+        """The lines of a gray picture. Raises Transient: timeout, crashed. Leaves nothing in `workdir`."""
+        _start(self.program)
+        tempfile.tempdir = str(workdir)  # where pytesseract puts its output; Python would remember an earlier task's
+        pixels = workdir / "page.bmp"  # not compressed: a PNG costs the engine and us 0.13 s a page
+        picture.save(pixels)
+        try:
+            return parsed(self._run(pixels, "+".join(languages), seconds))
+        finally:
+            pixels.unlink()
+
+    def _run(self, pixels: Path, languages: str, seconds: float) -> str:
+        config = f"{self._models()} --dpi {_DPI} --psm 3"
+        try:
+            rows: str = pytesseract.image_to_data(str(pixels), lang=languages, config=config, timeout=seconds)
+        except pytesseract.TesseractNotFoundError as error:
+            raise _missing(self.program) from error
+        except pytesseract.TesseractError as error:
+            raise Transient("crashed", detail=_plain(error)) from error
+        except RuntimeError as error:  # pytesseract's way of saying that time is up
+            raise Transient("timeout", what="Reading a page", limit=seconds) from error
+        return rows
+
+    def _models(self) -> str:
+        return f"--tessdata-dir {shlex.quote(self.tessdata)}" if self.tessdata else ""
+
+
+def parsed(rows: str) -> tuple[Line, ...]:
+    """The lines of Tesseract's TSV output, boxes in pixels."""
+    cells = (row.split("\t") for row in rows.splitlines())
+    words = [cell for cell in cells if len(cell) == _COLUMNS and cell[0] == _WORD_LEVEL and cell[11].strip()]
+    lines: list[Line] = []
+    before = None
+    for (block, paragraph, _), run in groupby(words, key=lambda cell: (cell[2], cell[3], cell[4])):
+        said = tuple(_word(cell) for cell in run)
+        lines.append(Line(said, opens=(block, paragraph) != before))
+        before = (block, paragraph)
+    return tuple(lines)
+
+
+def _word(cell: list[str]) -> Word:
+    left, top, width, height = (float(number) for number in cell[6:10])
+    return Word(cleaned(cell[11]).strip(), (left, top, left + width, top + height), max(0.0, float(cell[10])))
+
+
+def _plain(error: pytesseract.TesseractError) -> str:
+    if error.status < 0:
+        return f"tesseract, signal {-error.status}"
+    return f"tesseract, exit code {error.status}: {error.message[-200:]}"
+
+
+def _missing(program: str) -> Transient:
+    return Transient("provider_unavailable", provider="Tesseract", detail=f"{program} cannot be started")
+
+
+def _start(program: str) -> None:
+    pytesseract.pytesseract.tesseract_cmd = program
+
+
+@cache
+def _version(program: str) -> str:
+    _start(program)
+    try:
+        return str(pytesseract.get_tesseract_version())
+    except (pytesseract.TesseractNotFoundError, OSError, SystemExit) as error:
+        raise _missing(program) from error
+
+
+@cache
+def _installed(program: str, models: str) -> tuple[str, ...]:
+    _start(program)
+    try:
+        found = pytesseract.get_languages(config=models)
+    except (pytesseract.TesseractNotFoundError, OSError) as error:
+        raise _missing(program) from error
+    return tuple(sorted({language for language in found if language != "osd"}))

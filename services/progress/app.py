@@ -1,0 +1,43 @@
+"""The progress service: one live projection, and standbys that wait for their turn."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from services.progress import generations
+from services.progress.handlers import LiveProjection
+from services.progress.projector import Projector, announce_epoch
+from services.progress.results import Results
+from services.progress.settings import ProgressSettings
+from shared import kafka, logs, mongo, topics
+from shared.blobs import Blobs
+from shared.folding import Loop
+from shared.leases import Owner, Ownership, holding
+
+log = logs.get(__name__)
+
+_STANDBY_SECONDS = 0.5
+_TOPICS = {topics.DOCUMENTS, topics.PROGRESS, topics.UPDATES, topics.PARKED}
+
+
+async def serve(settings: ProgressSettings) -> None:
+    """Fold for ever, as soon as no other instance does."""
+    await topics.verify(settings.kafka, [t for t in topics.all_topics(settings.partitions) if t.name in _TOPICS])
+    blobs = Blobs.open(settings.store)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(mongo.connect(settings))
+        sink = await stack.enter_async_context(kafka.connect(settings.kafka))
+        owner = Owner.of(f"{settings.slot}/progress")
+        while await generations.must_make_way(database):
+            await asyncio.sleep(_STANDBY_SECONDS)
+        await stack.enter_async_context(holding(Ownership(database, generations.OWNERSHIP, owner)))
+        generation = await generations.live(database, settings.partitions)
+        projector = Projector(database, generation, blobs, sink)
+        live = LiveProjection(database, blobs, projector, Results(database, generation, blobs), sink, settings.loaders)
+        await live.start()
+        await announce_epoch(sink, generation)
+        log.info("projector starts", generation=generation)
+        loop = Loop(settings.kafka, generations.checkpoint(database, generation), live)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(loop.run())
+            tasks.create_task(live.sweep())
+            tasks.create_task(live.report(loop))

@@ -1,0 +1,145 @@
+"""What the live projection does beside folding: run the policy, store results, sweep leases, say how it is."""
+
+import asyncio
+import time
+from typing import Final
+
+from services.progress import generations, policy, sweeper
+from services.progress.projector import Projector
+from services.progress.results import Results
+from services.progress.state import TERMINAL, DocumentState
+from shared import logs
+from shared.blobs import Blobs
+from shared.events import Fact, utcnow
+from shared.folding import Batch, Loop
+from shared.kafka import Log
+from shared.mongo import Mongo, Row
+from shared.parking import park
+
+log = logs.get(__name__)
+
+_SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is said again
+_SWEEP_SECONDS: Final = 1.0
+_WAITING: Final = frozenset({"processed", "cancelling", "retrying"})  # states that something other than a fact ends
+
+
+class Handover(RuntimeError):
+    """Another generation takes over: this process ends and is started again on the new one."""
+
+
+class LiveProjection:
+    """The fold of the live generation."""
+
+    def __init__(
+        self, database: Mongo, blobs: Blobs, projector: Projector, results: Results, sink: Log, loaders: int
+    ) -> None:
+        self._mongo = database
+        self._blobs = blobs
+        self._projector = projector
+        self._results = results
+        self._log = sink
+        self._due: set[str] = set()
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(loaders)
+        self._stored: dict[str, dict[str, str]] = {}
+        self._said: dict[str, float] = {}
+
+    async def start(self) -> None:
+        """Take up what an earlier life left undone."""
+        self._due = {*await self._projector.unfinished(), *await self._results.unloaded()}
+
+    async def apply(self, batch: Batch) -> None:
+        """Fold a batch; what nobody can read is parked."""
+        for record, reason in batch.unreadable:
+            await park(self._log, record, reason)
+        await self._projector.apply(batch)
+
+    async def decide(self) -> None:
+        """Run the policy over every document that has something due."""
+        self._due |= self._projector.changed
+        self._projector.changed.clear()
+        if not self._due:
+            return
+        states = await self._projector.states(self._due)
+        for document_id in list(self._due):
+            state = states.get(document_id)
+            if state is None or not await self._decide(state):
+                self._due.discard(document_id)
+
+    async def _decide(self, state: DocumentState) -> bool:
+        """Say what is due for one document; whether it has to be looked at again without a new fact."""
+        stored = self._is_stored(state)
+        at_work = state.status in ("cancelling", "deleted") and await self._at_work(state.document_id)
+        if state.status == "deleted" and not state.erased and not at_work:
+            await self._blobs.delete_document(state.tenant, state.document_id)
+        for fact in policy.decide(state, utcnow(), stored=stored, at_work=at_work):
+            await self._say(fact)
+        if stored and state.status in TERMINAL:
+            self._stored.pop(state.document_id, None)
+        return state.status in _WAITING or not stored or (state.status == "deleted" and not state.erased)
+
+    async def _say(self, fact: Fact) -> None:
+        now = time.monotonic()
+        if now - self._said.get(fact.event_id, -_SAID_SECONDS) < _SAID_SECONDS:
+            return  # on its way back through the log
+        self._said = {i: at for i, at in self._said.items() if now - at < _SAID_SECONDS} | {fact.event_id: now}
+        await self._log.append(fact)
+
+    def _is_stored(self, state: DocumentState) -> bool:
+        """Whether every result is in its collection; starts the storing where it is not."""
+        wanted = self._results.wanted(state)
+        if state.status == "deleted" or self._stored.get(state.document_id, {}) == wanted:
+            return True
+        if state.document_id not in self._loading:
+            self._loading[state.document_id] = asyncio.create_task(self._load(state, wanted))
+        elif self._loading[state.document_id].done():
+            self._loading.pop(state.document_id).result()  # an error ends the process
+        return False
+
+    async def _load(self, state: DocumentState, wanted: dict[str, str]) -> None:
+        async with self._places:
+            await self._results.load(state)
+        self._stored[state.document_id] = wanted
+
+    async def _at_work(self, document_id: str) -> bool:
+        live = {"document_id": document_id, "ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
+        return await self._mongo.control["leases"].find_one(live, {"_id": 1}) is not None
+
+    async def sweep(self) -> None:
+        """Look for leases that expired without an end, for ever."""
+        leases = self._mongo.control["leases"]
+        expired = {"ended": False, "$expr": {"$lte": ["$expires_at", "$$NOW"]}}
+        while True:
+            found = [lease async for lease in leases.find(expired)]
+            states = await self._projector.states({lease["document_id"] for lease in found})
+            for lease in found:
+                await self._judge(lease, states.get(lease["document_id"]))
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def _judge(self, lease: Row, state: DocumentState | None) -> None:
+        leases = self._mongo.control["leases"]
+        unchanged = {"_id": lease["_id"], "strikes": lease["strikes"], "expires_at": lease["expires_at"]}
+        verdict = sweeper.judge(lease, state, utcnow())
+        if verdict == sweeper.OVER:
+            await leases.update_one(unchanged, [{"$set": {"ended": True, "ended_at": "$$NOW"}}])
+        elif verdict is not None:
+            log.warning("worker lost", work=lease["_id"], strike=lease["strikes"])
+            await self._log.append(verdict)
+            await leases.update_one(unchanged, {"$set": {"reported": lease["strikes"]}})
+
+    async def report(self, loop: Loop) -> None:
+        """Say every second how far the fold is, for readiness and for people; make way for another generation."""
+        status = self._mongo.control["status"]
+        while True:
+            row = {
+                "generation": self._projector.generation,
+                "lag": loop.lag,
+                "caught_up": loop.caught_up,
+                "halted": loop.halted,
+                "unreadable": self._projector.unreadable,
+                "at": utcnow(),
+            }
+            await status.update_one({"_id": "progress"}, {"$set": row}, upsert=True)
+            if await generations.must_make_way(self._mongo):
+                raise Handover("a rebuild takes over")
+            await asyncio.sleep(1.0)

@@ -1,0 +1,58 @@
+"""The live overlay: what ticks say of the slices in hand, and the percent already shown. Never touches what is settled.
+
+Losing it costs nothing but a moment's detail; a slice's tick is dropped when the slice ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from services.progress.state import TERMINAL, DocumentState, Job
+from shared.events import Fact, Progress, SliceFact, StageRequested
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """The latest tick of one slice: how far it is (0..1) and its message."""
+
+    stage: str
+    slice: int
+    fraction: float
+    code: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """`ticks` since the last fact that changed the state; `shown`, a floor for the percent within an attempt."""
+
+    in_hand: Mapping[str, InHand] = field(default_factory=dict)
+    ticks: int = 0
+    shown: float = 0.0
+
+
+def tick(live: Live, state: DocumentState, progress: Progress) -> Live:
+    """The overlay after a tick; the same where it speaks of another attempt or of what has ended."""
+    job = state.jobs.get(progress.stage)
+    if job is None or state.status in TERMINAL or state.status == "deleted" or not _in_hand(job, progress):
+        return live
+    held = InHand(progress.stage, progress.slice, progress.fraction, progress.code, progress.params)
+    return replace(live, in_hand={**live.in_hand, f"{progress.stage}/{progress.slice}": held}, ticks=live.ticks + 1)
+
+
+def _in_hand(job: Job, progress: Progress) -> bool:
+    ended = job.status in ("completed", "failed") or progress.attempt != job.attempt
+    return not ended and not (progress.slice >= 0 and job.done >> progress.slice & 1)
+
+
+def follow(live: Live, before: DocumentState | None, after: DocumentState, fact: Fact) -> Live:
+    """The overlay after a fact: what the fact ended is dropped, a new attempt may show less than the old one."""
+    if after is before:
+        return live
+    ended = f"{fact.stage}/{fact.slice}" if isinstance(fact, SliceFact) else ""
+    in_hand = {
+        key: held
+        for key, held in live.in_hand.items()
+        if key != ended and after.jobs[held.stage].status == "running" and after.status not in TERMINAL
+    }
+    return Live(in_hand, 0, 0.0 if isinstance(fact, StageRequested) else live.shown)

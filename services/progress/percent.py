@@ -1,0 +1,59 @@
+"""How far a document is, by work done, and how long it will take. Pure arithmetic over weights in seconds."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from services.progress.live import InHand, Live
+from services.progress.state import DocumentState, Job
+
+_ALMOST: Final = 99.9  # 100 is said by DocumentCompleted alone
+_EVIDENCE_SECONDS: Final = 2.0  # of observed work before an estimate is given
+_EVIDENCE_SHARE: Final = 0.05  # of the whole that must be done before
+
+
+def of_job(job: Job, held: Iterable[InHand]) -> float:
+    """The percent of one stage, 0..100; slices in hand add at most their own weight."""
+    if job.status == "completed":
+        return 100.0
+    return round(min(_ALMOST, 100.0 * _done(job, held) / job.weight), 1) if job.weight else 0.0
+
+
+def of_document(state: DocumentState, live: Live) -> float:
+    """The percent of the whole: done weight over all weight, never less than what was shown in this attempt."""
+    if state.status == "completed":
+        return 100.0
+    whole, done = _totals(state, live)
+    return max(live.shown, round(min(_ALMOST, 100.0 * done / whole), 1))
+
+
+def eta(state: DocumentState, live: Live) -> tuple[int, int] | None:
+    """Low and high estimate of the seconds left, None without evidence."""
+    started = [job.started_at for job in state.jobs.values() if job.started_at]
+    if state.status not in ("processing", "uploaded") or not started:
+        return None
+    whole, done = _totals(state, live)
+    observed = (state.updated_at - min(started)).total_seconds()
+    if observed < _EVIDENCE_SECONDS or done < _EVIDENCE_SHARE * whole:
+        return None
+    left = (whole - done) * observed / done
+    return max(1, round(0.8 * left)), max(2, round(1.4 * left))
+
+
+def held_of(live: Live, stage: str) -> list[InHand]:
+    """The slices of one stage that are in hand."""
+    return [held for held in live.in_hand.values() if held.stage == stage]
+
+
+def _totals(state: DocumentState, live: Live) -> tuple[float, float]:
+    pages = max((job.pages or 1 for job in state.jobs.values()), default=1)
+    whole = done = 0.0
+    for job in state.jobs.values():
+        expected = job.weight or job.guess * pages
+        whole += expected
+        done += expected if job.status == "completed" else min(expected, _done(job, held_of(live, job.stage)))
+    return whole, done
+
+
+def _done(job: Job, held: Iterable[InHand]) -> float:
+    average = job.weight / job.slices if job.slices else 0.0
+    return job.done_weight + sum(average * part.fraction for part in held if part.slice >= 0)

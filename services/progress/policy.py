@@ -1,0 +1,79 @@
+"""The policy: what happens when a document does not move by itself. Pure and level-triggered.
+
+`decide` looks at one settled state and the time and says which facts follow. Called again in the same state it says
+the same facts with the same ids.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid5
+
+from services.progress.state import DocumentState, Job
+from shared.events import DocumentCancelled, DocumentCompleted, DocumentErased, Fact, RetryScheduled, StageRequested
+
+PRODUCER: Final = "policy"
+BASE_SECONDS: Final = 2.0  # before the second attempt; doubles with each further one
+CAP_SECONDS: Final = 300.0
+
+
+def decide(state: DocumentState, now: datetime, *, stored: bool, at_work: bool) -> Iterator[Fact]:
+    """The facts that are due.
+
+    `stored`: every result of the document is where its endpoints read it. `at_work`: somebody holds a live lease.
+    """
+    match state.status:
+        case "processed" if stored:
+            yield DocumentCompleted.claim(
+                document_id=state.document_id, claim=str(state.run), tenant=state.tenant, at=now,
+                producer=PRODUCER, run=state.run,
+            )  # fmt: skip
+        case "cancelling" if not at_work:
+            yield DocumentCancelled.claim(
+                document_id=state.document_id, claim=str(state.run), tenant=state.tenant, at=now,
+                producer=PRODUCER, run=state.run,
+            )  # fmt: skip
+        case "deleted" if not state.erased and not at_work:
+            yield DocumentErased.claim(
+                document_id=state.document_id, claim="1", tenant=state.tenant, at=now, producer="eraser"
+            )
+        case "processing" | "retrying":
+            for job in state.jobs.values():
+                yield from _job(state, job, now)
+        case _:
+            return
+
+
+def due_at(state: DocumentState) -> datetime | None:
+    """When `decide` must look again although no new fact arrives; None when only a fact can change its mind."""
+    return min((job.due_at for job in state.jobs.values() if job.status == "retrying" and job.due_at), default=None)
+
+
+def delay(state: DocumentState, job: Job) -> float:
+    """Seconds until the next attempt: exponential with jitter, capped, never less than the other side asked for.
+
+    The jitter is drawn from the document and attempt, so that everyone who computes it comes to the same moment.
+    """
+    assert job.error
+    exponential = min(CAP_SECONDS, BASE_SECONDS * float(2 ** min(job.attempt - 1, 30)))
+    draw = random.Random(uuid5(UUID(state.document_id), f"{job.stage}/{job.attempt}").int).uniform(0.5, 1.0)
+    return max(exponential * draw, job.error.retry_after or 0.0)
+
+
+def _job(state: DocumentState, job: Job, now: datetime) -> Iterator[Fact]:
+    before = state.before(job.stage)
+    if job.status == "retrying" and job.due_at is None:
+        assert job.error
+        yield RetryScheduled.claim(
+            document_id=state.document_id, claim=f"{job.stage}/{job.attempt + 1}", tenant=state.tenant, at=now,
+            producer=PRODUCER, stage=job.stage, attempt=job.attempt + 1, error=job.error,
+            due_at=now + timedelta(milliseconds=round(delay(state, job) * 1000)),
+        )  # fmt: skip
+    elif (job.status == "retrying" and job.due_at and job.due_at <= now) or (
+        job.wanted and (before is None or before.status == "completed")
+    ):
+        yield StageRequested.claim(
+            document_id=state.document_id, claim=f"{job.stage}/{job.attempt + 1}", tenant=state.tenant, at=now,
+            producer=PRODUCER, stage=job.stage, attempt=job.attempt + 1, run=state.run,
+        )  # fmt: skip

@@ -1,0 +1,122 @@
+"""The projector: folds the log and the ticks into the collections, and tells the gateways what changed.
+
+In this order, so that a crash between any two steps is healed by reading the batch again: write the rows, publish the
+updates, store the checkpoint (which the loop does). A rebuild has no log to publish to.
+"""
+
+from collections.abc import Collection, Mapping
+
+import orjson
+
+from services.progress import projection, timeline, view
+from services.progress.projection import Projection
+from services.progress.state import TERMINAL, DocumentState
+from shared import blobs as names
+from shared import mongo, topics
+from shared.blobs import BlobDamaged, BlobMissing, Blobs
+from shared.folding import Batch
+from shared.kafka import Log
+from shared.mongo import Mongo, Row
+from shared.states import States
+
+TENANT: str = "tenant"  # the header that says whose update it is
+
+
+class Projector:
+    """Keeps one generation. `changed` collects the documents that somebody else should look at."""
+
+    def __init__(self, database: Mongo, generation: str, blobs: Blobs, sink: Log | None) -> None:
+        self.generation = generation
+        self.changed: set[str] = set()
+        self.unreadable = 0
+        self._blobs = blobs
+        self._log = sink
+        self._states: States[Projection] = States(
+            database.projection("documents", generation),
+            lambda kept: projection.to_row(kept, generation),
+            projection.from_row,
+        )
+        self._jobs = database.projection("processing_jobs", generation)
+        self._timeline = database.projection("timeline", generation)
+        self._chunks = database.projection("chunks", generation)
+        self._extractions = database.projection("extractions", generation)
+
+    async def states(self, ids: Collection[str]) -> dict[str, DocumentState]:
+        """The settled states of `ids`, those that exist."""
+        return {i: kept.state for i, kept in (await self._states.load(ids)).items()}
+
+    async def unfinished(self) -> list[str]:
+        """The documents that have not come to an end."""
+        return list(await self._states.where({"view.status": {"$nin": sorted(TERMINAL)}, "settled.erased": False}))
+
+    async def apply(self, batch: Batch) -> None:
+        """Fold a batch, write what changed, publish it; a batch that is read again is published again."""
+        touched = {entry.item.document_id for entry in batch.entries}
+        kept = await self._states.load(touched)
+        rows = self._fold(batch, kept)
+        await self._name(batch, kept)
+        touched &= kept.keys()
+        shown = {i: projection.settle(kept[i]) for i in touched}
+        await self._states.store(shown, {i: found.version for i, found in shown.items()})
+        jobs = (row for found in shown.values() for row in projection.job_rows(found))
+        await mongo.advance(self._jobs, jobs)
+        await mongo.add(self._timeline, rows)
+        await self._erase([fact.document_id for _, fact in batch.facts if fact.type == "DocumentErased"])
+        self.changed |= touched
+        self.unreadable += len(batch.unreadable)
+        await self._publish(shown)
+
+    def _fold(self, batch: Batch, kept: dict[str, Projection]) -> list[Row]:
+        rows = []
+        for entry, fact in batch.facts:
+            before = kept.get(fact.document_id)
+            if before and entry.offset <= before.offset:
+                continue  # it is in there already
+            after = projection.take(before, fact, entry.offset)
+            if after:
+                kept[fact.document_id] = after
+                if after.state.status != "deleted":
+                    rows.append(timeline.row(after.state, fact, entry.offset))
+        for progress in batch.ticks:
+            if before := kept.get(progress.document_id):
+                kept[progress.document_id] = projection.tick(before, progress)
+        return rows
+
+    async def _erase(self, ids: list[str]) -> None:
+        """Keep nothing of erased documents but the fact that they were there."""
+        for collection in (self._jobs, self._timeline, self._chunks, self._extractions) if ids else ():
+            await collection.delete_many({"$or": [{"document_id": {"$in": ids}}, {"_id": {"$in": ids}}]})
+
+    async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
+        """Give new documents their file names, which the log does not hold."""
+        for document_id in {fact.document_id for _, fact in batch.facts if fact.type == "DocumentUploaded"}:
+            found = kept[document_id]
+            if not found.filename:
+                kept[document_id] = projection.named(found, await self._filename(found.state))
+
+    async def _filename(self, state: DocumentState) -> str:
+        try:
+            meta = await self._blobs.get_result(names.meta(state.tenant, state.document_id))
+        except (BlobMissing, BlobDamaged):
+            return ""  # erased, or lost with the document's source: its stages will say so
+        return str(meta["filename"])
+
+    async def _publish(self, shown: Mapping[str, Projection]) -> None:
+        if self._log is None:
+            return
+        records = [(i, self._update(found), [(TENANT, found.state.tenant.encode())]) for i, found in shown.items()]
+        await self._log.send_all(topics.UPDATES, records)
+
+    def _update(self, found: Projection) -> bytes:
+        """What a gateway is told: the whole view without user content, or that the document is gone."""
+        update = {"document_id": found.state.document_id, "epoch": self.generation, "version": found.version}
+        if found.state.status == "deleted":
+            return orjson.dumps(update | {"deleted": True})
+        document = view.render(found.state, found.live, filename="", epoch=self.generation)
+        del document["filename"]
+        return orjson.dumps(update | {"document": document})
+
+
+async def announce_epoch(log: Log, generation: str) -> None:
+    """Tell every gateway that another generation is live: they read their documents anew."""
+    await log.send(topics.UPDATES, orjson.dumps({"epoch": generation}), key="epoch")

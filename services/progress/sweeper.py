@@ -1,0 +1,57 @@
+"""The sweeper: a lease that expired without an end is a lost worker, and the third of one slice is its failure. Pure.
+
+Whether a lease has expired is for the database's clock to say.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from services.progress.state import TERMINAL, DocumentState, Job
+from shared.events import PLAN, Fact, Failure, SliceFailed, WorkerLost
+from shared.harness.worker import MAX_LOSSES
+
+PRODUCER: Final = "sweeper"
+OVER: Final = "over"  # nobody waits for this work any more: the lease is to be ended
+
+
+def judge(lease: Mapping[str, Any], state: DocumentState | None, now: datetime) -> Fact | Literal["over"] | None:
+    """What follows from an expired lease: a fact, OVER, or None where it is said already or not known yet."""
+    if state is None:
+        return None
+    job = state.jobs.get(lease["stage"])
+    if job is None or state.status in TERMINAL or state.status in ("deleted", "cancelling") or _is_over(lease, job):
+        return OVER
+    if lease.get("reported") == lease["strikes"]:
+        return None
+    return _loss(lease, now)
+
+
+def _is_over(lease: Mapping[str, Any], job: Job) -> bool:
+    number = lease["slice"]
+    if lease["attempt"] != job.attempt or job.status in ("completed", "failed"):
+        return True
+    if number == PLAN:
+        return job.plan is not None
+    return lease["plan"] != job.plan or number in job.failed or (number >= 0 and bool(job.done >> number & 1))
+
+
+def _loss(lease: Mapping[str, Any], now: datetime) -> Fact:
+    losses = lease["strikes"] - lease.get("releases", 0)
+    number = lease["slice"]
+    common = {
+        "document_id": lease["document_id"],
+        "claim": f"{lease['stage']}/{lease['attempt']}/{lease['plan']}/{number}/{lease['strikes']}",
+        "tenant": lease["tenant"],
+        "at": now,
+        "producer": PRODUCER,
+        "stage": lease["stage"],
+        "attempt": lease["attempt"],
+        "plan": lease["plan"],
+        "slice": number,
+        "strike": lease["strikes"],
+    }
+    if losses < MAX_LOSSES:
+        return WorkerLost.claim(**common)
+    error = Failure(code="worker_lost", facts={"strikes": losses}, retryable=True)
+    return SliceFailed.claim(**common, error=error)

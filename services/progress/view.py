@@ -1,0 +1,143 @@
+"""The document view: what people and programs see, rendered from what is settled and what is live."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from services.progress import percent
+from services.progress.live import Live
+from services.progress.state import DocumentState, Job
+from shared.errors import describe
+from shared.events import PLAN, Failure
+from shared.messages import Message, message
+
+
+def render(state: DocumentState, live: Live, *, filename: str, epoch: str) -> dict[str, Any]:
+    """The whole small view of one document."""
+    eta = percent.eta(state, live)
+    stages = {stage: render_job(state, job, live) for stage, job in state.jobs.items()}
+    return {
+        "document_id": state.document_id,
+        "filename": filename,
+        "content_type": state.media_type,
+        "bytes": state.size,
+        "status": state.status,
+        "percent": percent.of_document(state, live),
+        "partial": state.partial,
+        "message": _message(state, stages),
+        "eta_seconds": {"low": eta[0], "high": eta[1]} if eta else None,
+        "pages": pages(state),
+        "stages": stages,
+        "error": _document_error(state),
+        "epoch": epoch,
+        "version": state.version + live.ticks,
+        "uploaded_at": iso(state.uploaded_at),
+        "updated_at": iso(state.updated_at),
+        "completed_at": iso(state.completed_at),
+    }
+
+
+def render_job(state: DocumentState, job: Job, live: Live) -> dict[str, Any]:
+    """One stage of the view."""
+    held = percent.held_of(live, job.stage)
+    status = "stalled" if job.lost and not held and job.status == "running" else job.status
+    return {
+        "status": status,
+        "percent": percent.of_job(job, held),
+        "attempt": job.attempt,
+        "retry_count": job.attempt - 1,
+        "started_at": iso(job.started_at),
+        "completed_at": iso(job.completed_at),
+        "next_attempt_at": iso(job.due_at),
+        "message": _job_message(state, job, status, live),
+        "error": _error(job.error, job) if job.error else None,
+    }
+
+
+def pages(state: DocumentState) -> dict[str, Any]:
+    """Pages done of pages, from the stage that counted them."""
+    for job in state.jobs.values():
+        if job.pages is not None:
+            spans = [failed.pages for _, failed in sorted(job.failed.items()) if failed.pages]
+            failed = [page for first, last in spans for page in range(first, last + 1)]
+            return {"total": job.pages, "done": job.pages_done, "failed": failed}
+    return {"total": None, "done": 0, "failed": []}
+
+
+def iso(at: datetime | None) -> str | None:
+    """A moment as it is written in JSON, in UTC with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if at else None
+
+
+def _message(state: DocumentState, stages: dict[str, dict[str, Any]]) -> Message:
+    match state.status:
+        case "completed" if state.cancel_too_late:
+            return message("document.cancel_too_late")
+        case "completed" if state.partial:
+            return message("document.partial", failed=sum(len(job.failed) for job in state.jobs.values()))
+        case "failed":
+            error = _document_error(state)
+            return message("document.failed", reason=error["message"] if error else "unknown")
+        case "completed" | "cancelled" | "cancelling" | "processed":
+            return message(f"document.{state.status}")
+        case _:
+            current = next((stage for stage, job in state.jobs.items() if job.status != "completed"), None)
+            shown: Message = stages[current]["message"] if current else message("document.processed")
+            return shown
+
+
+def _job_message(state: DocumentState, job: Job, status: str, live: Live) -> Message:
+    match status:
+        case "pending":
+            before = state.before(job.stage)
+            return message("queue.waiting" if before is None or before.status == "completed" else "stage.waiting")
+        case "retrying":
+            assert job.error
+            reason = describe(job.error.code, job.error.facts)[0]
+            return message("retry.scheduled", attempt=job.attempt + 1, reason=reason)
+        case "stalled":
+            return message("worker.lost")
+        case "running":
+            return _running_message(job, live)
+        case "failed":
+            return message("document.failed", reason=describe(job.error.code, job.error.facts)[0] if job.error else "")
+        case "cancelled":
+            return message("document.cancelled")
+        case _:
+            return message("stage.done")
+
+
+def _running_message(job: Job, live: Live) -> Message:
+    if job.plan is None:
+        return message("stage.planning")
+    held = percent.held_of(live, job.stage)
+    done = job.done.bit_count()
+    if done + len(job.failed) >= job.slices:
+        return message("stage.concluding")
+    if job.pages is not None and (job.pages_done or not held):
+        return message(f"{job.stage}.pages_done", done=job.pages_done, total=job.pages)
+    if held and held[-1].slice > PLAN:
+        return message(held[-1].code, **held[-1].params)
+    return message("stage.slices_done", done=done, total=job.slices)
+
+
+def _document_error(state: DocumentState) -> dict[str, Any] | None:
+    job = state.jobs.get(state.failed_stage or "")
+    job = job or next((job for job in state.jobs.values() if job.partial and job.error), None)
+    return _error(job.error, job) if job and job.error else None
+
+
+def _error(error: Failure, job: Job) -> dict[str, Any]:
+    sentence, action = describe(error.code, error.facts)
+    page = error.page
+    if page is None:
+        spans = [failed.pages for failed in job.failed.values() if failed.error == error and failed.pages]
+        page = spans[0][0] if spans and spans[0][0] == spans[0][1] else None
+    return {
+        "code": error.code,
+        "message": sentence,
+        "stage": job.stage,
+        "page": page,
+        "attempt": job.attempt,
+        "retryable": error.retryable,
+        "action": action,
+    }

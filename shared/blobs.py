@@ -1,0 +1,218 @@
+"""The blob store: sources and results, named by what they answer, written safely before any event names them.
+
+`file://FOLDER` on one machine, `s3://BUCKET/PREFIX` where there is a cluster (credentials and endpoint from the usual
+AWS_… variables). The library does not fsync on files, so this module does: file and folder, before a name is told.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import obstore
+import orjson
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, S3Store
+
+from shared.errors import Transient
+
+_MAGIC: Final = b"pagestream/1 sha256="
+_HEADER: Final = len(_MAGIC) + 64 + 1  # magic, digest in hex, newline
+_PART: Final = 5 * 1024 * 1024  # bytes; the smallest part S3 accepts
+
+
+class BlobMissing(LookupError):
+    """There is no blob of this name."""
+
+
+class BlobDamaged(ValueError):
+    """The blob's bytes are not those that were written."""
+
+
+def source(tenant: str, document_id: str) -> str:
+    """The uploaded bytes."""
+    return f"{tenant}/{document_id}/source"
+
+
+def meta(tenant: str, document_id: str) -> str:
+    """What the uploader said of the document (`shared.harness.contract.Document`)."""
+    return f"{tenant}/{document_id}/meta"
+
+
+def piece(tenant: str, document_id: str, stage: str, plan: str, number: int) -> str:
+    """The result of one slice of a plan."""
+    return f"{tenant}/{document_id}/{stage}/{plan}/{number}"
+
+
+def plan(tenant: str, document_id: str, stage: str, plan_id: str) -> str:
+    """The list of a plan's slices."""
+    return f"{tenant}/{document_id}/{stage}/{plan_id}/plan"
+
+
+def result(tenant: str, document_id: str, stage: str, plan_id: str, missing: tuple[int, ...]) -> str:
+    """What a stage concluded; one that lacks slices has a name of its own, so that it never hides the whole."""
+    lack = hashlib.sha256(repr(missing).encode()).hexdigest()[:12] if missing else ""
+    return f"{tenant}/{document_id}/{stage}/{plan_id}/result" + (f"-without-{lack}" if lack else "")
+
+
+def seal(value: Any) -> bytes:
+    """A JSON value with the header that carries its SHA-256."""
+    body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def unseal(data: bytes) -> Any:
+    """The JSON value of sealed bytes. Raises BlobDamaged."""
+    body = memoryview(data)[_HEADER:]
+    if data[:_HEADER] != _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n":
+        raise BlobDamaged("the stored digest does not match")
+    return orjson.loads(body)
+
+
+class Blobs:
+    """One store; every method may raise Transient("store_unavailable") or Transient("store_full")."""
+
+    def __init__(self, store: LocalStore | S3Store, root: Path | None) -> None:
+        self._store = store
+        self._root = root
+
+    @classmethod
+    def open(cls, url: str) -> "Blobs":
+        """The store at `file://FOLDER` (relative folders allowed) or `s3://BUCKET[/PREFIX]`."""
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            root = Path(parts.netloc + parts.path).absolute()
+            root.mkdir(parents=True, exist_ok=True)
+            return cls(LocalStore(root), root)
+        if parts.scheme == "s3":
+            plain = _endpoint().startswith("http://")  # only where the operator configured it so
+            prefix = parts.path.strip("/") or None
+            return cls(S3Store(parts.netloc, prefix=prefix, client_options={"allow_http": plain}), None)
+        raise SystemExit(f"PAGESTREAM_STORE={url!r} is not allowed: use file://FOLDER or s3://BUCKET[/PREFIX]")
+
+    async def put(self, name: str, data: bytes) -> None:
+        """Write a small blob once; the same name again with a sound blob in place changes nothing."""
+        async with _translated():
+            try:
+                await obstore.put_async(self._store, name, data, mode="create")
+            except AlreadyExistsError:
+                if await self.get(name) == data:
+                    return
+                await obstore.put_async(self._store, name, data)
+        await self._sync(name)
+
+    async def get(self, name: str) -> bytes:
+        """All bytes of a blob. Raises BlobMissing."""
+        async with _translated():
+            found = await obstore.get_async(self._store, name)
+            return bytes(await found.bytes_async())
+
+    async def put_result(self, name: str, value: Any) -> None:
+        """Write a JSON value with its digest."""
+        await self.put(name, seal(value))
+
+    async def get_result(self, name: str) -> Any:
+        """Read a JSON value and check its digest. Raises BlobMissing, BlobDamaged."""
+        return unseal(await self.get(name))
+
+    async def exists(self, name: str) -> bool:
+        """Whether there is a blob of this name."""
+        try:
+            async with _translated():
+                await obstore.head_async(self._store, name)
+        except BlobMissing:
+            return False
+        return True
+
+    @asynccontextmanager
+    async def writing(self, name: str) -> AsyncIterator["obstore.AsyncWritableFile"]:
+        """A writer for a stream of unknown length in constant memory; nothing is left when the body raises."""
+        writer = obstore.open_writer_async(self._store, name, buffer_size=_PART, max_concurrency=2)
+        async with _translated():
+            try:
+                async with writer:
+                    yield writer
+            except BaseException:
+                await asyncio.shield(self.delete(name))
+                raise
+        await self._sync(name)
+
+    async def reading(self, name: str, chunk: int = 256 * 1024) -> AsyncIterator[bytes]:
+        """The bytes of a blob as a stream. Raises BlobMissing."""
+        async with _translated():
+            found = await obstore.get_async(self._store, name)
+            async for part in found.stream(min_chunk_size=chunk):
+                yield bytes(part)
+
+    async def local(self, name: str, into: Path) -> Path:
+        """A file with the blob's bytes: the store's own where it is a folder, else a copy `into`. Never write to it.
+
+        Raises BlobMissing.
+        """
+        if self._root:
+            path = self._root / name
+            if not path.is_file():
+                raise BlobMissing(name)
+            return path
+        with into.open("wb") as file:
+            async for part in self.reading(name):
+                file.write(part)
+        return into
+
+    async def delete(self, name: str) -> None:
+        """Remove a blob; one that is not there is removed already."""
+        try:
+            async with _translated():
+                await obstore.delete_async(self._store, name)
+        except BlobMissing:
+            pass
+
+    async def delete_document(self, tenant: str, document_id: str) -> None:
+        """Remove every blob of a document."""
+        async for name in self.names(f"{tenant}/{document_id}/"):
+            await self.delete(name)
+
+    async def names(self, prefix: str) -> AsyncIterator[str]:
+        """The names below a prefix."""
+        async with _translated():
+            async for page in obstore.list(self._store, prefix=prefix.rstrip("/")):
+                for entry in page:
+                    yield entry["path"]
+
+    async def check(self) -> None:
+        """Raise Transient when the store cannot be written to."""
+        await self.put(".health", b"")
+
+    async def _sync(self, name: str) -> None:
+        if self._root:
+            await asyncio.to_thread(_sync_file, self._root / name)
+
+
+def _sync_file(path: Path) -> None:
+    for place in (path, path.parent):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _endpoint() -> str:
+    return os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", ""))
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:  # the library's NotFoundError is one
+        raise BlobMissing(str(error)) from error
+    except (OSError, BaseError) as error:
+        if getattr(error, "errno", None) == ENOSPC or "No space left" in str(error):
+            raise Transient("store_full") from error
+        raise Transient("store_unavailable", detail=type(error).__name__) from error

@@ -1,0 +1,223 @@
+"""The one loop of every fold: read a batch, fold it in memory, write, publish, then store the checkpoint.
+
+Positions live in MongoDB beside the data and are where a fold starts from: partitions are assigned, never subscribed,
+and there is no consumer group. A fold whose checkpoint is gone ends its process; started again it begins anew. What a
+fold cannot understand halts it: it stays up, says why, is not ready, and never skips.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from shared import logs, topics
+from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress
+from shared.mongo import Mongo, Row
+
+log = logs.get(__name__)
+
+Positions = Mapping[TopicPartition, int]
+
+BATCH: Final = 5_000  # records at most in one batch
+_CHECK_SECONDS: Final = 1.0  # how often an idle fold looks whether its checkpoint is still there
+POLL_MS: Final = 250  # how long an idle fold waits before it looks at the clock
+
+
+class CheckpointGone(RuntimeError):
+    """The checkpoint was dropped under the fold; only a fresh start can begin a new generation."""
+
+
+class Halted(RuntimeError):
+    """The fold met what it must not skip; the message says what it needs."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record that could be read: a fact of the log or a tick."""
+
+    partition: int
+    offset: int
+    item: Fact | Progress
+
+
+@dataclass
+class Batch:
+    """What was read at once: entries in the order of each partition, records that are no envelope, and positions."""
+
+    entries: list[Entry] = field(default_factory=list)
+    unreadable: list[tuple[ConsumerRecord, str]] = field(default_factory=list)
+    positions: dict[TopicPartition, int] = field(default_factory=dict)
+    halt: UnknownFact | None = None
+
+    @property
+    def facts(self) -> Iterator[tuple[Entry, Fact]]:
+        """The entries from the log."""
+        return ((entry, entry.item) for entry in self.entries if not isinstance(entry.item, Progress))
+
+    @property
+    def ticks(self) -> Iterator[Progress]:
+        """The signs of life."""
+        return (entry.item for entry in self.entries if isinstance(entry.item, Progress))
+
+
+class Fold(Protocol):
+    """What a fold brings to the loop."""
+
+    async def apply(self, batch: Batch) -> None:
+        """Fold the batch, write what changed, publish it. Called again with the same batch after a crash."""
+
+    async def decide(self) -> None:
+        """Do what is due; called after each batch and at least every POLL_MS once the fold has caught up."""
+
+
+class Checkpoint:
+    """How far one fold has come; created once with its generation, then only updated."""
+
+    def __init__(self, mongo: Mongo, fold: str, generation: str) -> None:
+        self._rows = mongo.checkpoints
+        self._id = f"{fold}/{generation}"
+
+    async def create(self, partitions: Sequence[TopicPartition]) -> None:
+        """Start at offset 0 of every partition."""
+        await self._rows.insert_one({"_id": self._id, "offsets": _to_row(dict.fromkeys(partitions, 0))})
+
+    async def exists(self) -> bool:
+        """Whether the fold has begun."""
+        return await self._rows.find_one({"_id": self._id}, {"_id": 1}) is not None
+
+    async def load(self) -> dict[TopicPartition, int]:
+        """The next offset of each partition. Raises CheckpointGone."""
+        row = await self._rows.find_one({"_id": self._id})
+        if row is None:
+            raise CheckpointGone(self._id)
+        return _from_row(row["offsets"])
+
+    async def store(self, positions: Positions) -> None:
+        """Everything before `positions` is written. Raises CheckpointGone."""
+        done = await self._rows.update_one({"_id": self._id}, {"$set": {"offsets": _to_row(positions)}})
+        if not done.matched_count:
+            raise CheckpointGone(self._id)
+
+
+def partitions_of(names: Sequence[str], count: int) -> list[TopicPartition]:
+    """Every partition of the named topics."""
+    return [TopicPartition(name, number) for name in names for number in range(count)]
+
+
+def _to_row(positions: Positions) -> Row:
+    return {f"{place.topic}-{place.partition}": offset for place, offset in positions.items()}
+
+
+def _from_row(row: Row) -> dict[TopicPartition, int]:
+    found = {}
+    for name, offset in row.items():
+        topic, _, partition = name.rpartition("-")
+        found[TopicPartition(topic, int(partition))] = offset
+    return found
+
+
+class Loop:
+    """Follows the log from a checkpoint until it is cancelled."""
+
+    def __init__(self, bootstrap: str, checkpoint: Checkpoint, fold: Fold) -> None:
+        self._bootstrap = bootstrap
+        self._checkpoint = checkpoint
+        self._fold = fold
+        self._ends: dict[TopicPartition, int] = {}
+        self.positions: dict[TopicPartition, int] = {}
+        self.caught_up = False
+        self.halted: str | None = None
+        self.lag = 0
+
+    async def run(self, *, until: Positions | None = None) -> None:
+        """Fold for ever, or until every partition has reached `until`.
+
+        Raises CheckpointGone, and whatever the fold raises: the process ends and is started again.
+        """
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        await consumer.start()
+        try:
+            await self._start(consumer)
+            await self._follow(consumer, until)
+        except Halted as halt:
+            self.halted = str(halt)
+            log.error("fold halted", reason=self.halted)
+            if until is not None:
+                raise
+            await asyncio.Event().wait()
+        finally:
+            await consumer.stop()
+
+    async def _start(self, consumer: AIOKafkaConsumer) -> None:
+        self.positions = await self._checkpoint.load()
+        places = list(self.positions)
+        consumer.assign(places)
+        self._ends = await consumer.end_offsets(places)
+        starts = await consumer.beginning_offsets(places)
+        for place in places:
+            if place.topic == topics.PROGRESS:  # ticks are kept a day: what is gone is of no use
+                self.positions[place] = max(self.positions[place], starts[place])
+            position = self.positions[place]
+            if not starts[place] <= position <= self._ends[place]:
+                raise Halted(
+                    f"the log was cut: {place.topic}-{place.partition} holds {starts[place]} to {self._ends[place]}, "
+                    f"this fold continues at {position}; restore the log, or `pagestream rebuild` from what is left"
+                )
+            consumer.seek(place, position)
+
+    async def _follow(self, consumer: AIOKafkaConsumer, until: Positions | None) -> None:
+        checked = time.monotonic()
+        while True:
+            self._measure(consumer)
+            if until is not None and all(self.positions[place] >= offset for place, offset in until.items()):
+                return
+            if self.caught_up and until is None:
+                await self._fold.decide()
+            try:
+                records = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+            except OffsetOutOfRangeError as error:
+                raise Halted(f"the log was cut: {error}") from error
+            if records:
+                await self._take(read(records))
+            elif time.monotonic() - checked > _CHECK_SECONDS:
+                await self._checkpoint.load()
+                checked = time.monotonic()
+
+    async def _take(self, batch: Batch) -> None:
+        await self._fold.apply(batch)
+        self.positions |= batch.positions
+        await self._checkpoint.store(self.positions)
+        if batch.halt:
+            raise Halted(str(batch.halt))
+
+    def _measure(self, consumer: AIOKafkaConsumer) -> None:
+        marks = {place: consumer.highwater(place) or self._ends[place] for place in self.positions}
+        self.lag = sum(max(0, mark - self.positions[place]) for place, mark in marks.items())
+        self.caught_up = self.caught_up or all(self.positions[p] >= end for p, end in self._ends.items())
+
+
+def read(records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
+    """Decode what was fetched. A partition stops before the first fact this code does not know."""
+    batch = Batch()
+    for place, found in records.items():
+        for record in found:
+            try:
+                item = decode_progress(record.value) if place.topic == topics.PROGRESS else decode(record.value)
+                batch.entries.append(Entry(place.partition, record.offset, item))
+            except NotAnEnvelope as error:
+                batch.unreadable.append((record, str(error)))
+            except UnknownFact as error:
+                batch.halt = error
+                break
+            batch.positions[place] = record.offset + 1
+    return batch

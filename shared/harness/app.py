@@ -1,0 +1,70 @@
+"""A stage's process: its coordinator, its worker, or on one machine both."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+from shared import kafka, logs, mongo, topics
+from shared.blobs import Blobs
+from shared.folding import Loop
+from shared.harness.children import Pool
+from shared.harness.consumer import Consumer
+from shared.harness.coordination import Coordination, checkpoint_of
+from shared.harness.inputs import Inputs
+from shared.harness.settings import StageSettings
+from shared.harness.worker import Worker
+from shared.kafka import Log
+from shared.leases import Leases, Owner, Ownership, Workers, holding
+from shared.mongo import Mongo
+from shared.process import run
+from shared.settings import read
+
+log = logs.get(__name__)
+
+
+def main(stage: str, module: str) -> None:
+    """Run the stage whose `plan`, `work` and `conclude` are in `module`, until SIGTERM."""
+    settings = read(StageSettings)
+    logs.configure(stage, settings.log_level)
+    run(serve(stage, module, settings))
+
+
+async def serve(stage: str, module: str, settings: StageSettings) -> None:
+    """Run the roles that the settings ask for."""
+    needed = {topics.DOCUMENTS, topics.PROGRESS, topics.PARKED, topics.slices(stage)}
+    await topics.verify(settings.kafka, [t for t in topics.all_topics(settings.partitions) if t.name in needed])
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(mongo.connect(settings))
+        sink = await stack.enter_async_context(kafka.connect(settings.kafka))
+        owner = Owner.of(f"{settings.slot}/{stage}")
+        async with asyncio.TaskGroup() as roles:
+            if settings.role != "coordinator":
+                roles.create_task(work(stage, module, settings, database, sink, owner))
+            if settings.role != "worker":
+                roles.create_task(coordinate(stage, settings, database, sink, owner))
+
+
+async def work(stage: str, module: str, settings: StageSettings, database: Mongo, sink: Log, owner: Owner) -> None:
+    """Do slices for ever."""
+    blobs = Blobs.open(settings.store)
+    worker = Worker(
+        stage=stage,
+        settings=settings,
+        log=sink,
+        blobs=blobs,
+        mongo=database,
+        leases=Leases(database, owner),
+        inputs=Inputs(blobs),
+        pool=Pool(module, settings.children, settings.child_idle_seconds),
+    )
+    log.info("worker starts", slots=settings.children)
+    await Consumer(worker, owner, Workers(database)).run()
+
+
+async def coordinate(stage: str, settings: StageSettings, database: Mongo, sink: Log, owner: Owner) -> None:
+    """Be the stage's one coordinator as soon as no other is."""
+    async with holding(Ownership(database, f"coordinator/{stage}", owner)):
+        checkpoint = await checkpoint_of(stage, database, settings.partitions)
+        coordination = Coordination(stage, database, sink, settings.max_attempts)
+        await coordination.start()
+        log.info("coordinator starts")
+        await Loop(settings.kafka, checkpoint, coordination).run()

@@ -1,0 +1,185 @@
+"""A child process of a worker: does one piece of a stage's work at a time and can be killed whole.
+
+Started as `python -m shared.harness.child MODULE`, in a session of its own. Requests come on standard input, replies
+go out on what was standard output (which then points to standard error, so that a chatty library cannot break the
+protocol). A frame is a length (4 bytes, big endian), a kind (1 byte) and a body.
+"""
+
+import ctypes
+import importlib
+import os
+import resource
+import signal
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO, Final, cast
+
+import orjson
+
+from shared.blobs import seal, unseal
+from shared.errors import PagestreamError, Transient
+from shared.harness.contract import Document, Plan, Result, Slice, Stage, Task
+
+READY, REQUEST, TICK, DONE, ERROR = b"h", b"q", b"t", b"r", b"e"
+FRAME: Final = struct.Struct(">Ic")
+
+_PR_SET_PDEATHSIG: Final = 1
+_TICK_SECONDS: Final = 0.1
+_TICK_FRACTION: Final = 0.01
+
+
+def main() -> None:
+    """Serve requests until standard input closes."""
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _die_with_parent()
+    os.nice(10)
+    stage = cast(Stage, importlib.import_module(sys.argv[1]))
+    send(replies, READY, b"")
+    while (frame := receive(requests)) is not None:
+        _, body = frame
+        try:
+            reply = serve(stage, orjson.loads(body), replies)
+        except BaseException as error:  # every way to fail becomes a reply; the parent decides what it means
+            send(replies, ERROR, orjson.dumps(describe_failure(error), default=str))
+            if isinstance(error, SystemExit | KeyboardInterrupt | MemoryError):
+                raise SystemExit(1) from error  # this process is not to be trusted with another piece
+        else:
+            send(replies, DONE, reply)
+
+
+def serve(stage: Stage, request: Mapping[str, Any], replies: BinaryIO) -> bytes:
+    """Do what the request asks for; the sealed result."""
+    _limit(request["memory"], request["cpu_seconds"])
+    task = Task(
+        document=Document.model_validate(request["document"]),
+        source=Path(request["source"]),
+        workdir=Path(request["workdir"]),
+        earlier=Results(request["earlier"]),
+        tick=Ticker(replies),
+    )
+    os.chdir(task.workdir)
+    os.environ["TMPDIR"] = request["workdir"]
+    match request["function"]:
+        case "plan":
+            return seal(stage.plan(task).model_dump(mode="json"))
+        case "work":
+            return seal(stage.work(task, Slice.model_validate(request["slice"])))
+        case "conclude":
+            plan = Plan.model_validate(load(request["plan"]))
+            return seal(stage.conclude(task, plan, Pieces(request["results"])))
+        case unknown:
+            raise ValueError(f"no such function: {unknown}")
+
+
+def load(path: str) -> Any:
+    """A sealed JSON value from a file."""
+    return unseal(Path(path).read_bytes())
+
+
+class Results(Mapping[str, Result]):
+    """What the earlier stages concluded, each read when first looked at."""
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self._paths = paths
+        self._loaded: dict[str, Result] = {}
+
+    def __getitem__(self, stage: str) -> Result:
+        if stage not in self._loaded:
+            self._loaded[stage] = load(self._paths[stage])
+        return self._loaded[stage]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+class Pieces(Sequence[Result | None]):
+    """The results of a plan's slices, each read when looked at and not kept; None where a slice has none."""
+
+    def __init__(self, paths: Sequence[str | None]) -> None:
+        self._paths = paths
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        path = self._paths[number]
+        return None if path is None else load(path)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+class Ticker:
+    """Sends ticks, at most one every 100 ms or whole percent: a stage may report a million steps without harm."""
+
+    def __init__(self, replies: BinaryIO) -> None:
+        self._replies = replies
+        self._fraction = -1.0
+        self._at = 0.0
+
+    def __call__(self, code: str, fraction: float = 0.0, /, **params: Any) -> None:
+        now = time.monotonic()
+        if now - self._at < _TICK_SECONDS or (fraction - self._fraction < _TICK_FRACTION and now - self._at < 1.0):
+            return
+        self._at, self._fraction = now, fraction
+        tick = {"code": code, "fraction": min(1.0, max(0.0, fraction)), "params": params}
+        send(self._replies, TICK, orjson.dumps(tick))
+
+
+def describe_failure(error: BaseException) -> dict[str, Any]:
+    """An error as the parent reads it: its kind, its code, its facts."""
+    if isinstance(error, MemoryError):
+        return {"kind": "memory"}
+    if not isinstance(error, PagestreamError):
+        return {"kind": "bug", "traceback": "".join(traceback.format_exception(error))[-8000:]}
+    if isinstance(error, Transient):
+        return {"kind": "transient", "code": error.code, "facts": error.facts, "retry_after": error.retry_after}
+    return {"kind": "rejected", "code": error.code, "facts": error.facts}
+
+
+def send(stream: BinaryIO, kind: bytes, body: bytes) -> None:
+    """Write one frame."""
+    stream.write(FRAME.pack(len(body), kind) + body)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[bytes, bytes] | None:
+    """Read one frame; None at the end of the stream."""
+    head = stream.read(FRAME.size)
+    if len(head) < FRAME.size:
+        return None
+    size, kind = FRAME.unpack(head)
+    return kind, stream.read(size)
+
+
+def _die_with_parent() -> None:
+    """End this process and its own children when the worker is gone, also when that was killed with -9."""
+    signal.signal(signal.SIGTERM, _end_group)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() == 1:
+        _end_group(signal.SIGTERM, None)
+
+
+def _end_group(number: int, frame: FrameType | None) -> None:
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _limit(memory: int, cpu_seconds: float) -> None:
+    """Bound the address space (bytes) and the CPU time of this piece; the process is reused, so time is added up."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + cpu_seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main()

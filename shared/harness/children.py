@@ -1,0 +1,183 @@
+"""The worker's pool of child processes: one piece of work each, killed as a whole group when it must stop."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from shared import logs
+from shared.errors import Rejected, Transient
+from shared.harness.child import DONE, ERROR, FRAME, READY, REQUEST, TICK
+
+log = logs.get(__name__)
+
+_START_SECONDS: Final = 60.0  # imports on a busy machine
+_MIB: Final = 1024 * 1024
+
+OnTick = Callable[[Mapping[str, Any]], None]
+
+
+class ChildFailed(Exception):
+    """A bug in the stage's code, with the child's traceback."""
+
+
+class Crashed(Exception):
+    """The child died, was out of memory or ran past its deadline; `code` and `facts` as in the catalogue."""
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        super().__init__(code, facts)
+        self.code = code
+        self.facts = facts
+
+
+class Child:
+    """One place of the pool: a process that is started when needed and replaced after it was killed."""
+
+    def __init__(self, module: str, environment: Mapping[str, str]) -> None:
+        self._module = module
+        self._environment = environment
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self, request: Mapping[str, Any], *, deadline: float, memory_mb: int, on_tick: OnTick) -> bytes:
+        """Do one request in a private folder; its sealed result.
+
+        Raises Rejected or Transient as the stage did, Crashed, ChildFailed. Cancelling kills the group.
+        """
+        workdir = Path(tempfile.mkdtemp(prefix="pagestream-"))
+        limits = {"workdir": str(workdir), "memory": memory_mb * _MIB, "cpu_seconds": deadline}
+        step = f"The {request['function']} step"
+        sound = False  # whether the process may be used again
+        try:
+            async with asyncio.timeout(deadline + (0 if self._process else _START_SECONDS)):
+                process = await self._started()
+                answer = await self._exchange(process, orjson.dumps({**request, **limits}), on_tick)
+            sound = True
+            return answer
+        except (Rejected, Transient, ChildFailed):
+            sound = True
+            raise
+        except TimeoutError:
+            raise Crashed("timeout", what=step, limit=deadline) from None
+        except asyncio.IncompleteReadError:
+            raise Crashed("crashed", detail=await self._epitaph()) from None
+        except MemoryError:
+            setting = "PAGESTREAM_CHILD_MEMORY_MB"
+            raise Crashed("out_of_memory", what=step, limit=f"{memory_mb} MiB", setting=setting) from None
+        finally:
+            if not sound:
+                await self.kill()
+            await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
+
+    async def kill(self) -> None:
+        """Kill the process and everything it started, and reap it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        if self._process and self._process.returncode is None:
+            return self._process
+        await self.kill()
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "shared.harness.child", self._module,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            start_new_session=True, env={**os.environ, **self._environment},
+        )  # fmt: skip
+        kind, _ = await _receive(process)
+        if kind != READY:
+            raise RuntimeError(f"the child said {kind!r} before it was ready")
+        return process
+
+    async def _exchange(self, process: asyncio.subprocess.Process, body: bytes, on_tick: OnTick) -> bytes:
+        assert process.stdin
+        process.stdin.write(FRAME.pack(len(body), REQUEST) + body)
+        await process.stdin.drain()
+        while True:
+            kind, answer = await _receive(process)
+            if kind == TICK:
+                on_tick(orjson.loads(answer))
+            elif kind == DONE:
+                return answer
+            elif kind == ERROR:
+                raise _failure(orjson.loads(answer))
+            else:
+                raise RuntimeError(f"the child sent an unknown frame {kind!r}")
+
+    async def _epitaph(self) -> str:
+        if self._process is None:
+            return "it was killed"
+        code = await self._process.wait()
+        return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+
+async def _receive(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+    assert process.stdout
+    try:
+        size, kind = FRAME.unpack(await process.stdout.readexactly(FRAME.size))
+        return kind, await process.stdout.readexactly(size)
+    except ConnectionError as error:
+        raise asyncio.IncompleteReadError(b"", None) from error
+
+
+def _failure(raw: Mapping[str, Any]) -> Exception:
+    match raw["kind"]:
+        case "rejected":
+            return Rejected(raw["code"], **raw["facts"])
+        case "transient":
+            return Transient(raw["code"], retry_after=raw["retry_after"], **raw["facts"])
+        case "memory":
+            return MemoryError()
+        case _:
+            return ChildFailed(raw["traceback"])
+
+
+class Pool:
+    """`size` children; whoever takes one has it alone until it is given back."""
+
+    def __init__(self, module: str, size: int, idle_seconds: float) -> None:
+        environment = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self._idle_seconds = idle_seconds
+        self._free = [Child(module, environment) for _ in range(size)]
+        self._waiting = asyncio.Condition()
+        self._retirement: dict[Child, asyncio.TimerHandle] = {}
+        self.size = size
+
+    async def take(self) -> Child:
+        """A child nobody else has; the one used last first, so that the others may rest."""
+        async with self._waiting:
+            await self._waiting.wait_for(lambda: self._free)
+            child = self._free.pop()
+        if timer := self._retirement.pop(child, None):
+            timer.cancel()
+        return child
+
+    async def give_back(self, child: Child) -> None:
+        """Let somebody else have it; after a while of rest its process ends and its memory is free."""
+        loop = asyncio.get_running_loop()
+        self._retirement[child] = loop.call_later(self._idle_seconds, lambda: loop.create_task(self._retire(child)))
+        async with self._waiting:
+            self._free.append(child)
+            self._waiting.notify()
+
+    async def close(self) -> None:
+        """End all processes that rest."""
+        for timer in self._retirement.values():
+            timer.cancel()
+        for child in self._free:
+            await child.kill()
+
+    async def _retire(self, child: Child) -> None:
+        async with self._waiting:
+            if child in self._free:
+                await child.kill()

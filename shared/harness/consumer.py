@@ -1,0 +1,110 @@
+"""The worker's consumer: FastStream hands over one record at a time, manually acknowledged after the claim."""
+
+import asyncio
+from typing import Final
+
+from aiokafka import ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.annotations import KafkaMessage
+from pydantic import ValidationError
+
+from shared import topics
+from shared.harness.items import WorkItem
+from shared.harness.worker import Worker
+from shared.leases import Owner, Workers
+from shared.parking import park
+
+_ANNOUNCE_SECONDS: Final = 5.0
+_MAX_POLL_MS: Final = 24 * 3_600_000  # waiting for a free child is no sign of death; heartbeats are
+
+
+class Consumer:
+    """Feeds one worker from the stage's topic."""
+
+    def __init__(self, worker: Worker, owner: Owner, workers: Workers) -> None:
+        self._worker = worker
+        self._owner = owner
+        self._workers = workers
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Consume until cancelled, or raise what must end the process."""
+        broker = self.subscribed()
+        await self._worker.leases.expire_earlier_lives()
+        try:
+            await broker.start()
+            while True:
+                await self._workers.announce(self._owner, self._worker.stage, self._worker.pool.size)
+                done, _ = await asyncio.wait([self._broken], timeout=_ANNOUNCE_SECONDS)
+                for ended in done:
+                    ended.result()
+        finally:
+            await self._stop(broker)
+
+    def subscribed(self) -> KafkaBroker:
+        """The broker with its one subscriber: one consumer a process, manual acknowledgement, from the earliest."""
+        settings = self._worker.settings
+        broker = KafkaBroker(settings.kafka, graceful_timeout=1.0, allow_auto_create_topics=False, logger=None)
+        subscriber = broker.subscriber(
+            topics.slices(self._worker.stage),
+            group_id=f"workers.{self._worker.stage}",
+            group_instance_id=self._owner.slot,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            max_poll_interval_ms=_MAX_POLL_MS,
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=settings.session_timeout_ms // 3,
+            decoder=_as_received,
+        )
+        subscriber(self.on_record)
+        return broker
+
+    async def on_record(self, body: bytes, message: KafkaMessage) -> None:
+        """Claim, acknowledge, hand over. Anything unexpected ends the process: nothing may pass unacknowledged."""
+        try:
+            try:
+                item = WorkItem.model_validate_json(body)
+            except ValidationError as error:
+                await park(self._worker.log, _record(message), str(error).splitlines()[0])
+                await message.ack()
+                return
+            claimed = await self._worker.claim(item)
+            await message.ack()
+            if claimed:
+                self._start(asyncio.ensure_future(self._worker.work(item, *claimed)))
+        except Exception as error:
+            self._break(error)
+
+    def _start(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        if not self._broken.done():
+            self._broken.set_exception(error)
+
+    async def _stop(self, broker: KafkaBroker) -> None:
+        await broker.stop()
+        for task in self._tasks:
+            task.cancel()  # gives its lease back
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._worker.pool.close()
+        await self._workers.leave(self._owner)
+
+
+def _record(message: KafkaMessage) -> ConsumerRecord:
+    raw = message.raw_message
+    assert not isinstance(raw, tuple)  # that would be a batch subscriber's
+    return raw
+
+
+async def _as_received(message: KafkaMessage) -> bytes:
+    return bytes(message.body)

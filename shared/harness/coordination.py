@@ -1,0 +1,165 @@
+"""The coordinator's shell: folds the log, keeps the assignments in MongoDB, sends what the core decides."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Final
+
+from shared import topics
+from shared.events import (
+    CONCLUDE,
+    PLAN,
+    Fact,
+    Failure,
+    SliceCompleted,
+    SliceFailed,
+    StageCompleted,
+    StageFailed,
+    StagePlanned,
+    WorkerLost,
+    utcnow,
+)
+from shared.folding import Batch, Checkpoint, partitions_of
+from shared.harness.coordinator import Assignment, GiveUp, Send, cost, decide, evolve
+from shared.harness.items import WorkItem
+from shared.kafka import Log
+from shared.leases import Workers
+from shared.mongo import Mongo, Row
+from shared.states import States
+
+_LOOK_AGAIN_SECONDS: Final = 120.0  # how often what is in flight without a lease is sent again
+_WINDOW_SECONDS: Final = 3.0  # how often the number of live slots is read
+
+
+class Coordination:
+    """One stage's coordinator, a fold of the topic `documents`."""
+
+    def __init__(self, stage: str, mongo: Mongo, sink: Log, max_attempts: int) -> None:
+        self._stage = stage
+        self._mongo = mongo
+        self._log = sink
+        self._max_attempts = max_attempts
+        self._states: States[Assignment] = States(mongo.coordinator(stage), to_row, from_row)
+        self._open: dict[str, Assignment] = {}
+        self._in_flight: dict[str, set[int]] = {}
+        self._served: dict[str, float] = {}
+        self._given_up: dict[str, int] = {}  # the attempt that was ended last, by document
+        self._slots = 0
+        self._slots_at = self._looked_at = -_LOOK_AGAIN_SECONDS
+
+    async def start(self) -> None:
+        """Take up the assignments that an earlier life left open."""
+        self._open = await self._states.where({"phase": "active", "halt": ""})
+
+    async def apply(self, batch: Batch) -> None:
+        """Fold the batch into the assignments and write those that changed."""
+        states = await self._states.load({fact.document_id for _, fact in batch.facts})
+        changed: dict[str, Assignment] = {}
+        for entry, fact in batch.facts:
+            before = states.get(fact.document_id)
+            if before and entry.offset <= before.offset:
+                continue  # a batch read again
+            after = evolve(before, fact, self._stage)
+            self._landed(fact)
+            if after and after is not before:
+                states[fact.document_id] = changed[fact.document_id] = replace(after, offset=entry.offset)
+        await self._states.store(changed, {i: state.offset + 1 for i, state in changed.items()})
+        self._follow(changed)
+
+    def _landed(self, fact: Fact) -> None:
+        """What has come back from a worker is in flight no more."""
+        match fact:
+            case SliceCompleted() | SliceFailed() | WorkerLost():
+                number = fact.slice
+            case StagePlanned():
+                number = PLAN
+            case StageCompleted():
+                number = CONCLUDE
+            case _:
+                return
+        if fact.stage == self._stage:
+            self._in_flight.get(fact.document_id, set()).discard(number)
+
+    def _follow(self, changed: Mapping[str, Assignment]) -> None:
+        for document_id, assignment in changed.items():
+            if assignment.active:
+                self._open[document_id] = assignment
+            else:
+                for kept in (self._open, self._in_flight, self._served, self._given_up):
+                    kept.pop(document_id, None)
+
+    async def decide(self) -> None:
+        """Send what is due and end what has ended."""
+        now = time.monotonic()
+        if not self._open:
+            return
+        if now - self._looked_at > _LOOK_AGAIN_SECONDS:
+            await self._look_again(now)
+        if now - self._slots_at > _WINDOW_SECONDS:
+            self._slots, self._slots_at = await Workers(self._mongo).slots(self._stage), now
+        decisions = decide(self._open.values(), self._in_flight, self._served, self._slots, self._max_attempts)
+        for decision in decisions:
+            match decision:
+                case Send(assignment, number):
+                    await self._send(assignment, number)
+                case GiveUp(assignment, error, final):
+                    await self._give_up(assignment, error, final)
+
+    async def _send(self, assignment: Assignment, number: int) -> None:
+        item = WorkItem.of(assignment, self._stage, number)
+        await self._log.send(topics.slices(self._stage), item.model_dump_json().encode())
+        self._in_flight.setdefault(assignment.document_id, set()).add(number)
+        share = self._served.get(assignment.document_id, 0.0)
+        self._served[assignment.document_id] = share + cost(assignment)
+
+    async def _give_up(self, assignment: Assignment, error: Failure, final: bool) -> None:
+        if self._given_up.get(assignment.document_id) == assignment.attempt:
+            return  # on its way back through the log
+        self._given_up[assignment.document_id] = assignment.attempt
+        await self._log.append(
+            StageFailed.claim(
+                document_id=assignment.document_id,
+                claim=f"{self._stage}/{assignment.attempt}",
+                tenant=assignment.tenant,
+                at=utcnow(),
+                producer=f"{self._stage}-coordinator",
+                stage=self._stage,
+                attempt=assignment.attempt,
+                error=error,
+                final=final,
+            )
+        )
+
+    async def _look_again(self, now: float) -> None:
+        """Believe the leases, not our memory: whatever has no live lease is to be sent (again)."""
+        self._looked_at = now
+        self._in_flight = {}
+        live = {"stage": self._stage, "ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
+        async for lease in self._mongo.control["leases"].find(live):
+            self._in_flight.setdefault(lease["document_id"], set()).add(lease["slice"])
+
+
+def to_row(assignment: Assignment) -> Row:
+    """An assignment as it is stored; slice numbers become strings, the bitmap bytes."""
+    row = asdict(assignment)
+    row["done"] = assignment.done.to_bytes((assignment.done.bit_length() + 7) // 8, "little")
+    row["failures"] = {str(number): failure.model_dump() for number, failure in assignment.failures.items()}
+    return row
+
+
+def from_row(row: Row) -> Assignment:
+    """The assignment of a stored row."""
+    fields = {name: row[name] for name in Assignment.__dataclass_fields__}
+    fields["pipeline"] = tuple(fields["pipeline"])
+    fields["done"] = int.from_bytes(fields["done"], "little")
+    fields["failures"] = {int(number): Failure.model_validate(raw) for number, raw in fields["failures"].items()}
+    return Assignment(**fields)
+
+
+async def checkpoint_of(stage: str, mongo: Mongo, partitions: int) -> Checkpoint:
+    """The coordinator's checkpoint; where there is none, a new life begins at offset 0 with no states."""
+    checkpoint = Checkpoint(mongo, "coordinator", stage)
+    if not await checkpoint.exists():
+        await mongo.coordinator(stage).drop()
+        await checkpoint.create(partitions_of([topics.DOCUMENTS], partitions))
+    return checkpoint

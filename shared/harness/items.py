@@ -1,0 +1,52 @@
+"""A work item: one slice of one document, on its way from the coordinator to whichever worker is free."""
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.events import CONCLUDE
+from shared.harness.coordinator import Assignment
+
+
+class WorkItem(BaseModel):
+    """What a worker must know to do a slice; `inputs` are the results of the earlier stages, by stage name."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    document_id: str
+    tenant: str
+    stage: str
+    attempt: int
+    plan: str | None
+    slice: int
+    opens: bool  # the first item of the attempt: whoever claims it says StageStarted
+    inputs: dict[str, str]
+    missing: tuple[int, ...] = ()  # concluding only: the slices without a result
+
+    @classmethod
+    def of(cls, assignment: Assignment, stage: str, number: int) -> "WorkItem":
+        """The item that asks for slice `number` of `assignment`."""
+        return cls(
+            document_id=assignment.document_id,
+            tenant=assignment.tenant,
+            stage=stage,
+            attempt=assignment.attempt,
+            plan=assignment.plan,
+            slice=number,
+            opens=not assignment.started,
+            inputs=dict(assignment.inputs),
+            missing=assignment.missing if number == CONCLUDE else (),
+        )
+
+    @property
+    def work_id(self) -> str:
+        """The name of the work's lease."""
+        return work_id(self.document_id, self.stage, self.attempt, self.plan, self.slice)
+
+    @property
+    def claim(self) -> str:
+        """What a fact about this piece claims, as far as the piece itself goes."""
+        return f"{self.stage}/{self.attempt}/{self.plan}/{self.slice}"
+
+
+def work_id(document_id: str, stage: str, attempt: int, plan: str | None, number: int) -> str:
+    """The name of the lease of one slice in one attempt."""
+    return f"{document_id}/{stage}/{attempt}/{plan}/{number}"

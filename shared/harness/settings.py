@@ -1,0 +1,24 @@
+"""The settings of a stage's process."""
+
+import os
+import socket
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import SharedSettings
+
+
+class StageSettings(SharedSettings):
+    """What every stage can be told; a stage's own settings are read in its children."""
+
+    model_config = SettingsConfigDict(env_prefix="PAGESTREAM_", frozen=True, extra="ignore")
+
+    role: str = Field(default="both", pattern="^(both|coordinator|worker)$")
+    slot: str = Field(default_factory=socket.gethostname)  # one worker per stage and slot; survives a restart
+    children: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    child_memory_mb: int = Field(default=2048, ge=256)  # address space of one child, MiB
+    child_idle_seconds: float = Field(default=60.0, gt=0)  # after that much rest a child's memory is given back
+    slice_deadline_seconds: float = Field(default=120.0, gt=0)
+    max_attempts: int = Field(default=3, ge=1)  # runs of a stage before only a person can try again
+    session_timeout_ms: int = Field(default=10_000, ge=1000)  # of the Kafka consumer group

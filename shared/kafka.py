@@ -1,0 +1,78 @@
+"""The only module that produces: appends facts, sends ticks, work and updates, each confirmed within a deadline."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared import topics
+from shared.events import MAX_BYTES, Fact, Progress
+
+Headers = Sequence[tuple[str, bytes]]
+
+DEADLINE: Final = 15.0  # seconds; an idempotent send never gives up by itself
+
+
+class Unconfirmed(RuntimeError):
+    """The broker did not confirm in time: the record may or may not be in the log. Send the same event again."""
+
+
+class Log:
+    """Where facts are appended. All in-sync replicas confirm before a call returns."""
+
+    def __init__(self, producer: AIOKafkaProducer, deadline: float = DEADLINE) -> None:
+        self._producer = producer
+        self._deadline = deadline
+        self._ticks: set[asyncio.Future[object]] = set()  # the loop itself keeps only weak references
+
+    async def append(self, fact: Fact) -> None:
+        """Append a fact to the log. Raises Unconfirmed."""
+        value = fact.encode()
+        if len(value) > MAX_BYTES:
+            raise ValueError(f"{fact.type} of {len(value)} bytes; a fact is at most {MAX_BYTES}")
+        await self.send(topics.DOCUMENTS, value, key=fact.document_id)
+
+    def tick(self, progress: Progress) -> None:
+        """Say how far a slice is; nobody waits for a tick, and a lost one is no error."""
+        sending = asyncio.ensure_future(
+            self._producer.send(topics.PROGRESS, progress.encode(), key=progress.document_id.encode())
+        )
+        self._ticks.add(sending)
+        sending.add_done_callback(self._ticks.discard)
+
+    async def send(self, topic: str, value: bytes, *, key: str | None = None, headers: Headers = ()) -> None:
+        """Send one record and wait for its confirmation. Raises Unconfirmed."""
+        await self.send_all(topic, [(key, value, headers)])
+
+    async def send_all(self, topic: str, records: Sequence[tuple[str | None, bytes, Headers]]) -> None:
+        """Send records in their order and wait until all are confirmed. Raises Unconfirmed."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                confirmations = [
+                    await self._producer.send(topic, value, key=key.encode() if key else None, headers=list(headers))
+                    for key, value, headers in records
+                ]
+                await asyncio.gather(*confirmations)
+        except (TimeoutError, KafkaError) as error:
+            raise Unconfirmed(f"{topic}: {error!r}") from error
+
+
+@asynccontextmanager
+async def connect(bootstrap: str, deadline: float = DEADLINE) -> AsyncIterator[Log]:
+    """An idempotent producer with `acks=all`, stopped (and flushed) on leaving."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=0,
+        compression_type="lz4",
+        max_request_size=1024 * 1024,
+    )
+    await producer.start()
+    try:
+        yield Log(producer, deadline)
+    finally:
+        await producer.stop()

@@ -1,0 +1,51 @@
+"""The words of progress: a stable code and its parameters become the sentence people read.
+
+Clients may translate by code; this English text is what they show otherwise.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+
+class Message(TypedDict):
+    """A message as the document view carries it."""
+
+    code: str
+    params: dict[str, Any]
+    text: str
+
+
+CATALOG: Final[Mapping[str, str]] = {
+    "document.uploaded": "Uploaded, about to start",
+    "document.processed": "Every stage is done, storing the results",
+    "document.completed": "Done",
+    "document.partial": "Done, except for {failed} pieces",
+    "document.cancelling": "Stopping",
+    "document.cancelled": "Stopped",
+    "document.cancel_too_late": "Done: it had finished before it could be stopped",
+    "document.failed": "Failed: {reason}",
+    "stage.waiting": "Waiting for the stage before",
+    "stage.planning": "Looking at what there is to do",
+    "stage.concluding": "Putting the pieces together",
+    "stage.done": "Done",
+    "stage.slices_done": "{done} of {total} pieces done",
+    "queue.waiting": "Waiting for a free worker",
+    "queue.position": "Waiting for a free worker, {ahead} ahead",
+    "retry.scheduled": "Attempt {attempt} follows by itself: {reason}",
+    "worker.lost": "The worker disappeared, the work is given to another",
+    "ocr.pages_done": "Recognised page {done} of {total}",
+    "ocr.reading_page": "Reading page {page}",
+    "chunk.embedding": "Embedding chunk {done} of {total}",
+    "extract.searching": "Searching for findings",
+}
+
+
+class _Params(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def message(code: str, **params: Any) -> Message:
+    """The message of `code`; a code that is not listed reads as its own words."""
+    template = CATALOG.get(code, code.replace(".", ": ").replace("_", " "))
+    return {"code": code, "params": params, "text": template.format_map(_Params(params))}

@@ -1,0 +1,61 @@
+"""How every service runs: one event loop, ended in order by SIGTERM, ended at once by any error.
+
+Nothing here tries to go on after an unexpected error: the process ends with a log line, whoever supervises it starts
+it again, and it continues from what is stored.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import uvloop
+
+from shared import logs
+
+log = logs.get(__name__)
+
+_BLOCKED_SECONDS: Final = 20.0  # an event loop that is silent for so long has lost its broker sessions anyway
+
+
+def run(service: Coroutine[Any, Any, None]) -> None:
+    """Run a service until it ends, SIGTERM or SIGINT; exit status 1 after an error."""
+    try:
+        uvloop.run(_until_signalled(service))
+    except Exception:
+        log.exception("the service ends")
+        raise SystemExit(1) from None
+
+
+async def _until_signalled(service: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(service)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    watching = loop.create_task(_beat())
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("stopped")
+    finally:
+        watching.cancel()
+
+
+async def _beat() -> None:
+    """Tell the watchdog that the loop runs; the watchdog is a thread, since a blocked loop cannot watch itself."""
+    heard = [time.monotonic()]
+    threading.Thread(target=_watch, args=(heard,), name="watchdog", daemon=True).start()
+    while True:
+        heard[0] = time.monotonic()
+        await asyncio.sleep(1)
+
+
+def _watch(heard: list[float]) -> None:
+    while True:
+        time.sleep(1)
+        if time.monotonic() - heard[0] > _BLOCKED_SECONDS:
+            log.critical("the event loop was blocked", seconds=_BLOCKED_SECONDS)
+            os._exit(1)

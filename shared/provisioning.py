@@ -1,0 +1,19 @@
+"""What must exist before a service starts: topics and control collections. Run again, it changes nothing."""
+
+from shared import mongo, topics
+from shared.settings import SharedSettings
+
+
+async def provision(settings: SharedSettings) -> None:
+    """Create and verify the topics, create the control database's indexes. Raises WrongTopic."""
+    await topics.provision(settings.kafka, partitions=settings.partitions, replication=settings.replication)
+    async with mongo.connect(settings) as database:
+        await database.provision_control()
+
+
+if __name__ == "__main__":  # `python -m shared.provisioning`, for installations that the stack does not start
+    import asyncio
+
+    from shared.settings import read
+
+    asyncio.run(provision(read(SharedSettings)))

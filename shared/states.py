@@ -1,0 +1,53 @@
+"""The states of a fold, one for each document, in MongoDB with the recent ones in memory.
+
+There is one writer, so what is in memory is what is stored. The guard on `version` refuses a late write of an earlier
+owner: a row only ever moves forward.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from typing import Generic, TypeVar
+
+from shared.mongo import Collection as Rows
+from shared.mongo import Row, advance
+
+S = TypeVar("S")
+
+
+class States(Generic[S]):
+    """States by document id, kept in `rows`; `to_row` and `from_row` translate."""
+
+    def __init__(
+        self, rows: Rows, to_row: Callable[[S], Row], from_row: Callable[[Row], S], capacity: int = 20_000
+    ) -> None:
+        self._rows = rows
+        self._to_row = to_row
+        self._from_row = from_row
+        self._capacity = capacity
+        self._kept: OrderedDict[str, S] = OrderedDict()
+
+    async def load(self, ids: Collection[str]) -> dict[str, S]:
+        """The states of `ids`, those that exist."""
+        absent = [i for i in ids if i not in self._kept]
+        if absent:
+            async for row in self._rows.find({"_id": {"$in": absent}}):
+                self._kept.setdefault(row["_id"], self._from_row(row))  # a write may have been faster
+        found = {}
+        for i in ids:
+            if i in self._kept:
+                self._kept.move_to_end(i)
+                found[i] = self._kept[i]
+        return found
+
+    async def where(self, query: Row) -> dict[str, S]:
+        """The stored states that match `query`."""
+        return {row["_id"]: self._from_row(row) async for row in self._rows.find(query)}
+
+    async def store(self, states: Mapping[str, S], versions: Mapping[str, int]) -> None:
+        """Write states whose version has grown; an older or equal version is applied already."""
+        await advance(self._rows, ((i, {**self._to_row(state), "version": versions[i]}) for i, state in states.items()))
+        for i, state in states.items():
+            self._kept[i] = state
+            self._kept.move_to_end(i)
+        while len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)

@@ -1,0 +1,121 @@
+"""The topics: what each is for, how long it is kept, and the proof that the broker holds them so.
+
+Automatic creation is off on both sides; a wrong setting stops the service that finds it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from shared.pipeline import PIPELINE, StageLine
+
+DOCUMENTS: Final = "documents"
+PROGRESS: Final = "progress"
+UPDATES: Final = "updates"
+PARKED: Final = "parked"
+
+_HOUR: Final = 3_600_000
+_DAY: Final = 24 * _HOUR
+
+
+def slices(stage: str) -> str:
+    """The topic of a stage's work items."""
+    return f"slices.{stage}"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic as it must be. `retention_ms` of None keeps for ever."""
+
+    name: str
+    partitions: int
+    retention_ms: int | None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The broker's settings for it; retention works on whole segments, hence a tenth for each."""
+        config = {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms or -1), "retention.bytes": "-1"}
+        if self.retention_ms:
+            config["segment.ms"] = str(self.retention_ms // 10)
+        return config | self.extra
+
+
+class WrongTopic(RuntimeError):
+    """A topic is missing or not as it must be; says which setting, what it is and what it must be."""
+
+
+def all_topics(partitions: int, pipeline: Iterable[StageLine] = PIPELINE) -> Sequence[Topic]:
+    """Every topic of the system. Keyed topics share a partition count, so a document has one place in each."""
+    work = [Topic(slices(line.stage), partitions, 7 * _DAY) for line in pipeline]
+    return [
+        Topic(DOCUMENTS, partitions, None, {"max.message.bytes": str(128 * 1024)}),
+        Topic(PROGRESS, partitions, _DAY),
+        Topic(UPDATES, partitions, _HOUR),
+        Topic(PARKED, 1, 30 * _DAY),
+        *work,
+    ]
+
+
+async def provision(
+    bootstrap: str, *, partitions: int, replication: int = 1, pipeline: Iterable[StageLine] = PIPELINE
+) -> None:
+    """Create the topics that are missing, then verify all. Raises WrongTopic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        present = set(await admin.list_topics())
+        wanted = all_topics(partitions, pipeline)
+        missing = [topic for topic in wanted if topic.name not in present]
+        if missing:
+            await _create(admin, missing, replication)
+        await _verify(admin, wanted)
+    finally:
+        await admin.close()
+
+
+async def verify(bootstrap: str, topics: Sequence[Topic]) -> None:
+    """Check that `topics` are as they must be. Raises WrongTopic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await _verify(admin, topics)
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], replication: int) -> None:
+    durable = {"min.insync.replicas": str(max(1, replication - 1))}
+    answer = await admin.create_topics(
+        [NewTopic(t.name, t.partitions, replication, topic_configs=t.config | durable) for t in topics]
+    )
+    for name, code, *detail in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise WrongTopic(f"topic {name} cannot be created: {error.__name__} {detail}")
+
+
+async def _verify(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
+    described = {t["topic"]: t for t in await admin.describe_topics([t.name for t in topics])}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, t.name) for t in topics]
+    configs = {
+        entry[3]: {row[0]: row[1] for row in entry[4]}
+        for response in await admin.describe_configs(resources)
+        for entry in response.resources
+    }
+    for topic in topics:
+        found = described.get(topic.name)
+        if not found or found["error_code"]:
+            raise WrongTopic(f"topic {topic.name} does not exist; `pagestream up` creates it")
+        _hold(topic, "partitions", str(len(found["partitions"])), str(topic.partitions))
+        for setting, value in topic.config.items():
+            _hold(topic, setting, configs[topic.name].get(setting, ""), value)
+
+
+def _hold(topic: Topic, setting: str, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise WrongTopic(f"topic {topic.name}: {setting} is {found}, it must be {wanted}")

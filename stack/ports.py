@@ -1,0 +1,55 @@
+"""Ports on the loopback address: found free before anything is started, so that a clash has a name."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from shared.errors import Rejected
+
+HOST: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A port (0 = any free one), what wants it and the setting to change it by."""
+
+    port: int
+    what: str
+    setting: str
+
+
+def choose(wanted: Mapping[str, Wanted]) -> dict[str, int]:
+    """A port for each wish, free now and all different. Raises Rejected `port_in_use`."""
+    with ExitStack() as held:  # all held at once, or two wishes for "any" could get the same
+        return {name: _bound(wish, held) for name, wish in wanted.items()}
+
+
+async def choose_patiently(wanted: Mapping[str, Wanted], patience: float = 2.0) -> dict[str, int]:
+    """As `choose`, but a busy port is looked at again for `patience` seconds.
+
+    Of a stack that was killed the kernel ends the children too, and a Java machine takes a moment to be gone.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + patience
+    while True:
+        try:
+            return choose(wanted)
+        except Rejected:
+            if clock() >= deadline:
+                raise
+        await asyncio.sleep(0.05)
+
+
+def _bound(wish: Wanted, held: ExitStack) -> int:
+    probe = held.enter_context(socket.socket())
+    # As servers do: a port whose last connections are in TIME_WAIT is free, one that somebody listens on is not.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((HOST, wish.port))
+        probe.listen(1)  # with SO_REUSEADDR only this tells that two wishes name the same port
+    except OSError as error:
+        raise Rejected("port_in_use", port=wish.port, what=wish.what, setting=wish.setting) from error
+    return int(probe.getsockname()[1])

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { test } from "node:test";
+
+const WEB = new URL("../../services/gateway/web/", import.meta.url);
+const files = readdirSync(WEB);
+const read = (name) => readFileSync(new URL(name, WEB), "utf8");
+const scripts = files.filter((name) => name.endsWith(".js"));
+
+test("the page stays under 100 KB", () => {
+  const bytes = files.reduce((sum, name) => sum + statSync(new URL(name, WEB)).size, 0);
+  assert.ok(bytes <= 100 * 1024, `${bytes} bytes`);
+});
+
+test("the page keeps to a strict content security policy", () => {
+  const html = read("index.html");
+  assert.doesNotMatch(html, /\s(style|on\w+)=|<style|<script(?![^>]*\ssrc=)/i);
+  for (const name of scripts) assert.doesNotMatch(read(name), /\beval\(|new Function|setAttribute\("style"|createElement\("style"/, name);
+});
+
+test("nothing is ever interpreted as HTML", () => {
+  for (const name of scripts) assert.doesNotMatch(read(name), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser/, name);
+});
+
+test("every file the page and its modules name is there", () => {
+  const named = [...read("index.html").matchAll(/"web\/([\w.-]+)"/g)].map(([, name]) => name);
+  for (const name of scripts) named.push(...[...read(name).matchAll(/from "\.\/([\w.-]+)"|import "\.\/([\w.-]+)"/g)].map((m) => m[1] ?? m[2]));
+  for (const name of named) assert.ok(files.includes(name), name);
+});

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { problemOf } from "../../services/gateway/web/api.js";
+import * as format from "../../services/gateway/web/format.js";
+import { announcement, filterOf, kindOf, present, presentUpload, wholePercent } from "../../services/gateway/web/progress-view.js";
+import { uploadRetry } from "../../services/gateway/web/uploads.js";
+import { TABLE, chooseLocale, wordsOf } from "../../services/gateway/web/words.js";
+
+const say = wordsOf("en");
+const NOW = Date.parse("2024-05-01T12:00:00Z");
+const shown = (view, options = {}) => present(view, { say, now: NOW, ...options });
+const stage = (status, extra = {}) => ({ status, percent: 10, attempt: 1, error: null, next_attempt_at: null, ...extra });
+
+test("the bar only grows from the first byte to the end and agrees with the server from 30 % on", () => {
+  const steps = [...Array(101).keys()];
+  const bar = [...steps.map((n) => wholePercent(n / 100, 0)), ...steps.map((n) => wholePercent(1, n))];
+  for (let at = 1; at < bar.length; at += 1) assert.ok(bar[at] >= bar[at - 1] && bar[at] - bar[at - 1] <= 1.0001);
+  assert.deepEqual([30, 42.5, 100].map((percent) => wholePercent(1, percent)), [30, 42.5, 100]);
+});
+
+test("the kind of a document follows its status, its stages and its message", () => {
+  assert.equal(kindOf({ status: "uploaded" }), "pending");
+  assert.equal(kindOf({ status: "processing" }), "running");
+  assert.equal(kindOf({ status: "processing", message: { code: "queue.waiting" }, pages: { done: 0 } }), "pending");
+  assert.equal(kindOf({ status: "processing", stages: { ocr: stage("stalled") } }), "stalled");
+  assert.equal(kindOf({ status: "completed", partial: true }), "partial");
+  for (const same of ["retrying", "cancelling", "cancelled", "failed"]) assert.equal(kindOf({ status: same }), same);
+});
+
+test("a running document tells its pages and an estimate, or that there is none yet", () => {
+  const view = { status: "processing", percent: 42.5, pages: { total: 40, done: 17 }, eta_seconds: { low: 12, high: 20 } };
+  assert.deepEqual(shown(view).details, ["17 of 40 pages", "12–20 s left"]);
+  assert.deepEqual(shown({ ...view, eta_seconds: null }).details, ["17 of 40 pages", "no estimate yet"]);
+});
+
+test("a document that waits for a retry tells why, where and when", () => {
+  const error = { code: "x", message: "The provider does not answer." };
+  const ocr = stage("retrying", { attempt: 2, error, next_attempt_at: "2024-05-01T12:00:45Z" });
+  const view = shown({ status: "retrying", percent: 20, stages: { ocr } });
+  assert.match(view.message, /in 45 s/);
+  assert.deepEqual(view.error, { message: error.message, where: "Text recognition, attempt 2", action: "" });
+  assert.deepEqual(view.actions, ["cancel"]);
+});
+
+test("a failure tells what, where and what to do, and offers a retry", () => {
+  const error = { message: "It is protected.", stage: "ocr", page: 3, attempt: 1, action: "Remove the password." };
+  const view = shown({ status: "failed", percent: 0, error });
+  assert.deepEqual(view.error, { message: "It is protected.", where: "Text recognition, page 3", action: "Remove the password." });
+  assert.deepEqual(view.actions, ["retry"]);
+});
+
+test("a partial document names its failed pages", () => {
+  const view = shown({ status: "completed", partial: true, percent: 100, pages: { total: 9, done: 5, failed: [9, 3, 8, 7] } });
+  assert.match(view.message, /pages 3, 7–9\./);
+});
+
+test("a row without stages, pages or message is shown as well", () => {
+  for (const status of ["uploaded", "processing", "processed", "retrying", "cancelling", "cancelled", "failed", "completed"]) {
+    assert.ok(say.has(`kind.${shown({ status, percent: 1 }).kind}`));
+  }
+});
+
+test("an upload tells its bytes, its turn, its next try or its refusal", () => {
+  const upload = { sent: 500_000, bytes: 1_000_000, started: true, againAt: null, problem: null };
+  const told = (extra) => presentUpload({ ...upload, ...extra }, { say, now: NOW });
+  assert.equal(told({}).message, "500 KB of 1 MB sent");
+  assert.equal(told({}).percent, 5);
+  assert.match(told({ started: false }).message, /earlier uploads/);
+  assert.match(told({ againAt: "2024-05-01T12:00:08Z" }).message, /in 8 s/);
+  assert.equal(told({ problem: { message: "Too large.", action: "Split it." } }).error.action, "Split it.");
+});
+
+test("only a new state or another quarter is read out", () => {
+  const at = (percent, kind = "running") => ({ kind, percent, label: "L", message: "", error: null, valueText: `${percent}` });
+  assert.equal(announcement(null, at(3)), "");
+  assert.equal(announcement(at(3), at(24)), "");
+  assert.equal(announcement(at(24), at(26)), "26");
+  assert.equal(announcement(at(99), at(100, "completed")), "L");
+});
+
+test("every kind falls under a filter", () => {
+  assert.equal(filterOf("stalled"), "active");
+  assert.equal(filterOf("partial"), "partial");
+});
+
+test("numbers are written as people read them", () => {
+  assert.equal(format.formatPercent(99.99, "en"), "99\u00a0%");
+  assert.equal(format.formatRange({ low: 60, high: 300 }, say), "1–5 min");
+  assert.equal(format.formatRange({ low: 0, high: 1 }, say), "a moment");
+  assert.equal(format.formatBytes(81_234, "en"), "81 KB");
+  assert.equal(format.formatBytes(0, "en"), "0 B");
+  assert.equal(format.formatWait("2024-05-01T11:00:00Z", NOW, say), "any moment");
+});
+
+test("every word is there in both languages with the same parameters", () => {
+  const parametersOf = (text) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+  for (const [key, texts] of Object.entries(TABLE)) {
+    assert.equal(texts.length, 2, key);
+    assert.deepEqual(parametersOf(texts[0]), parametersOf(texts[1]), key);
+  }
+});
+
+test("the first language with words is chosen, else English", () => {
+  assert.equal(chooseLocale(["fr-FR", "de-AT", "en"]), "de-AT");
+  assert.equal(chooseLocale(["fr"]), "en");
+  assert.equal(wordsOf("de-AT")("cancel"), "Abbrechen");
+});
+
+test("a text of the server cannot reach into the table by a placeholder of its own", () => {
+  assert.equal(say("progress", { name: "{total}.pdf" }), "Progress of {total}.pdf");
+});
+
+test("a problem body gives sentence, code and action; a proxy's page gives the status", () => {
+  const body = { title: "Too large", detail: "The file is 3 GB; the limit is 1 GB.", code: "too_large", action: "Split it." };
+  const problem = problemOf(413, body, null, say);
+  assert.deepEqual([problem.message, problem.code, problem.action], [body.detail, "too_large", "Split it."]);
+  assert.equal(problemOf(502, null, null, say).message, "The server answered with status 502.");
+  assert.equal(problemOf(503, {}, "7", say).retryAfter, 7);
+});
+
+test("an upload is tried again when the server could not take it, never when it refused", () => {
+  assert.equal(uploadRetry({ status: 503, retryAfter: 2 }, 0, 0.5), 2_500);
+  assert.equal(uploadRetry({ status: 0, retryAfter: null }, 3, 0.5), 4_000);
+  assert.equal(uploadRetry({ status: 415, retryAfter: null }, 0, 0.5), null);
+  assert.equal(uploadRetry({ status: 503, retryAfter: null }, 5, 0.5), null);
+});
