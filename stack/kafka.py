@@ -78,6 +78,10 @@ def server_properties(folder: Path, port: int, controller_port: int) -> str:
         "log.dirs": folder.as_posix(),
         "auto.create.topics.enable": "false",  # a misspelt name is an error, not a topic
         "group.initial.rebalance.delay.ms": "0",  # a consumer of ours does not wait 3 s for others to join
+        # After kill -9 the controller lets the broker in again once the old one's session is over: 4 s, not 9. Long
+        # enough that a machine with OCR on all cores does not miss eight heartbeats.
+        "broker.session.timeout.ms": "4000",
+        "broker.heartbeat.interval.ms": "500",
         # One broker can hold one copy.
         "offsets.topic.replication.factor": "1",
         "transaction.state.log.replication.factor": "1",

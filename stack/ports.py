@@ -1,6 +1,7 @@
 """Ports on the loopback address: found free before anything is started, so that a clash has a name."""
 
 import asyncio
+import random
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -10,6 +11,11 @@ from typing import Final
 from shared.errors import Rejected
 
 HOST: Final = "127.0.0.1"
+
+# Below what Linux gives to outgoing connections (32768 and up): one of those could take the port before its server
+# binds it, or while that is being restarted (seen: a broker kept off its port for a minute).
+_ANY: Final = range(20_000, 32_000)
+_TRIES: Final = 100
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,14 @@ async def choose_patiently(wanted: Mapping[str, Wanted], patience: float = 2.0) 
 
 
 def _bound(wish: Wanted, held: ExitStack) -> int:
-    probe = held.enter_context(socket.socket())
-    # As servers do: a port whose last connections are in TIME_WAIT is free, one that somebody listens on is not.
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        probe.bind((HOST, wish.port))
-        probe.listen(1)  # with SO_REUSEADDR only this tells that two wishes name the same port
-    except OSError as error:
-        raise Rejected("port_in_use", port=wish.port, what=wish.what, setting=wish.setting) from error
-    return int(probe.getsockname()[1])
+    for port in (wish.port,) if wish.port else random.sample(_ANY, _TRIES):
+        probe = held.enter_context(socket.socket())
+        # As servers do: a port whose last connections are in TIME_WAIT is free, one that somebody listens on is not.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen(1)  # with SO_REUSEADDR only this tells that two wishes name the same port
+        except OSError:
+            continue
+        return port
+    raise Rejected("port_in_use", port=wish.port, what=wish.what, setting=wish.setting)

@@ -9,7 +9,7 @@ _EVERY: Final = 0.05  # seconds between two looks: short beside a start, long be
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Return once `holds`. Waits for ever: the caller has the deadline."""
-    while not await holds():  # noqa: ASYNC110  another process makes it true, and no event comes from there
+    while not await holds():  # another process makes it true, and no event comes from there
         await asyncio.sleep(_EVERY)
 
 

@@ -75,7 +75,7 @@ def _prominence(line: str) -> float:
         score += 3.0
     elif any(map(str.isdigit, line)):  # an address
         score -= 1.5
-    prose = line[0].islower() or (len(words) >= 8 and 2 * sum(map(str.islower, words)) > len(words))
+    prose = line[0].islower() or (len(words) >= 8 and 2 * sum(map(str.islower, words)) >= len(words))
     return score - (2.0 if line[-1] in ".,;:" else 0.0) - (2.0 if prose else 0.0)
 
 

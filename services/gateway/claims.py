@@ -36,12 +36,8 @@ class Claims:
         """Create what the claims need; the installation's secret for hashing content (32 bytes)."""
         await self._uploads.create_index([("document_id", 1)])
         await self._keys.create_index([("document_id", 1)])
-        try:
-            await self._secrets.insert_one({"_id": "upload_digest", "value": secrets.token_bytes(32)})
-        except DuplicateKeyError:
-            pass
-        found = await self._secrets.find_one({"_id": "upload_digest"})
-        return bytes((found or {})["value"])
+        row = await _insert_or_find(self._secrets, {"_id": "upload_digest", "value": secrets.token_bytes(32)})
+        return bytes(row["value"])
 
     async def claim_key(self, name: str, digest: str, fact: DocumentUploaded) -> Upload:
         """The upload that this Idempotency-Key stands for: `fact`, or the earlier one. Raises KeyReused."""

@@ -28,7 +28,7 @@ Languages = Annotated[str | None, Query(pattern=r"^[a-z]{3}(_[a-z]+)?([,+][a-z]{
 
 
 @router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
-async def upload(  # noqa: PLR0917 - each parameter is one of the call's
+async def upload(
     request: Request,
     gateway: Parts,
     tenant: Tenant,
@@ -64,7 +64,7 @@ async def upload(  # noqa: PLR0917 - each parameter is one of the call's
 
 
 @router.get("", summary="List documents, newest first")
-async def list_documents(  # noqa: PLR0917 - each parameter is one of the call's
+async def list_documents(
     gateway: Parts,
     tenant: Tenant,
     request: Request,
@@ -78,7 +78,7 @@ async def list_documents(  # noqa: PLR0917 - each parameter is one of the call's
     after = cursors.read_after(cursor)
 
     async def read() -> tuple[str, Mapping[str, Any]]:
-        generation, rows = await gateway.projections.list(tenant, status=status, limit=limit + 1, after=after)
+        generation, rows = await gateway.projections.newest(tenant, status=status, limit=limit + 1, after=after)
         shown = rows[:limit]
         more = cursors.write_after(shown[-1]["uploaded_at"], shown[-1]["_id"]) if len(rows) > limit else None
         tag = f"{generation}:{_mark([row['view'] for row in shown])}"

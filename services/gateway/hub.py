@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -27,7 +27,7 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMES: Final = 20_000  # file names that are remembered; the topic does not carry them
 
 
-class Viewer(Protocol):
+class Viewer(Hashable, Protocol):
     """A connection that watches."""
 
     def deliver(self, slot: Slot | None, frame: Frame) -> None:
@@ -142,7 +142,7 @@ class Hub:
     async def _read_feeds(self, tenants: Sequence[str]) -> Mapping[str, _Snapshot]:
         found = {}
         for tenant in tenants:
-            generation, rows = await self._projections.list(tenant, status=None, limit=frames.FEED_ROWS, after=None)
+            generation, rows = await self._projections.newest(tenant, status=None, limit=frames.FEED_ROWS, after=None)
             if generation:
                 found[tenant] = _Snapshot(generation, [row["view"] for row in rows])
         return found
@@ -204,7 +204,8 @@ class Hub:
 
     async def _reload(self, target: Target, viewers: list[Viewer]) -> None:
         if not target.is_feed:
-            return await self._reread(DocumentKey(target.tenant, target.name))
+            await self._reread(DocumentKey(target.tenant, target.name))
+            return
         for viewer in viewers:
             self._subscriptions.join(target, viewer)
         snapshot = await self._feeds.get(target.tenant)

@@ -1,10 +1,10 @@
 """The gateway's queries on the projections. It reads the live generation and never writes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from services.gateway.cursors import After
-from shared.mongo import Mongo, Row
+from shared.mongo import Collection, Mongo, Row
 
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
 
@@ -50,7 +50,9 @@ class Projections:
         found = {DocumentKey(row["tenant"], row["_id"]): Found(generation, row) async for row in rows}
         return {key: found[key] for key in keys if key in found}
 
-    async def list(self, tenant: str, *, status: str | None, limit: int, after: After | None) -> tuple[str, list[Row]]:
+    async def newest(
+        self, tenant: str, *, status: str | None, limit: int, after: After | None
+    ) -> tuple[str, list[Row]]:
         """The generation, and at most `limit` rows after `after`, newest first."""
         wanted: Row = {"tenant": tenant, "deleted": {"$ne": True}}
         if status:
@@ -85,7 +87,8 @@ class Projections:
 
     async def extraction(self, key: DocumentKey) -> Row | None:
         """What was found in the document."""
-        return await self._of("extractions").find_one({"_id": key.document_id, "tenant": key.tenant})
+        found: Row | None = await self._of("extractions").find_one({"_id": key.document_id, "tenant": key.tenant})
+        return found
 
     async def failures(self, tenant: str) -> dict[str, int]:
         """How many documents failed, by code."""
@@ -95,7 +98,7 @@ class Projections:
         ]
         return {str(row["_id"]): row["count"] async for row in self._of("documents").aggregate(failed)}
 
-    def _of(self, name: str) -> Any:
+    def _of(self, name: str) -> Collection:
         return self._mongo.projection(name, self.generation or "none")
 
 
@@ -115,7 +118,8 @@ class Status:
 
     async def projector(self) -> Row | None:
         """The projector's own row."""
-        return await self._mongo.control["status"].find_one({"_id": "progress"})
+        found: Row | None = await self._mongo.control["status"].find_one({"_id": "progress"})
+        return found
 
     async def workers(self) -> list[Row]:
         """The workers that live."""

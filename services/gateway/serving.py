@@ -36,7 +36,6 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: GatewaySettings) -> None:
     """Run one gateway until SIGTERM or SIGINT. Raises what ended its feed, for a supervisor to start it anew."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # uvicorn raises it once more at the end, to tell its caller
     async with app.connect(settings) as gateway:
         config = uvicorn.Config(
             app.build(gateway),
@@ -55,6 +54,10 @@ async def serve(settings: GatewaySettings) -> None:
         running = [asyncio.create_task(work) for work in (gateway.feed.run(), gateway.sockets.let_go_of_the_slow())]
         for task in running:
             task.add_done_callback(lambda _: setattr(server, "should_exit", True))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(
+                number, signal.SIG_IGN
+            )  # uvicorn handles them, then raises them once more: to end is no error
         try:
             await server.serve()
         finally:

@@ -26,7 +26,7 @@ WORDS = [
 MARKS = [". ", "! ", "?", "...", "”", ",", "# ", "1.2 ", "• ", "a) ", "-"]
 SPACES = [" ", "  ", "\n", "\n\n", "\r\n", "\t", "\u00a0", "\u2028", "\f", "\n \n"]
 PIECES = st.sampled_from([*WORDS, *MARKS, *SPACES])
-PAGES = st.lists(st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=40), max_size=5)
+PAGES = st.lists(st.lists(PIECES, max_size=25).map("".join) | st.text(max_size=40), max_size=5)
 LIMITS = st.builds(Limits, st.integers(1, 120), st.integers(1, 40))
 
 

@@ -27,7 +27,7 @@ export class DocumentList {
 
   /** The state of the feed subscription. */
   showFeed(state) {
-    for (const id of state.gone) this.#older.delete(id);
+    for (const id of [...state.gone, ...state.documents.keys()]) this.#older.delete(id);
     this.#feed = state.status === "live" ? state : this.#feed;
     this.#schedule();
   }
@@ -103,7 +103,8 @@ export class DocumentList {
     arrange(this.parts.list, shown.map((row) => row.element));
     this.#drawChips(rows);
     this.parts.empty.hidden = shown.length > 0;
-    setText(this.parts.empty, this.say(this.#feed === null ? "list.loading" : rows.length > 0 ? "list.none" : "list.empty"));
+    const word = this.#feed === null ? "list.loading" : rows.length > 0 ? "list.none" : "list.empty";
+    setText(this.parts.empty, this.say(word));
     this.parts.more.hidden = documents.length < SNAPSHOT_ROWS || this.#cursor === null;
   }
 

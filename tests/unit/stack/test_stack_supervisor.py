@@ -37,7 +37,7 @@ class Told:
 
 async def until(holds: Callable[[], bool], within: float = 20) -> None:
     async with asyncio.timeout(within):
-        while not holds():  # noqa: ASYNC110
+        while not holds():
             await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,50 @@
+# One command each. Everything is installed into this folder (.venv, .pagestream); nothing else is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install up demo test check bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## install everything into .venv, from the lock files and checked by hash
+
+$(INSTALLED): requirements/all.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Pagestream needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV) (once, about 300 MB to download) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes -r requirements/all.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: $(INSTALLED) ## start everything on this machine; Ctrl-C stops it
+	@$(BIN)/pagestream up
+
+demo: $(INSTALLED) ## start everything, run the sample documents, keep running
+	@$(BIN)/pagestream demo
+
+test: $(INSTALLED) ## run all tests, the real parts included
+	@$(BIN)/python -m pytest
+
+check: $(INSTALLED) ## lint, format, types, architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(INSTALLED) ## pages per second against plain tesseract
+	@$(BIN)/python -m benchmarks.pipeline
+
+lock: $(INSTALLED) ## resolve pyproject.toml anew into the lock files
+	@$(BIN)/uv pip compile pyproject.toml --extra stack --extra dev $(LOCK) -o requirements/all.txt
+	@$(BIN)/uv pip compile pyproject.toml $(LOCK) -c requirements/all.txt -o requirements/services.txt
+
+LOCK := --quiet --generate-hashes --universal --no-emit-index-url --no-header --no-annotate --override requirements/overrides.txt
+
+clean: ## remove what was installed and stored
+	rm -rf $(VENV) .pagestream

@@ -1,0 +1,202 @@
+"""A gateway process on a real broker and database, and a projector's hand to feed it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from shared import kafka, mongo, topics
+from shared.events import utcnow
+from shared.kafka import Log
+from shared.mongo import Mongo
+from shared.settings import SharedSettings
+from stack.running import Running
+from stack.settings import StackSettings
+from stack.system import System
+
+REPOSITORY: Final = Path(__file__).parents[2]
+PARTITIONS: Final = 3
+
+
+async def _provision(running: Running) -> None:
+    await topics.provision(running.kafka, partitions=PARTITIONS)
+
+
+@asynccontextmanager
+async def infrastructure(folder: Path) -> AsyncIterator[Running]:
+    """Broker and database on free ports, with the topics."""
+    cache = Path(os.environ.get("PAGESTREAM_CACHE") or REPOSITORY / ".pagestream" / "cache")
+    settings = StackSettings(
+        data=folder, cache=cache, kafka=None, mongo=None, kafka_port=0, kafka_controller_port=0, mongo_port=0
+    )
+    async with System(settings, lambda _: None, provision=[_provision]) as system:
+        yield system.running
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class GatewayProcess:
+    """`python -m services.gateway` as a child."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.live = f"ws://127.0.0.1:{self.port}/v1/live"
+        self.log = log
+        self._environment = {**os.environ, **environment, "PAGESTREAM_GATEWAY_PORT": str(self.port)}
+        self._child: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """The pid of the running child."""
+        assert self._child
+        return self._child.pid
+
+    async def start(self, within: float = 20) -> None:
+        """Start it and wait until it answers."""
+        with self.log.open("ab") as log:
+            self._child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.gateway", env=self._environment, cwd=REPOSITORY, stdout=log, stderr=log
+            )
+        async with asyncio.timeout(within), httpx.AsyncClient() as http:
+            while True:
+                assert self._child.returncode is None, self.log.read_text()
+                try:
+                    if (await http.get(f"{self.url}/readyz")).json()["checks"]["updates"] == "ok":
+                        return
+                except httpx.TransportError:
+                    await asyncio.sleep(0.05)
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signal it and return its exit code."""
+        assert self._child
+        if self._child.returncode is None:
+            self._child.send_signal(number)
+        async with asyncio.timeout(30):
+            return await self._child.wait()
+
+
+class Hand:
+    """Writes what the projector would write, by hand."""
+
+    def __init__(self, database: Mongo, log: Log) -> None:
+        self.mongo = database
+        self.log = log
+        self.generation = ""
+
+    async def begin(self, generation: str) -> None:
+        """A new generation goes live."""
+        await self.mongo.create_projections(generation)
+        pointer = {"generation": generation}
+        await self.mongo.generations.update_one({"_id": "live"}, {"$set": pointer}, upsert=True)
+        self.generation = generation
+
+    async def announce_epoch(self) -> None:
+        """Tell the gateways that another generation is live."""
+        await self.log.send(topics.UPDATES, orjson.dumps({"epoch": self.generation}), key="epoch")
+
+    async def healthy(self, **changes: Any) -> None:
+        """The projector's word about itself."""
+        row = {"lag": 0, "halted": None, "caught_up": True, "at": utcnow(), **changes}
+        await self.mongo.control["status"].update_one({"_id": "progress"}, {"$set": row}, upsert=True)
+
+    async def put(
+        self, document_id: str, version: int, *, row: dict[str, Any] | None = None, tenant: str = "default", **view: Any
+    ) -> dict[str, Any]:
+        """Write a document's row at `version` and nothing else."""
+        shown = view_of(document_id, self.generation, version, **view)
+        fields = {"tenant": tenant, "version": version, "deleted": False, "view": shown}
+        uploaded_at = datetime.fromisoformat(shown["uploaded_at"])
+        await self.mongo.projection("documents", self.generation).update_one(
+            {"_id": document_id}, {"$set": {**fields, "uploaded_at": uploaded_at, **(row or {})}}, upsert=True
+        )
+        return shown
+
+    async def publish(self, view: dict[str, Any], *, tenant: str = "default") -> None:
+        """Tell the gateways of a view."""
+        document = {name: value for name, value in view.items() if name != "filename"}
+        body = {name: view[name] for name in ("document_id", "epoch", "version")}
+        value = orjson.dumps({**body, "document": document})
+        await self.log.send(topics.UPDATES, value, key=view["document_id"], headers=[("tenant", tenant.encode())])
+
+    async def change(self, document_id: str, version: int, **view: Any) -> dict[str, Any]:
+        """Write and tell, as the projector does."""
+        shown = await self.put(document_id, version, **view)
+        await self.publish(shown)
+        return shown
+
+    async def delete(self, document_id: str, version: int) -> None:
+        """The document is deleted."""
+        await self.mongo.projection("documents", self.generation).update_one(
+            {"_id": document_id}, {"$set": {"deleted": True, "version": version}}
+        )
+        body = {"document_id": document_id, "epoch": self.generation, "version": version, "deleted": True}
+        await self.log.send(topics.UPDATES, orjson.dumps(body), key=document_id, headers=[("tenant", b"default")])
+
+
+def view_of(document_id: str, epoch: str, version: int, **changes: Any) -> dict[str, Any]:
+    """A whole document view."""
+    stage = {"status": "running", "percent": 10.0, "attempt": 1, "retry_count": 0, "message": None, "error": None}
+    at = datetime.now(UTC).isoformat()
+    return {
+        "document_id": document_id,
+        "filename": "lease.pdf",
+        "content_type": "application/pdf",
+        "bytes": 5,
+        "status": "processing",
+        "percent": 10.0,
+        "partial": False,
+        "message": {"code": "ocr.pages_done", "params": {"done": 1, "total": 4}, "text": "Recognised page 1 of 4"},
+        "eta_seconds": None,
+        "pages": {"total": 4, "done": 1, "failed": []},
+        "stages": {"ocr": stage, "chunk": stage, "extract": stage},
+        "error": None,
+        "epoch": epoch,
+        "version": version,
+        "uploaded_at": at,
+        "updated_at": at,
+        "completed_at": None,
+        **changes,
+    }
+
+
+def environment_of(running: Running, folder: Path) -> dict[str, str]:
+    """The settings of a gateway with databases and a store of its own."""
+    name = uuid.uuid4().hex[:12]
+    return {
+        "PAGESTREAM_KAFKA": running.kafka,
+        "PAGESTREAM_MONGO": running.mongo,
+        "PAGESTREAM_STORE": f"file://{folder / 'blobs'}",
+        "PAGESTREAM_DATABASE": f"gw_{name}",
+        "PAGESTREAM_CONTROL_DATABASE": f"gw_{name}_control",
+        "PAGESTREAM_PARTITIONS": str(PARTITIONS),
+    }
+
+
+@asynccontextmanager
+async def hand_of(environment: dict[str, str]) -> AsyncIterator[Hand]:
+    """A hand on the databases and topics of `environment`, with a first generation live."""
+    values = {name.removeprefix("PAGESTREAM_").lower(): value for name, value in environment.items()}
+    settings = SharedSettings.model_validate(values)
+    async with mongo.connect(settings) as database, kafka.connect(settings.kafka) as log:
+        hand = Hand(database, log)
+        await hand.begin("g1")
+        await hand.healthy()
+        yield hand
+        await database.client.drop_database(settings.database)
+        await database.client.drop_database(settings.control_database)
