@@ -18,7 +18,7 @@ from cli.screens import Screen, choose
 AT_ONCE: Final = 4  # uploads side by side: enough to fill the line, few enough to finish one after the other
 
 Files = Annotated[
-    list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False, readable=True, help="Files to upload.")
+    list[Path], typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="Files to upload.")
 ]
 
 

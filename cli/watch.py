@@ -12,7 +12,7 @@ from cli.screens import Screen, choose
 
 
 def watch(
-    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="Document ids, as `list` shows them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Document ids, as `list` shows them.")],
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:

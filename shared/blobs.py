@@ -7,7 +7,7 @@ AWS_… variables). The library does not fsync on files, so this module does: fi
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from errno import ENOSPC
 from pathlib import Path
@@ -88,7 +88,7 @@ class Blobs:
         if parts.scheme == "file":
             root = Path(parts.netloc + parts.path).absolute()
             root.mkdir(parents=True, exist_ok=True)
-            return cls(LocalStore(root), root)
+            return cls(LocalStore(root, automatic_cleanup=True), root)  # no empty folder is left of what was deleted
         if parts.scheme == "s3":
             plain = _endpoint().startswith("http://")  # only where the operator configured it so
             prefix = parts.path.strip("/") or None
@@ -142,7 +142,7 @@ class Blobs:
                 raise
         await self._sync(name)
 
-    async def reading(self, name: str, chunk: int = 256 * 1024) -> AsyncIterator[bytes]:
+    async def reading(self, name: str, chunk: int = 256 * 1024) -> AsyncGenerator[bytes, None]:
         """The bytes of a blob as a stream. Raises BlobMissing."""
         async with _translated():
             found = await obstore.get_async(self._store, name)

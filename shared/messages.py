@@ -36,7 +36,7 @@ CATALOG: Final[Mapping[str, str]] = {
     "ocr.pages_done": "Recognised page {done} of {total}",
     "ocr.reading_page": "Reading page {page}",
     "chunk.embedding": "Embedding chunk {done} of {total}",
-    "extract.searching": "Searching for findings",
+    "extract.looking": "Looking for {field}",
 }
 
 

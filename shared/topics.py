@@ -3,6 +3,7 @@
 Automatic creation is off on both sides; a wrong setting stops the service that finds it.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,6 +19,7 @@ PROGRESS: Final = "progress"
 UPDATES: Final = "updates"
 PARKED: Final = "parked"
 
+_LEADER_TRIES: Final = 100  # a tenth of a second apart
 _HOUR: Final = 3_600_000
 _DAY: Final = 24 * _HOUR
 
@@ -73,6 +75,7 @@ async def provision(
         missing = [topic for topic in wanted if topic.name not in present]
         if missing:
             await _create(admin, missing, replication)
+            await _led(admin, [topic.name for topic in missing])
         await _verify(admin, wanted)
     finally:
         await admin.close()
@@ -97,6 +100,16 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], replicati
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:
             raise WrongTopic(f"topic {name} cannot be created: {error.__name__} {detail}")
+
+
+async def _led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
+    """Wait until every partition has a leader: a topic can be described before it can be written to."""
+    for _ in range(_LEADER_TRIES):
+        described = await admin.describe_topics(list(names))
+        if all(not t["error_code"] and all(p["leader"] >= 0 for p in t["partitions"]) for t in described):
+            return
+        await asyncio.sleep(0.1)
+    raise WrongTopic(f"no leader for the partitions of {', '.join(names)}")
 
 
 async def _verify(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:

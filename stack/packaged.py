@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,12 +28,23 @@ def package_file(module: str, inside: str) -> Path | None:
     return None
 
 
-def check_runs(path: Path, what: str) -> str:
-    """The first line of `path --version`. Raises Rejected `program_unusable` with the loader's words, for example when
-    a system library is missing. Blocks for about 50 ms.
+def installed_files(distribution: str) -> list[Path]:
+    """The files that a distribution installed, none where it is not there."""
+    try:
+        found = files(distribution)
+    except PackageNotFoundError:
+        return []
+    return [Path(str(file.locate())) for file in found or ()]
+
+
+def check_runs(path: Path, what: str, env: Mapping[str, str] | None = None) -> str:
+    """The first line of `path --version`, run with `env` added to ours. Raises Rejected `program_unusable` with the
+    loader's words, for example when a system library is missing. Blocks for about 50 ms.
     """
     try:
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False)
+        answer = subprocess.run(
+            [path, "--version"], env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=30, check=False
+        )
     except OSError as error:
         raise Rejected("program_unusable", what=what, detail=str(error)) from error
     if answer.returncode:

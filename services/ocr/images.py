@@ -21,7 +21,7 @@ Reader = Callable[[Image.Image], tuple[Line, ...]]
 # A second frame of a JPEG or PNG is a preview or an animation of the first, never a page.
 _PAGED: Final = frozenset({Kind.TIFF, Kind.GIF, Kind.WEBP})
 # What Pillow's decoders raise on damaged input.
-_DAMAGE: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error)
+_DAMAGE: Final = (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, EOFError, LookupError, struct.error)
 _FAX: Final = (1.5, 2.5)  # pixels across to pixels down of such a fax; other ratios are slips of the header
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's limit only warns; ours refuses, by the header
@@ -31,7 +31,8 @@ def sliced(task: Task, kind: Kind, settings: OcrSettings) -> tuple[Slice, ...]:
     """One slice a frame. Raises Rejected: corrupt_image, too_large, too_many_pages."""
     with _opened(task.source, kind) as image:
         _check_size(image, 1, settings)
-        frames = int(getattr(image, "n_frames", 1)) if kind in _PAGED else 1
+        with _decoding():
+            frames = int(getattr(image, "n_frames", 1)) if kind in _PAGED else 1
     if frames > settings.max_pages:
         setting = "PAGESTREAM_OCR_MAX_PAGES"
         raise Rejected("too_many_pages", got=frames, limit=settings.max_pages, setting=setting)
@@ -43,7 +44,7 @@ def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> lis
     number = (piece.pages or (1, 1))[0]
     task.tick("ocr.reading_page", 0.0, page=number)
     with _opened(task.source, Kind(piece.args["kind"])) as image:
-        if number > 1:
+        with _decoding():
             image.seek(number - 1)
         _check_size(image, number, settings)
         picture = _gray(image)
@@ -54,9 +55,18 @@ def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> lis
 
 @contextmanager
 def _opened(path: Path, kind: Kind) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path, formats=[kind.upper()]) as image:
+    with path.open("rb") as file:
+        with _decoding():
+            image = Image.open(file, formats=[kind.upper()])
+        with image:
             yield image
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Around Pillow's decoders and nothing of ours, so that a mistake here is not taken for a damaged image."""
+    try:
+        yield
     except _DAMAGE as error:
         raise Rejected("corrupt_image", detail=_plain(error)) from error
 
@@ -76,7 +86,9 @@ def _check_size(image: Image.Image, number: int, settings: OcrSettings) -> None:
 
 def _gray(image: Image.Image) -> Image.Image:
     """The frame in gray on white, upright."""
-    upright = ImageOps.exif_transpose(image)
+    with _decoding():
+        upright = ImageOps.exif_transpose(image)
+        upright.load()
     if upright.has_transparency_data:
         upright = upright.convert("RGBA")
         paper = Image.new("RGBA", upright.size, "white")

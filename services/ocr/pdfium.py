@@ -4,6 +4,7 @@ PDFium is not thread-safe: one process each, never a thread. Every handle is clo
 """
 
 import ctypes
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,23 +34,18 @@ Document: TypeAlias = pdfium.PdfDocument
 @contextmanager
 def opened(path: Path) -> Iterator[Document]:
     """The PDF at `path`. Raises Rejected: encrypted, corrupt_pdf."""
-    try:
-        document = pdfium.PdfDocument(path)
-    except pdfium.PdfiumError as error:
-        if error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
-            raise Rejected("encrypted") from error
-        raise Rejected("corrupt_pdf", detail=_plain(error)) from error
-    with document:
+    # not by PdfDocument(path): that keeps the file open for ever where it finds no pages
+    handle = raw.FPDF_LoadDocument(os.fsencode(path), None)
+    if not handle:
+        if raw.FPDF_GetLastError() in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
+            raise Rejected("encrypted")
+        raise Rejected("corrupt_pdf", detail="its structure cannot be read")
+    with pdfium.PdfDocument(handle) as document:
         if document.get_formtype() != raw.FORMTYPE_NONE:
             document.init_forms()
-        if len(document) == 0:
+        if len(document) < 1:
             raise Rejected("corrupt_pdf", detail="it has no pages")
         yield document
-
-
-def _plain(error: pdfium.PdfiumError) -> str:
-    inner = re.search(r"\(PDFium: (.*?) error\)", str(error))
-    return inner[1].lower() + " error" if inner else "it cannot be read"
 
 
 class Page:

@@ -3,6 +3,8 @@
 import re
 import shlex
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -53,11 +55,11 @@ class Engine:
     ) -> tuple[Line, ...]:
         """The lines of a gray picture. Raises Transient: timeout, crashed. Leaves nothing in `workdir`."""
         _start(self.program)
-        tempfile.tempdir = str(workdir)  # where pytesseract puts its output; Python would remember an earlier task's
         pixels = workdir / "page.bmp"  # not compressed: a PNG costs the engine and us 0.13 s a page
         picture.save(pixels)
         try:
-            return parsed(self._run(pixels, "+".join(languages), seconds))
+            with _temporary_files_in(workdir):
+                return parsed(self._run(pixels, "+".join(languages), seconds))
         finally:
             pixels.unlink()
 
@@ -75,6 +77,16 @@ class Engine:
 
     def _models(self) -> str:
         return f"--tessdata-dir {shlex.quote(self.tessdata)}" if self.tessdata else ""
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Where pytesseract puts its output: Python would remember the folder of the first task, which is gone."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def parsed(rows: str) -> tuple[Line, ...]:

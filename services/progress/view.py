@@ -115,7 +115,7 @@ def _running_message(job: Job, live: Live) -> Message:
         return message("stage.concluding")
     if job.pages is not None and (job.pages_done or not held):
         return message(f"{job.stage}.pages_done", done=job.pages_done, total=job.pages)
-    if held and held[-1].slice > PLAN:
+    if held and held[-1].slice > PLAN and job.slices == 1:
         return message(held[-1].code, **held[-1].params)
     return message("stage.slices_done", done=done, total=job.slices)
 

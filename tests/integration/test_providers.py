@@ -104,7 +104,10 @@ def tells_its_settings(path: Path) -> Program:
 
 
 @pytest.mark.timeout(300)  # the first run on a machine downloads Kafka
-async def test_record_and_document_are_found_again_after_a_restart_on_other_ports(settings: StackSettings) -> None:
+async def test_record_and_document_are_found_again_after_a_restart_on_other_ports(
+    settings: StackSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stack.kafka.cluster_id", lambda: "-TOkwak0RFOEZRzcMP4B7A")  # looks like an option
     told: list[Event] = []
     async with System(settings, told.append, provision=[create_topic], fresh=True) as system:
         before = system.running

@@ -84,7 +84,7 @@ function showProblem(problem) {
 }
 
 function showNotice(message, action) {
-  const dismiss = el("button", { type: "button", on: { click: () => notice.remove() } }, say("dismiss"));
+  const dismiss = el("button", { on: { click: () => notice.remove() } }, say("dismiss"));
   const texts = [el("p", { dir: "auto" }, message), el("p.hint", { dir: "auto" }, action)];
   const notice = el("div.notice", {}, ...texts, dismiss);
   parts.notices.append(notice);

@@ -5,10 +5,10 @@
 //     client.addEventListener("connection", () => console.log(client.connection));
 
 import {
-  CLIMB_MS,
   LADDER,
   STABLE_MS,
   afterClose,
+  climbAfter,
   emptyState,
   hasEnded,
   health,
@@ -34,6 +34,7 @@ export class PagestreamClient extends EventTarget {
   #name = LADDER[0];
   #fruitless = 0; // tries in a row on this rung that brought no frame
   #attempt = 0; // failures in a row, over all rungs
+  #climbs = 0;
   #openedAt = 0;
   #heardAt = 0;
   #probedAt = 0;
@@ -115,6 +116,7 @@ export class PagestreamClient extends EventTarget {
   #received(frame, known) {
     this.#heardAt = Date.now();
     this.#fruitless = 0;
+    if (this.#name === LADDER[0]) this.#climbs = 0;
     this.#announce(this.#name, null);
     const subscription = known ?? this.#subscriptions.get(keyOf(frame));
     if (!subscription) return;
@@ -153,7 +155,8 @@ export class PagestreamClient extends EventTarget {
     const verdict = health({ ...times, transport: this.#name });
     if (verdict === "dead") return this.#failed(1006);
     if (verdict === "probe") return this.#probe();
-    if (this.#name === LADDER[0] || now - this.#openedAt < CLIMB_MS) return;
+    if (this.#name === LADDER[0] || now - this.#openedAt < climbAfter(this.#climbs)) return;
+    this.#climbs += 1;
     this.#name = LADDER[0];
     this.#fruitless = 0;
     this.#connect();

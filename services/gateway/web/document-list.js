@@ -76,7 +76,7 @@ export class DocumentList {
       this.#filter = name;
       this.#schedule();
     };
-    return el("button.chip", { type: "button", on: { click: choose } });
+    return el("button.chip", { on: { click: choose } });
   }
 
   #schedule() {

@@ -32,7 +32,7 @@ export class DocumentPage {
 
   #build() {
     const { say } = this;
-    const erase = { slot: "actions", type: "button", on: { click: () => this.on.delete(this.#view) } };
+    const erase = { slot: "actions", on: { click: () => this.on.delete(this.#view) } };
     this.title = el("h1", { dir: "auto", tabindex: -1 }, "…");
     this.progress = el("document-progress.large", {}, el("button", erase, say("delete")));
     this.progress.uploaded = 1;
@@ -60,7 +60,7 @@ export class DocumentPage {
     Object.assign(panel.element, { id: `panel-${name}`, role: "tabpanel", tabIndex: 0 });
     panel.element.setAttribute("aria-labelledby", `tab-${name}`);
     this.#panels[name] = panel;
-    const attributes = { id: `tab-${name}`, role: "tab", type: "button", "aria-controls": `panel-${name}` };
+    const attributes = { id: `tab-${name}`, role: "tab", "aria-controls": `panel-${name}` };
     const on = { click: () => this.#choose(name) };
     this.#tabs[name] = el("button", { ...attributes, on }, this.say(`view.${name}`));
   }

@@ -109,7 +109,7 @@ export class DocumentProgress extends HTMLElement {
 
   #button(verb) {
     const click = (event) => this.#act(verb, event.currentTarget);
-    return el("button", { part: "button", type: "button", hidden: true, on: { click } });
+    return el("button", { part: "button", hidden: true, on: { click } });
   }
 
   #follow() {

@@ -78,7 +78,7 @@ export class DocumentRow {
   }
 
   #button(word, click) {
-    return el("button", { slot: "actions", type: "button", hidden: true, on: { click } }, this.say(word));
+    return el("button", { slot: "actions", hidden: true, on: { click } }, this.say(word));
   }
 }
 

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { percentOf } from "./text-panel.js";
 
-const COLUMNS = ["field", "value", "page", "confidence", "method"];
+const COLUMNS = ["field", "value", "page", "confidence"];
 
 export class FindingsPanel {
   #signature = null;
@@ -49,7 +49,7 @@ export class FindingsPanel {
     return el("div.table-scroll", { tabindex: 0, role: "region", "aria-label": this.say("view.findings") }, table);
   }
 
-  #row({ field, value, normalized, page, confidence, method }) {
+  #row({ field, value, normalized, page, confidence }) {
     const differs = normalized !== null && normalized !== undefined && String(normalized) !== String(value);
     return el(
       "tr",
@@ -58,13 +58,12 @@ export class FindingsPanel {
       el("td", { dir: "auto" }, String(value), differs ? el("span.normalized", {}, String(normalized)) : null),
       el("td", {}, page ? String(page) : ""),
       el("td", {}, confidence > 0 ? percentOf(confidence, this.say) : ""),
-      el("td", {}, method ?? ""),
     );
   }
 
   #warnings(warnings) {
     if (warnings.length === 0) return [];
     const items = warnings.map((text) => el("li", { dir: "auto" }, String(text)));
-    return [el("h3", {}, this.say("find.warnings")), el("ul.warnings", {}, ...items)];
+    return [el("h2", {}, this.say("find.warnings")), el("ul.warnings", {}, ...items)];
   }
 }

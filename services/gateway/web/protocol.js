@@ -4,11 +4,11 @@
 export const SUBPROTOCOL = "pagestream.v1";
 export const SILENCE_MS = 45_000; // the server gives a sign every 20 s: after this long without one the line is dead
 export const PROBE_MS = 20_000; // a browser hides the pings of a WebSocket, so a quiet client asks by itself
-export const ANSWER_MS = 10_000; // for the first frame and for a probe; a line that is slower is eaten by a proxy
+export const ANSWER_MS = 5_000; // for the first frame and for a probe; the server takes 2 s at most
 export const STABLE_MS = 10_000; // a connection that lasted this long was a success
 export const LADDER = ["websocket", "sse", "poll"]; // best first
 export const TRIES_PER_RUNG = 2;
-export const CLIMB_MS = 300_000; // how long a fallback may last before the WebSocket is tried again
+const CLIMB_MS = 30_000;
 export const FEED_ROWS = 500; // a page left open for weeks keeps the newest rows only
 
 const BASE_MS = 500;
@@ -153,6 +153,9 @@ export function health({ now, openedAt, heardAt, probedAt, transport }) {
   if (probedAt > heardAt) return now - probedAt > ANSWER_MS ? "dead" : "fine";
   return silent > PROBE_MS ? "probe" : "fine";
 }
+
+/** Milliseconds on a fallback until the WebSocket is tried again, after `climbs` such tries in vain. */
+export const climbAfter = (climbs) => CLIMB_MS * 2 ** Math.min(climbs, 5);
 
 /** Splits a buffer of `text/event-stream` into `{events: [data, …], rest}`; comments and other fields are dropped. */
 export function parseEvents(buffer) {

@@ -16,8 +16,7 @@ export class TextPanel {
   constructor({ id, api, say, abort }) {
     Object.assign(this, { id, api, say, signal: abort.signal });
     this.load = paced(REFRESH_MS, abort.signal, () => this.#load().catch(() => (this.#signature = null)));
-    const onChip = (event) => this.#onChip(event);
-    this.strip = el("div.page-strip", { role: "group", "aria-label": say("view.text"), on: { click: onChip } });
+    this.strip = el("div.page-strip", { role: "group", "aria-label": say("view.text") });
     this.heading = el("h2.page-title");
     this.source = el("p.page-source");
     this.text = el("div.page-text", { dir: "auto" });
@@ -55,7 +54,8 @@ export class TextPanel {
     this.strip.hidden = this.#pages.length < 2;
     while (this.strip.children.length > this.#pages.length) this.strip.lastChild.remove();
     this.#pages.forEach(({ page, status }, index) => {
-      const chip = this.strip.children[index] ?? el("button.page-chip", { type: "button" }, `${page}`);
+      const on = { click: () => this.open(page) };
+      const chip = this.strip.children[index] ?? el("button.page-chip", { on }, `${page}`);
       if (!chip.parentNode) this.strip.append(chip);
       setAttribute(chip, "data-status", status);
       setAttribute(chip, "aria-label", `${this.say("page.title", { page })}, ${this.say(`status.${status}`)}`);
@@ -112,12 +112,7 @@ export class TextPanel {
       const index = this.#pages.findIndex(({ page }) => page === this.#chosen);
       this.open(this.#pages[index + by].page);
     };
-    return el("button", { type: "button", "aria-label": this.say(word), on: { click: go } }, sign);
-  }
-
-  #onChip(event) {
-    const index = [...this.strip.children].indexOf(event.target);
-    if (index >= 0) this.open(this.#pages[index].page);
+    return el("button", { "aria-label": this.say(word), on: { click: go } }, sign);
   }
 
   open(page) {

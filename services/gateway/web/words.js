@@ -124,7 +124,6 @@ export const TABLE = {
   "find.value": ["Value", "Wert"],
   "find.page": ["Page", "Seite"],
   "find.confidence": ["Confidence", "Sicherheit"],
-  "find.method": ["Method", "Methode"],
   "find.keywords": ["Keywords", "Stichwörter"],
   "find.warnings": ["Warnings", "Hinweise"],
   "status.done": ["done", "fertig"],

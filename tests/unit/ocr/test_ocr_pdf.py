@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -214,7 +215,9 @@ def test_what_cannot_be_opened_is_corrupt(damage: bytes, path: Path, task_of: Ta
 
 def test_a_document_without_pages_is_corrupt(path: Path, task_of: TaskOf) -> None:
     path.write_bytes(handwritten_pdf("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [] /Count 0 >>"))
-    assert rejection(task_of(path)).code == "corrupt_pdf"
+    task, before = task_of(path), len(os.listdir("/proc/self/fd"))
+    assert rejection(task).facts["detail"] == "it has no pages"
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_too_many_pages_are_refused_with_the_limit(path: Path, task_of: TaskOf) -> None:
