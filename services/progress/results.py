@@ -38,8 +38,12 @@ class Results:
         for stage, name in self.wanted(state).items():
             if loaded.get(stage) != name:
                 fault = await self._load(state, stage, name)
-                change = {f"loaded.{stage}": name, f"faults.{stage}": fault}
-                await self._documents.update_one({"_id": state.document_id}, {"$set": change})
+                noted: Row = {"$set": {f"loaded.{stage}": name}}
+                if fault:
+                    noted["$set"][f"faults.{stage}"] = fault
+                else:
+                    noted["$unset"] = {f"faults.{stage}": ""}
+                await self._documents.update_one({"_id": state.document_id}, noted)
 
     async def unloaded(self) -> list[str]:
         """The documents with results that are not stored."""

@@ -11,7 +11,7 @@ export function el(name, { on = {}, ...attributes } = {}, ...children) {
   element.classList.add(...classes);
   for (const [key, value] of Object.entries(attributes)) setAttribute(element, key, value);
   for (const [event, handler] of Object.entries(on)) element.addEventListener(event, handler);
-  element.append(...children);
+  element.append(...children.filter((child) => child !== null));
   return element;
 }
 

@@ -73,7 +73,7 @@ export const TABLE = {
   "connection.websocket": ["Live over WebSocket", "Live über WebSocket"],
   "connection.sse": ["Live over event stream", "Live über Ereignisstrom"],
   "connection.poll": ["Live by long poll", "Live über Long Poll"],
-  "connection.offline": ["Not connected, trying again", "Nicht verbunden, neuer Versuch läuft"],
+  "connection.offline": ["Not connected", "Nicht verbunden"],
   "connection.first": ["Connecting", "Verbindet"],
   "key.title": ["This server asks for a key", "Dieser Server verlangt einen Schlüssel"],
   "key.label": ["API key", "API-Schlüssel"],

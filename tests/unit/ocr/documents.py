@@ -20,12 +20,15 @@ def drawn(lines: tuple[str, ...] = LETTER, size: tuple[int, int] = (1700, 700), 
 
 
 def handwritten_pdf(*objects: str) -> bytes:
-    """A PDF of the given objects, numbered from 1; the first is the catalogue.
-
-    It has no cross-reference table: readers rebuild it.
-    """
-    body = "".join(f"{number} 0 obj\n{what}\nendobj\n" for number, what in enumerate(objects, start=1))
-    return f"%PDF-1.6\n{body}trailer\n<< /Root 1 0 R /Size {len(objects) + 1} >>\n%%EOF\n".encode("latin-1")
+    """A PDF of the given objects, numbered from 1; the first is the catalogue."""
+    written, places = "%PDF-1.6\n", []
+    for number, what in enumerate(objects, start=1):
+        places.append(f"{len(written):010} 00000 n \n")
+        written += f"{number} 0 obj\n{what}\nendobj\n"
+    size = len(objects) + 1
+    table = f"xref\n0 {size}\n0000000000 65535 f \n{''.join(places)}"
+    end = f"trailer\n<< /Root 1 0 R /Size {size} >>\nstartxref\n{len(written)}\n%%EOF\n"
+    return (written + table + end).encode("latin-1")
 
 
 def one_page_pdf(page: str, content: str = "", *more: str, catalogue: str = "") -> bytes:

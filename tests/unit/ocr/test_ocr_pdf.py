@@ -1,4 +1,3 @@
-import os
 import re
 from pathlib import Path
 
@@ -215,9 +214,9 @@ def test_what_cannot_be_opened_is_corrupt(damage: bytes, path: Path, task_of: Ta
 
 def test_a_document_without_pages_is_corrupt(path: Path, task_of: TaskOf) -> None:
     path.write_bytes(handwritten_pdf("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [] /Count 0 >>"))
-    task, before = task_of(path), len(os.listdir("/proc/self/fd"))
+    task, before = task_of(path), len(list(Path("/proc/self/fd").iterdir()))
     assert rejection(task).facts["detail"] == "it has no pages"
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_too_many_pages_are_refused_with_the_limit(path: Path, task_of: TaskOf) -> None:
