@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+COMPILED := cli.programs, services.gateway.serving, services.progress.app, shared.harness.app, \
+	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
 .DEFAULT_GOAL := help
 .PHONY: help install up demo test check bench lock clean
@@ -20,6 +22,7 @@ $(INSTALLED): requirements/all.txt requirements/uv.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes -r requirements/all.txt
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import $(COMPILED)' # so that the first start is as fast as the second
 	@touch $@
 
 up: $(INSTALLED) ## start everything on this machine; Ctrl-C stops it

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import demo, doctor, documents, exits, up, upload, watch
+from cli import demo, doctor, documents, exits, rebuild, up, upload, watch
 
 app = typer.Typer(
     name="pagestream",
@@ -20,6 +20,7 @@ app.command("list", epilog=exits.HELP)(documents.list_documents)
 app.command(epilog=exits.HELP)(documents.show)
 app.command(epilog=exits.HELP)(documents.retry)
 app.command(epilog=exits.HELP)(documents.cancel)
+app.command(epilog=exits.HELP)(rebuild.rebuild)
 app.command(epilog=exits.HELP)(doctor.doctor)
 
 

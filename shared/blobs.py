@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any, Final
@@ -74,6 +74,18 @@ def unseal(data: bytes) -> Any:
     return orjson.loads(body)
 
 
+class Writer:
+    """Takes a stream piece by piece; what goes wrong in the store is told apart from what its user raises."""
+
+    def __init__(self, stream: "obstore.AsyncWritableFile") -> None:
+        self._stream = stream
+
+    async def write(self, data: bytes) -> None:
+        """Add to the stream; returns when there is room for more. Raises Transient."""
+        async with _translated():
+            await self._stream.write(data)
+
+
 class Blobs:
     """One store; every method may raise Transient("store_unavailable") or Transient("store_full")."""
 
@@ -130,16 +142,18 @@ class Blobs:
         return True
 
     @asynccontextmanager
-    async def writing(self, name: str) -> AsyncIterator["obstore.AsyncWritableFile"]:
+    async def writing(self, name: str) -> AsyncIterator["Writer"]:
         """A writer for a stream of unknown length in constant memory; nothing is left when the body raises."""
-        writer = obstore.open_writer_async(self._store, name, buffer_size=_PART, max_concurrency=2)
-        async with _translated():
+        stream = obstore.open_writer_async(self._store, name, buffer_size=_PART, max_concurrency=2)
+        try:
             try:
-                async with writer:
-                    yield writer
-            except BaseException:
-                await asyncio.shield(self.delete(name))
-                raise
+                yield Writer(stream)
+            finally:  # in any case: the library has no other way to let go of what was begun
+                async with _translated():
+                    await stream.close()
+        except BaseException:
+            await asyncio.shield(self.delete(name))
+            raise
         await self._sync(name)
 
     async def reading(self, name: str, chunk: int = 256 * 1024) -> AsyncGenerator[bytes, None]:
@@ -187,6 +201,13 @@ class Blobs:
     async def check(self) -> None:
         """Raise Transient when the store cannot be written to."""
         await self.put(".health", b"")
+
+    async def _forget(self, name: str) -> None:
+        """Remove what a broken-off stream left: the blob, or only the folder that was made for it."""
+        await self.delete(name)
+        if self._root:
+            with suppress(OSError):  # it is not empty, or gone already
+                (self._root / name).parent.rmdir()
 
     async def _sync(self, name: str) -> None:
         if self._root:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID, uuid5
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared.pipeline import StageLine
 
@@ -39,10 +39,10 @@ class Envelope(BaseModel):
     event_id: str
     type: str
     version: int = 1
-    document_id: str
+    document_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
     tenant: str
     cause: str | None = None
-    at: datetime
+    at: AwareDatetime
     producer: str
 
     @classmethod
@@ -140,7 +140,7 @@ class RetryScheduled(StageFact):
     """The next attempt (`attempt`) is due at `due_at`."""
 
     type: Literal["RetryScheduled"]
-    due_at: datetime
+    due_at: AwareDatetime
     error: Failure
 
 

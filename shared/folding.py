@@ -89,6 +89,10 @@ class Checkpoint:
         """Whether the fold has begun."""
         return await self._rows.find_one({"_id": self._id}, {"_id": 1}) is not None
 
+    async def remove(self) -> None:
+        """Forget it, together with its generation."""
+        await self._rows.delete_one({"_id": self._id})
+
     async def load(self) -> dict[TopicPartition, int]:
         """The next offset of each partition. Raises CheckpointGone."""
         row = await self._rows.find_one({"_id": self._id})

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared import topics
+from shared import logs, topics
 from shared.events import MAX_BYTES, Fact, Progress
+
+log = logs.get(__name__)
 
 Headers = Sequence[tuple[str, bytes]]
 
 DEADLINE: Final = 15.0  # seconds; an idempotent send never gives up by itself
+_FLUSH_SECONDS: Final = 5.0  # less than a supervisor waits between SIGTERM and SIGKILL
 
 
 class Unconfirmed(RuntimeError):
@@ -26,7 +29,7 @@ class Log:
     def __init__(self, producer: AIOKafkaProducer, deadline: float = DEADLINE) -> None:
         self._producer = producer
         self._deadline = deadline
-        self._ticks: set[asyncio.Future[object]] = set()  # the loop itself keeps only weak references
+        self._ticks: set[asyncio.Future[None]] = set()  # the loop itself keeps only weak references
 
     async def append(self, fact: Fact) -> None:
         """Append a fact to the log. Raises Unconfirmed."""
@@ -37,11 +40,14 @@ class Log:
 
     def tick(self, progress: Progress) -> None:
         """Say how far a slice is; nobody waits for a tick, and a lost one is no error."""
-        sending = asyncio.ensure_future(
-            self._producer.send(topics.PROGRESS, progress.encode(), key=progress.document_id.encode())
-        )
+        sending = asyncio.ensure_future(self._send_tick(progress))
         self._ticks.add(sending)
         sending.add_done_callback(self._ticks.discard)
+
+    async def _send_tick(self, progress: Progress) -> None:
+        with suppress(KafkaError):
+            key = progress.document_id.encode()
+            await (await self._producer.send(topics.PROGRESS, progress.encode(), key=key))
 
     async def send(self, topic: str, value: bytes, *, key: str | None = None, headers: Headers = ()) -> None:
         """Send one record and wait for its confirmation. Raises Unconfirmed."""
@@ -62,7 +68,7 @@ class Log:
 
 @asynccontextmanager
 async def connect(bootstrap: str, deadline: float = DEADLINE) -> AsyncIterator[Log]:
-    """An idempotent producer with `acks=all`, stopped (and flushed) on leaving."""
+    """An idempotent producer with `acks=all`, flushed (for 5 s at most) and stopped on leaving."""
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         enable_idempotence=True,
@@ -71,8 +77,18 @@ async def connect(bootstrap: str, deadline: float = DEADLINE) -> AsyncIterator[L
         compression_type="lz4",
         max_request_size=1024 * 1024,
     )
-    await producer.start()
     try:
+        await producer.start()
         yield Log(producer, deadline)
     finally:
-        await producer.stop()
+        await _stop(producer)
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """Flush and close; a broker that is away is not waited for, so that the process can end and be started again."""
+    try:
+        async with asyncio.timeout(_FLUSH_SECONDS):
+            await producer.stop()
+    except TimeoutError:
+        log.warning("stopped with records that the broker has not confirmed")
+        await producer.client.close()

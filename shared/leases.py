@@ -179,6 +179,8 @@ async def holding(ownership: Ownership) -> AsyncIterator[None]:
             renewing = group.create_task(_renewing(ownership))
             yield
             renewing.cancel()
+    except BaseExceptionGroup as failed:  # of one: what the body raised, or the loss that cancelled it
+        raise failed.exceptions[0] from None
     finally:
         await ownership.release()
 

@@ -54,10 +54,9 @@ async def serve(settings: GatewaySettings) -> None:
         running = [asyncio.create_task(work) for work in (gateway.feed.run(), gateway.sockets.let_go_of_the_slow())]
         for task in running:
             task.add_done_callback(lambda _: setattr(server, "should_exit", True))
+        # uvicorn handles both and raises them once more when it is done: for us a stop that was asked for is no error.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(
-                number, signal.SIG_IGN
-            )  # uvicorn handles them, then raises them once more: to end is no error
+            signal.signal(number, signal.SIG_IGN)
         try:
             await server.serve()
         finally:

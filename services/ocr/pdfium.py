@@ -162,14 +162,16 @@ def page(document: Document, number: int) -> Iterator[Page]:
     """Page `number` (1-based), with what is filled into its forms. Raises Rejected: corrupt_pdf."""
     try:
         loaded = _with_forms(document, number - 1)
-        text = loaded.get_textpage()
+        try:
+            text = loaded.get_textpage()
+            try:
+                yield Page(loaded, text)
+            finally:
+                text.close()
+        finally:
+            loaded.close()
     except pdfium.PdfiumError as error:
         raise Rejected("corrupt_pdf", detail=f"page {number} cannot be read") from error
-    try:
-        yield Page(loaded, text)
-    finally:
-        text.close()
-        loaded.close()
 
 
 def _with_forms(document: Document, index: int) -> pdfium.PdfPage:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from services.progress import generations
-from services.progress.handlers import LiveProjection
+from services.progress.handlers import Handover, LiveProjection
 from services.progress.projector import Projector, announce_epoch
 from services.progress.results import Results
 from services.progress.settings import ProgressSettings
@@ -37,7 +37,10 @@ async def serve(settings: ProgressSettings) -> None:
         await announce_epoch(sink, generation)
         log.info("projector starts", generation=generation)
         loop = Loop(settings.kafka, generations.checkpoint(database, generation), live)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(loop.run())
-            tasks.create_task(live.sweep())
-            tasks.create_task(live.report(loop))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(loop.run())
+                tasks.create_task(live.sweep())
+                tasks.create_task(live.report(loop))
+        except* Handover:
+            log.info("makes way for a rebuild", generation=generation)

@@ -1,12 +1,13 @@
 """Generations of the projection: begin one, point the readers at it, keep what each fold needs."""
 
 import secrets
+from collections.abc import Collection
 from typing import Final
 
 from shared import topics
 from shared.events import utcnow
 from shared.folding import Checkpoint, partitions_of
-from shared.mongo import Mongo
+from shared.mongo import PROJECTIONS, Mongo
 
 FOLD: Final = "progress"
 OWNERSHIP: Final = "fold/progress"
@@ -38,6 +39,15 @@ async def point(mongo: Mongo, generation: str) -> None:
     pointer = {"generation": generation, "since": utcnow()}
     await mongo.generations.replace_one({"_id": "live"}, pointer, upsert=True)
     await mongo.point_views(generation)
+
+
+async def forget(mongo: Mongo, but: Collection[str]) -> None:
+    """Drop every generation that is not in `but`."""
+    async for row in mongo.generations.find({"_id": {"$nin": ["live", *but]}}):
+        for name in PROJECTIONS:
+            await mongo.projection(name, row["_id"]).drop()
+        await checkpoint(mongo, row["_id"]).remove()
+        await mongo.generations.delete_one({"_id": row["_id"]})
 
 
 async def ask_to_make_way(mongo: Mongo, generation: str) -> None:

@@ -7,9 +7,9 @@ from typing import Final
 from services.progress import generations, policy, sweeper
 from services.progress.projector import Projector
 from services.progress.results import Results
-from services.progress.state import TERMINAL, DocumentState
 from shared import logs
 from shared.blobs import Blobs
+from shared.document import TERMINAL, DocumentState
 from shared.events import Fact, utcnow
 from shared.folding import Batch, Loop
 from shared.kafka import Log

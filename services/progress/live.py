@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.progress.state import TERMINAL, DocumentState, Job
-from shared.events import Fact, Progress, SliceFact, StageRequested
+from shared.document import TERMINAL, DocumentState
+from shared.events import Fact, Progress, RetryRequested, SliceFact, StageRequested
+from shared.jobs import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,15 @@ class InHand:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """`ticks` since the last fact that changed the state; `shown`, a floor for the percent within an attempt."""
+    """`ticks` since the last fact that changed the state; `shown` and `shown_stages`, floors for the percents.
+
+    A floor holds within an attempt: of any stage for the whole document, of its own for a stage.
+    """
 
     in_hand: Mapping[str, InHand] = field(default_factory=dict)
     ticks: int = 0
     shown: float = 0.0
+    shown_stages: Mapping[str, float] = field(default_factory=dict)
 
 
 def tick(live: Live, state: DocumentState, progress: Progress) -> Live:
@@ -41,8 +46,8 @@ def tick(live: Live, state: DocumentState, progress: Progress) -> Live:
 
 
 def _in_hand(job: Job, progress: Progress) -> bool:
-    ended = job.status in ("completed", "failed") or progress.attempt != job.attempt
-    return not ended and not (progress.slice >= 0 and job.done >> progress.slice & 1)
+    ended = job.has(progress.slice) or progress.slice in job.failed
+    return job.open and progress.attempt == job.attempt and not ended
 
 
 def follow(live: Live, before: DocumentState | None, after: DocumentState, fact: Fact) -> Live:
@@ -55,4 +60,11 @@ def follow(live: Live, before: DocumentState | None, after: DocumentState, fact:
         for key, held in live.in_hand.items()
         if key != ended and after.jobs[held.stage].status == "running" and after.status not in TERMINAL
     }
-    return Live(in_hand, 0, 0.0 if isinstance(fact, StageRequested) else live.shown)
+    floors = {stage: shown for stage, shown in live.shown_stages.items() if _goes_on(before, after, stage)}
+    anew = isinstance(fact, StageRequested | RetryRequested)
+    return Live(in_hand, 0, 0.0 if anew else live.shown, floors)
+
+
+def _goes_on(before: DocumentState | None, after: DocumentState, stage: str) -> bool:
+    job = after.jobs[stage]
+    return before is not None and job.open and job.attempt == before.jobs[stage].attempt

@@ -1,21 +1,22 @@
 """How far a document is, by work done, and how long it will take. Pure arithmetic over weights in seconds."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from services.progress.live import InHand, Live
-from services.progress.state import DocumentState, Job
+from shared.document import DocumentState
+from shared.jobs import Job
 
 _ALMOST: Final = 99.9  # 100 is said by DocumentCompleted alone
 _EVIDENCE_SECONDS: Final = 2.0  # of observed work before an estimate is given
 _EVIDENCE_SHARE: Final = 0.05  # of the whole that must be done before
 
 
-def of_job(job: Job, held: Iterable[InHand]) -> float:
+def of_job(job: Job, live: Live) -> float:
     """The percent of one stage, 0..100; slices in hand add at most their own weight."""
     if job.status == "completed":
         return 100.0
-    return round(min(_ALMOST, 100.0 * _done(job, held) / job.weight), 1) if job.weight else 0.0
+    share = (job.done_weight + _in_hand(job, live)) / job.weight if job.weight else 0.0
+    return max(live.shown_stages.get(job.stage, 0.0), round(min(_ALMOST, 100.0 * share), 1))
 
 
 def of_document(state: DocumentState, live: Live) -> float:
@@ -29,13 +30,14 @@ def of_document(state: DocumentState, live: Live) -> float:
 def eta(state: DocumentState, live: Live) -> tuple[int, int] | None:
     """Low and high estimate of the seconds left, None without evidence."""
     started = [job.started_at for job in state.jobs.values() if job.started_at]
-    if state.status not in ("processing", "uploaded") or not started:
+    retried = any(job.attempt > 1 for job in state.jobs.values())  # the time since the start is no measure any more
+    if state.status != "processing" or not started or retried:
         return None
-    whole, done = _totals(state, live)
+    whole, settled = _totals(state, Live())
     observed = (state.updated_at - min(started)).total_seconds()
-    if observed < _EVIDENCE_SECONDS or done < _EVIDENCE_SHARE * whole:
+    if observed < _EVIDENCE_SECONDS or settled < _EVIDENCE_SHARE * whole:
         return None
-    left = (whole - done) * observed / done
+    left = (whole - _totals(state, live)[1]) * observed / settled
     return max(1, round(0.8 * left)), max(2, round(1.4 * left))
 
 
@@ -50,10 +52,10 @@ def _totals(state: DocumentState, live: Live) -> tuple[float, float]:
     for job in state.jobs.values():
         expected = job.weight or job.guess * pages
         whole += expected
-        done += expected if job.status == "completed" else min(expected, _done(job, held_of(live, job.stage)))
+        done += expected if job.status == "completed" else min(expected, job.done_weight + _in_hand(job, live))
     return whole, done
 
 
-def _done(job: Job, held: Iterable[InHand]) -> float:
+def _in_hand(job: Job, live: Live) -> float:
     average = job.weight / job.slices if job.slices else 0.0
-    return job.done_weight + sum(average * part.fraction for part in held if part.slice >= 0)
+    return sum(average * held.fraction for held in held_of(live, job.stage) if held.slice >= 0)

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
-from services.progress.state import DocumentState, Job
+from shared.document import DocumentState
 from shared.events import DocumentCancelled, DocumentCompleted, DocumentErased, Fact, RetryScheduled, StageRequested
+from shared.jobs import Job
 
 PRODUCER: Final = "policy"
 BASE_SECONDS: Final = 2.0  # before the second attempt; doubles with each further one
@@ -51,18 +52,17 @@ def due_at(state: DocumentState) -> datetime | None:
 
 
 def delay(state: DocumentState, job: Job) -> float:
-    """Seconds until the next attempt: exponential with jitter, capped, never less than the other side asked for.
+    """Seconds until the next attempt: exponential within the run, jittered, capped, and as long as was asked for.
 
     The jitter is drawn from the document and attempt, so that everyone who computes it comes to the same moment.
     """
     assert job.error
-    exponential = min(CAP_SECONDS, BASE_SECONDS * float(2 ** min(job.attempt - 1, 30)))
+    exponential = min(CAP_SECONDS, BASE_SECONDS * float(2 ** min(job.attempt - job.first_attempt, 30)))
     draw = random.Random(uuid5(UUID(state.document_id), f"{job.stage}/{job.attempt}").int).uniform(0.5, 1.0)
     return max(exponential * draw, job.error.retry_after or 0.0)
 
 
 def _job(state: DocumentState, job: Job, now: datetime) -> Iterator[Fact]:
-    before = state.before(job.stage)
     if job.status == "retrying" and job.due_at is None:
         assert job.error
         yield RetryScheduled.claim(
@@ -71,9 +71,9 @@ def _job(state: DocumentState, job: Job, now: datetime) -> Iterator[Fact]:
             due_at=now + timedelta(milliseconds=round(delay(state, job) * 1000)),
         )  # fmt: skip
     elif (job.status == "retrying" and job.due_at and job.due_at <= now) or (
-        job.wanted and (before is None or before.status == "completed")
+        job.wanted and state.is_turn_of(job.stage)
     ):
         yield StageRequested.claim(
-            document_id=state.document_id, claim=f"{job.stage}/{job.attempt + 1}", tenant=state.tenant, at=now,
-            producer=PRODUCER, stage=job.stage, attempt=job.attempt + 1, run=state.run,
+            document_id=state.document_id, claim=f"{state.run}/{job.stage}/{job.attempt + 1}", tenant=state.tenant,
+            at=now, producer=PRODUCER, stage=job.stage, attempt=job.attempt + 1, run=state.run,
         )  # fmt: skip

@@ -1,15 +1,17 @@
 """One document as the projection stores it: settled state, live overlay, and what readers are given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.progress import live as overlay
 from services.progress import percent, view
 from services.progress.live import InHand, Live
 from services.progress.policy import due_at
-from services.progress.state import DocumentState, FailedSlice, Job, evolve
-from shared.events import Fact, Failure, Progress
+from shared import settled
+from shared.document import DocumentState, evolve
+from shared.events import Fact, Progress
+from shared.jobs import Job
 from shared.mongo import Row
 
 
@@ -50,9 +52,10 @@ def named(before: Projection, filename: str) -> Projection:
 
 
 def settle(projection: Projection) -> Projection:
-    """Note the percent that is about to be shown: it is the floor from now on."""
-    shown = percent.of_document(projection.state, projection.live)
-    return replace(projection, live=replace(projection.live, shown=shown))
+    """Note the percents that are about to be shown: they are the floors from now on."""
+    state, live = projection.state, projection.live
+    stages = {stage: percent.of_job(job, live) for stage, job in state.jobs.items() if job.open}
+    return replace(projection, live=replace(live, shown=percent.of_document(state, live), shown_stages=stages))
 
 
 def to_row(projection: Projection, epoch: str) -> Row:
@@ -71,11 +74,12 @@ def to_row(projection: Projection, epoch: str) -> Row:
         "due": due_at(state),
         "offset": projection.offset,
         "filename": "" if deleted else projection.filename,
-        "settled": settled_row(state),
+        "settled": settled.to_row(state),
         "live": {
             "ticks": projection.live.ticks,
             "shown": projection.live.shown,
-            "in_hand": [_plain(held) for held in projection.live.in_hand.values()],
+            "shown_stages": dict(projection.live.shown_stages),
+            "in_hand": [settled.plain(held) for held in projection.live.in_hand.values()],
         },
     }
 
@@ -83,8 +87,9 @@ def to_row(projection: Projection, epoch: str) -> Row:
 def from_row(row: Row) -> Projection:
     """The projection of a stored row."""
     held = [InHand(**raw) for raw in row["live"]["in_hand"]]
-    live = Live({f"{h.stage}/{h.slice}": h for h in held}, row["live"]["ticks"], row["live"]["shown"])
-    return Projection(_settled(row["settled"]), live, row["filename"], row["offset"])
+    raw = row["live"]
+    live = Live({f"{h.stage}/{h.slice}": h for h in held}, raw["ticks"], raw["shown"], raw["shown_stages"])
+    return Projection(settled.from_row(row["settled"]), live, row["filename"], row["offset"])
 
 
 def job_rows(projection: Projection) -> list[tuple[str, Row]]:
@@ -113,55 +118,6 @@ def _job_columns(shown: Mapping[str, Any], job: Job) -> Row:
     return {name: shown[name] for name in columns} | times
 
 
-def settled_row(state: DocumentState) -> Row:
-    """The settled part as a row: bitmaps as bytes, slice numbers as strings, sets sorted."""
-    row = _plain(state)
-    row["requests"] = list(state.requests)
-    row["jobs"] = [_job_row(job) for job in state.jobs.values()]
-    return row
-
-
-def _job_row(job: Job) -> Row:
-    row = _plain(job)
-    row["done"] = _bitmap(job)
-    row["error"] = job.error.model_dump() if job.error else None
-    row["failed"] = {
-        str(number): {"error": failed.error.model_dump(), "pages": list(failed.pages) if failed.pages else None}
-        for number, failed in sorted(job.failed.items())
-    }
-    row["lost"] = sorted(job.lost)
-    return row
-
-
-def _settled(row: Row) -> DocumentState:
-    jobs = [_job(raw) for raw in row["jobs"]]
-    return DocumentState(**{**row, "jobs": {job.stage: job for job in jobs}, "requests": tuple(row["requests"])})
-
-
-def _job(row: Row) -> Job:
-    failed = {
-        int(number): FailedSlice(
-            Failure.model_validate(raw["error"]), (raw["pages"][0], raw["pages"][1]) if raw["pages"] else None
-        )
-        for number, raw in row["failed"].items()
-    }
-    special = {
-        "done": int.from_bytes(row["done"], "little"),
-        "error": Failure.model_validate(row["error"]) if row["error"] else None,
-        "failed": failed,
-        "lost": frozenset(row["lost"]),
-    }
-    return Job(**{**row, **special})
-
-
 def _slices(projection: Projection, job: Job) -> Row:
     running = [held.slice for held in percent.held_of(projection.live, job.stage) if held.slice >= 0]
-    return {"done": _bitmap(job), "failed": sorted(job.failed), "running": running}
-
-
-def _bitmap(job: Job) -> bytes:
-    return job.done.to_bytes((job.done.bit_length() + 7) // 8, "little")
-
-
-def _plain(value: Any) -> Row:
-    return {column.name: getattr(value, column.name) for column in fields(value)}
+    return {"done": settled.bitmap(job), "failed": [n for n in sorted(job.failed) if n >= 0], "running": running}

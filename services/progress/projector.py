@@ -10,10 +10,10 @@ import orjson
 
 from services.progress import projection, timeline, view
 from services.progress.projection import Projection
-from services.progress.state import TERMINAL, DocumentState
 from shared import blobs as names
 from shared import mongo, topics
 from shared.blobs import BlobDamaged, BlobMissing, Blobs
+from shared.document import TERMINAL, DocumentState
 from shared.folding import Batch
 from shared.kafka import Log
 from shared.mongo import Mongo, Row

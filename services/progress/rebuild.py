@@ -45,6 +45,7 @@ async def rebuild(settings: ProgressSettings) -> None:
         await generations.point(database, new)
         sink = await stack.enter_async_context(kafka.connect(settings.kafka))
         await announce_epoch(sink, new)
+        await generations.forget(database, but=[new, *([before] if before else [])])
         say(step="done", generation=new, replaced=before, **outcome)
 
 

@@ -4,9 +4,9 @@ import base64
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from services.progress.state import DocumentState
 from shared import mongo
 from shared.blobs import BlobDamaged, BlobMissing, Blobs
+from shared.document import DocumentState
 from shared.errors import describe
 from shared.mongo import Mongo, Row
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from services.progress.state import TERMINAL, DocumentState, Job
+from shared.document import TERMINAL, DocumentState
 from shared.events import PLAN, Fact, Failure, SliceFailed, WorkerLost
-from shared.harness.worker import MAX_LOSSES
+from shared.harness.items import MAX_LOSSES
+from shared.jobs import Job
 
 PRODUCER: Final = "sweeper"
 OVER: Final = "over"  # nobody waits for this work any more: the lease is to be ended
@@ -20,7 +21,11 @@ def judge(lease: Mapping[str, Any], state: DocumentState | None, now: datetime) 
     if state is None:
         return None
     job = state.jobs.get(lease["stage"])
-    if job is None or state.status in TERMINAL or state.status in ("deleted", "cancelling") or _is_over(lease, job):
+    if job is None or state.status == "deleted":
+        return OVER
+    if lease["attempt"] > job.attempt or (lease["plan"] and not job.plan and lease["attempt"] == job.attempt):
+        return None  # the coordinator that sent it has read further in the log than this state
+    if state.status in TERMINAL or state.status == "cancelling" or _is_over(lease, job):
         return OVER
     if lease.get("reported") == lease["strikes"]:
         return None
@@ -29,11 +34,11 @@ def judge(lease: Mapping[str, Any], state: DocumentState | None, now: datetime) 
 
 def _is_over(lease: Mapping[str, Any], job: Job) -> bool:
     number = lease["slice"]
-    if lease["attempt"] != job.attempt or job.status in ("completed", "failed"):
+    if lease["attempt"] != job.attempt or not job.open:
         return True
     if number == PLAN:
         return job.plan is not None
-    return lease["plan"] != job.plan or number in job.failed or (number >= 0 and bool(job.done >> number & 1))
+    return lease["plan"] != job.plan or number in job.failed or job.has(number)
 
 
 def _loss(lease: Mapping[str, Any], now: datetime) -> Fact:

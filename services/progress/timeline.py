@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.progress.state import DocumentState
+from shared.document import DocumentState
 from shared.errors import describe
 from shared.events import CONCLUDE, PLAN, Fact, SliceCompleted, SliceFact, SliceFailed, StageFact
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from services.progress import percent
 from services.progress.live import Live
-from services.progress.state import DocumentState, Job
+from shared.document import DocumentState
 from shared.errors import describe
 from shared.events import PLAN, Failure
+from shared.jobs import Job
 from shared.messages import Message, message
 
 
@@ -42,7 +43,7 @@ def render_job(state: DocumentState, job: Job, live: Live) -> dict[str, Any]:
     status = "stalled" if job.lost and not held and job.status == "running" else job.status
     return {
         "status": status,
-        "percent": percent.of_job(job, held),
+        "percent": percent.of_job(job, live),
         "attempt": job.attempt,
         "retry_count": job.attempt - 1,
         "started_at": iso(job.started_at),

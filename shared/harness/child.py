@@ -12,6 +12,7 @@ import resource
 import signal
 import struct
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +65,7 @@ def serve(stage: Stage, request: Mapping[str, Any], replies: BinaryIO) -> bytes:
         tick=Ticker(replies),
     )
     os.chdir(task.workdir)
-    os.environ["TMPDIR"] = request["workdir"]
+    os.environ["TMPDIR"] = tempfile.tempdir = request["workdir"]  # the module remembers its first answer
     match request["function"]:
         case "plan":
             return seal(stage.plan(task).model_dump(mode="json"))

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Final
 
-from shared import topics
+from shared import settled, topics
 from shared.events import (
     CONCLUDE,
     PLAN,
@@ -49,7 +49,7 @@ class Coordination:
 
     async def start(self) -> None:
         """Take up the assignments that an earlier life left open."""
-        self._open = await self._states.where({"phase": "active", "halt": ""})
+        self._open = await self._states.where({"active": True})
 
     async def apply(self, batch: Batch) -> None:
         """Fold the batch into the assignments and write those that changed."""
@@ -113,18 +113,18 @@ class Coordination:
         self._served[assignment.document_id] = share + cost(assignment)
 
     async def _give_up(self, assignment: Assignment, error: Failure, final: bool) -> None:
-        if self._given_up.get(assignment.document_id) == assignment.attempt:
+        if self._given_up.get(assignment.document_id) == assignment.job.attempt:
             return  # on its way back through the log
-        self._given_up[assignment.document_id] = assignment.attempt
+        self._given_up[assignment.document_id] = assignment.job.attempt
         await self._log.append(
             StageFailed.claim(
                 document_id=assignment.document_id,
-                claim=f"{self._stage}/{assignment.attempt}",
+                claim=f"{self._stage}/{assignment.job.attempt}",
                 tenant=assignment.tenant,
                 at=utcnow(),
                 producer=f"{self._stage}-coordinator",
                 stage=self._stage,
-                attempt=assignment.attempt,
+                attempt=assignment.job.attempt,
                 error=error,
                 final=final,
             )
@@ -140,20 +140,18 @@ class Coordination:
 
 
 def to_row(assignment: Assignment) -> Row:
-    """An assignment as it is stored; slice numbers become strings, the bitmap bytes."""
-    row = asdict(assignment)
-    row["done"] = assignment.done.to_bytes((assignment.done.bit_length() + 7) // 8, "little")
-    row["failures"] = {str(number): failure.model_dump() for number, failure in assignment.failures.items()}
-    return row
+    """An assignment as it is stored; `active` is what a coordinator looks for when it starts."""
+    return {
+        "stage": assignment.stage,
+        "offset": assignment.offset,
+        "active": assignment.active,
+        "settled": settled.to_row(assignment.state),
+    }
 
 
 def from_row(row: Row) -> Assignment:
     """The assignment of a stored row."""
-    fields = {name: row[name] for name in Assignment.__dataclass_fields__}
-    fields["pipeline"] = tuple(fields["pipeline"])
-    fields["done"] = int.from_bytes(fields["done"], "little")
-    fields["failures"] = {int(number): Failure.model_validate(raw) for number, raw in fields["failures"].items()}
-    return Assignment(**fields)
+    return Assignment(settled.from_row(row["settled"]), row["stage"], row["offset"])
 
 
 async def checkpoint_of(stage: str, mongo: Mongo, partitions: int) -> Checkpoint:

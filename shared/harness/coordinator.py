@@ -1,83 +1,67 @@
 """The coordinator's core: what one stage still has to do for a document, and what to send next. Pure.
 
-`evolve` folds the log into one `Assignment` for each document; `decide` looks at all open ones and says what to send
-and which stage attempts have ended. It is level-triggered: called again in the same state it says the same again.
+The log is folded by the same `shared.document` as the projection, so the two never disagree about what counts; an
+`Assignment` is that state as one stage looks at it. `decide` looks at all open ones and says what to send and which
+attempts have ended. It is level-triggered: called again in the same state it says the same again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heapreplace
-from typing import Literal
 
-from shared.events import (
-    CONCLUDE,
-    PLAN,
-    CancelRequested,
-    DocumentCancelled,
-    DocumentCompleted,
-    DocumentDeleted,
-    DocumentUploaded,
-    Fact,
-    Failure,
-    RetryRequested,
-    SliceCompleted,
-    SliceFailed,
-    StageCompleted,
-    StageFact,
-    StageFailed,
-    StagePlanned,
-    StageRequested,
-    StageStarted,
-)
-
-Phase = Literal["waiting", "active", "resting", "ended"]
-Halt = Literal["", "cancelling", "cancelled", "deleted"]
+from shared import document
+from shared.document import MOVING, DocumentState
+from shared.events import CONCLUDE, PLAN, Fact, Failure
+from shared.jobs import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What one stage knows of one document.
+    """One document as one stage sees it; `offset` is the last fact in the document's partition that is in here."""
 
-    `phase`: waiting for the stage before, active, resting until a retry, ended. `done` is a bitmap of slice numbers,
-    `inputs` the results of the earlier stages by name, `planned_inputs` those that the plan was made from.
-    """
+    state: DocumentState
+    stage: str
+    offset: int = -1
 
-    document_id: str
-    tenant: str
-    pipeline: tuple[str, ...]
-    phase: Phase = "waiting"
-    halt: Halt = ""  # why nothing is sent
-    run: int = 1
-    attempt: int = 0
-    first_attempt: int = 1  # of the current run
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    planned_inputs: Mapping[str, str] = field(default_factory=dict)
-    plan: str | None = None
-    slices: int = 0
-    weight: float = 0.0
-    done: int = 0
-    started: bool = False  # some worker has said so for this attempt
-    failures: Mapping[int, Failure] = field(default_factory=dict)
-    offset: int = -1  # in the document's partition: the last fact that is in here
+    @property
+    def document_id(self) -> str:
+        """The document."""
+        return self.state.document_id
+
+    @property
+    def tenant(self) -> str:
+        """Whose document it is."""
+        return self.state.tenant
+
+    @property
+    def job(self) -> Job:
+        """Where this stage stands."""
+        return self.state.jobs[self.stage]
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The results of the earlier stages, by stage."""
+        return self.state.inputs(self.stage)
 
     @property
     def active(self) -> bool:
         """Whether there may be something to send or to say."""
-        return self.phase == "active" and not self.halt
+        return self.state.status in MOVING and self.job.open and self.state.is_turn_of(self.stage)
 
     @property
     def missing(self) -> tuple[int, ...]:
         """The slices without a result."""
-        return tuple(n for n in range(self.slices) if not self.done >> n & 1)
+        return tuple(n for n in range(self.job.slices) if not self.job.has(n))
 
     def outstanding(self) -> Iterable[int]:
         """The slice numbers that have neither a result nor a failure in this attempt, in order."""
-        if self.plan is None:
-            yield from (number for number in (PLAN,) if number not in self.failures)
+        job = self.job
+        if job.plan is None:
+            yield from (number for number in (PLAN,) if number not in job.failed)
             return
-        failed = sum(1 << number for number in self.failures if number >= 0)
-        left = ~(self.done | failed) & ((1 << self.slices) - 1)
-        if not left and self.done and CONCLUDE not in self.failures:
+        failed = sum(1 << number for number in job.failed if number >= 0)
+        left = ~(job.done | failed) & ((1 << job.slices) - 1)
+        if not left and job.done and CONCLUDE not in job.failed:
             yield CONCLUDE
         while left:
             lowest = left & -left
@@ -102,96 +86,14 @@ class GiveUp:
     final: bool
 
 
-def evolve(state: Assignment | None, fact: Fact, stage: str) -> Assignment | None:
+def evolve(before: Assignment | None, fact: Fact, stage: str) -> Assignment | None:
     """The assignment after `fact`; None while the document is unknown or does not run through `stage`."""
-    if isinstance(fact, DocumentUploaded):
-        return state or _uploaded(fact, stage)
-    if state is None:
+    state = document.evolve(before.state if before else None, fact)
+    if state is None or stage not in state.jobs:
         return None
-    match fact:
-        case DocumentDeleted():
-            return replace(state, halt="deleted")
-        case _ if state.halt == "deleted":
-            return state
-        case CancelRequested():
-            return replace(state, halt=state.halt or "cancelling")
-        case DocumentCancelled():
-            return replace(state, halt="cancelled")
-        case DocumentCompleted():
-            return replace(state, halt="") if state.halt else state  # the cancel came too late
-        case RetryRequested() if state.halt == "cancelled":
-            return replace(state, halt="", phase="resting" if state.phase == "active" else state.phase)
-        case StageCompleted() if fact.stage != stage:
-            return _input_arrived(state, fact, stage)
-        case StageRequested() if fact.stage == stage and fact.attempt > state.attempt:
-            return _requested(state, fact)
-        case StageStarted() if _speaks_of(fact, state, stage):
-            return replace(state, started=True)
-        case StagePlanned() if _speaks_of(fact, state, stage) and state.plan is None:
-            return replace(
-                state, plan=fact.plan, slices=fact.slices, weight=fact.weight, done=0, planned_inputs=state.inputs
-            )
-        case SliceCompleted() if fact.stage == stage and fact.plan == state.plan and state.phase != "ended":
-            return _done(state, fact.slice)
-        case SliceFailed() if _speaks_of(fact, state, stage) and fact.plan == state.plan:
-            return _failed(state, fact)
-        case StageCompleted() if _speaks_of(fact, state, stage):
-            return replace(state, phase="ended")
-        case StageFailed() if _speaks_of(fact, state, stage):
-            return replace(state, phase="ended" if fact.final else "resting")
-        case _:
-            return state  # about another stage, another attempt, or nothing that changes what is to do
-
-
-def _uploaded(fact: DocumentUploaded, stage: str) -> Assignment | None:
-    pipeline = tuple(line.stage for line in fact.pipeline)
-    if stage not in pipeline:
-        return None
-    first = pipeline[0] == stage
-    return Assignment(
-        fact.document_id, fact.tenant, pipeline, phase="active" if first else "waiting", attempt=1 if first else 0
-    )
-
-
-def _input_arrived(state: Assignment, fact: StageCompleted, stage: str) -> Assignment:
-    mine, theirs = state.pipeline.index(stage), state.pipeline.index(fact.stage)
-    if theirs > mine:
-        return state
-    state = replace(state, inputs={**state.inputs, fact.stage: fact.result})
-    if theirs == mine - 1 and state.phase == "waiting":
-        return replace(state, phase="active", attempt=1)
-    return state
-
-
-def _requested(state: Assignment, fact: StageRequested) -> Assignment:
-    new_run = fact.run > state.run
-    state = replace(
-        state,
-        phase="active",
-        run=fact.run,
-        attempt=fact.attempt,
-        started=False,
-        first_attempt=fact.attempt if new_run else state.first_attempt,
-        failures={},
-    )
-    if state.planned_inputs != state.inputs:  # another input: the old plan answers another question
-        return replace(state, plan=None, slices=0, weight=0.0, done=0)
-    return state
-
-
-def _speaks_of(fact: StageFact, state: Assignment, stage: str) -> bool:
-    return fact.stage == stage and fact.attempt == state.attempt and state.phase == "active"
-
-
-def _done(state: Assignment, number: int) -> Assignment:
-    failures = {n: error for n, error in state.failures.items() if n != number}  # a result beats a failure
-    return replace(state, done=state.done | 1 << number, failures=failures)
-
-
-def _failed(state: Assignment, fact: SliceFailed) -> Assignment:
-    if fact.slice >= 0 and state.done >> fact.slice & 1:
-        return state
-    return replace(state, failures={**state.failures, fact.slice: fact.error})
+    if before is None:
+        return Assignment(state, stage)
+    return before if state is before.state else replace(before, state=state)
 
 
 def decide(
@@ -251,17 +153,17 @@ def _sendable(assignment: Assignment, flying: set[int]) -> Iterator[int]:
 
 def cost(assignment: Assignment) -> float:
     """The expected seconds of one slice; planning and concluding count as next to nothing."""
-    return assignment.weight / assignment.slices if assignment.slices else 0.01
+    return assignment.job.weight / assignment.job.slices if assignment.job.slices else 0.01
 
 
 def _ending(assignment: Assignment, max_attempts: int) -> GiveUp | None:
     """How the attempt ends when nothing is outstanding and there is no whole to conclude."""
-    if not assignment.failures or any(number != CONCLUDE for number in assignment.outstanding()):
+    job = assignment.job
+    if not job.failed or any(number != CONCLUDE for number in assignment.outstanding()):
         return None
-    error = next(iter(assignment.failures.values()))
-    retryable = next((failure for failure in assignment.failures.values() if failure.retryable), None)
-    attempts_left = assignment.attempt - assignment.first_attempt + 1 < max_attempts
-    if retryable and attempts_left:
+    failures = [job.failed[number].error for number in sorted(job.failed)]  # planning and concluding first
+    retryable = next((failure for failure in failures if failure.retryable), None)
+    if retryable and job.attempt - job.first_attempt + 1 < max_attempts:
         return GiveUp(assignment, retryable, final=False)
-    nothing_to_conclude = not assignment.done or CONCLUDE in assignment.failures
-    return GiveUp(assignment, error, final=True) if nothing_to_conclude else None
+    nothing_to_conclude = not job.done or CONCLUDE in job.failed
+    return GiveUp(assignment, failures[0], final=True) if nothing_to_conclude else None

@@ -1,9 +1,13 @@
 """A work item: one slice of one document, on its way from the coordinator to whichever worker is free."""
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
 
 from shared.events import CONCLUDE
 from shared.harness.coordinator import Assignment
+
+MAX_LOSSES: Final = 3  # claims of one slice that ended without a word
 
 
 class WorkItem(BaseModel):
@@ -28,10 +32,10 @@ class WorkItem(BaseModel):
             document_id=assignment.document_id,
             tenant=assignment.tenant,
             stage=stage,
-            attempt=assignment.attempt,
-            plan=assignment.plan,
+            attempt=assignment.job.attempt,
+            plan=assignment.job.plan,
             slice=number,
-            opens=not assignment.started,
+            opens=assignment.job.started_at is None,
             inputs=dict(assignment.inputs),
             missing=assignment.missing if number == CONCLUDE else (),
         )

@@ -35,7 +35,7 @@ from shared.events import (
 from shared.harness.children import Child, ChildFailed, Crashed, Pool
 from shared.harness.contract import Plan
 from shared.harness.inputs import Inputs
-from shared.harness.items import WorkItem
+from shared.harness.items import MAX_LOSSES, WorkItem
 from shared.harness.settings import StageSettings
 from shared.kafka import Log
 from shared.leases import Lease, LeaseLost, Leases
@@ -45,7 +45,6 @@ log = logs.get(__name__)
 
 F = TypeVar("F", bound=Envelope)
 
-MAX_LOSSES: Final = 3  # claims of one slice that ended without a word
 _RENEW_SECONDS: Final = 1.0
 _QUICK_TRIES: Final = 3  # against the outside world, before the failure becomes a fact
 

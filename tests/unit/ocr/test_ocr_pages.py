@@ -1,4 +1,4 @@
-from services.ocr.pages import Line, Word, concluded, merged, page, placed, scaled, slices, text_of
+from services.ocr.pages import Line, Source, Word, concluded, merged, page, placed, scaled, slices, text_of
 from shared.harness.contract import Plan
 
 
@@ -38,7 +38,8 @@ def test_a_line_of_the_text_layer_goes_where_it_stands() -> None:
 
 
 def test_pages_to_be_recognised_go_one_by_one_and_text_in_runs() -> None:
-    pieces = slices("pdf", ["text_layer"] * 40 + ["ocr", "ocr"] + ["text_layer"])
+    text: Source = "text_layer"
+    pieces = slices("pdf", [*[text] * 40, "ocr", "ocr", text])
     assert [piece.pages for piece in pieces] == [(1, 32), (33, 40), (41, 41), (42, 42), (43, 43)]
     assert pieces[2].weight > pieces[0].weight > pieces[4].weight
 

@@ -1,0 +1,74 @@
+"""The memory of an idle system by process (proportional set size), and how long its second start takes.
+
+    python -m benchmarks.idle
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from cli.programs import PROVISION, service_programs
+from stack.settings import StackSettings
+from stack.system import System
+
+MEGABYTES: Final = 1200  # all processes together, at most
+SECONDS: Final = 15.0  # until a second start is ready, at most
+
+
+def main() -> None:
+    """Start twice, measure the second."""
+    with tempfile.TemporaryDirectory(prefix="pagestream-bench-") as folder:
+        asyncio.run(measure(Path(folder)))
+
+
+async def measure(folder: Path) -> None:
+    """Print the seconds until ready and the megabytes by process."""
+    ports = {name: 0 for name in ("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port")}
+    settings = StackSettings(data=folder / "data", cache=StackSettings().downloads, **ports)
+    for start in ("first", "second"):
+        began = time.perf_counter()
+        async with System(settings, lambda event: None, provision=PROVISION, programs=service_programs) as running:
+            await running.ready(60.0)
+            ready = time.perf_counter() - began
+            print(f"{start} start ready in {ready:.1f} s" + (f"  (wanted: {SECONDS:g} s)" if start == "second" else ""))
+            if start == "second":
+                await asyncio.sleep(5)  # let what a start allocates settle
+                report(dict(memory(os.getpid())))
+
+
+def report(found: dict[str, float]) -> None:
+    """One line a process and the sum."""
+    for name, megabytes in sorted(found.items(), key=lambda item: -item[1]):
+        print(f"{megabytes:7.0f} MB  {name}")
+    print(f"{sum(found.values()):7.0f} MB  together  (wanted: {MEGABYTES} MB)")
+
+
+def memory(parent: int) -> Iterator[tuple[str, float]]:
+    """Name and Pss in MB of every process below `parent`, and of `parent` itself as the supervisor."""
+    yield "supervisor", pss(parent)
+    for pid in descendants(parent):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        name = next((word for word in words if word.startswith(("services.", "kafka."))), Path(words[0]).name)
+        yield f"{name} ({pid})", pss(pid)
+
+
+def descendants(parent: int) -> Iterator[int]:
+    """Every process below `parent`."""
+    for children in Path(f"/proc/{parent}/task").glob("*/children"):
+        for pid in map(int, children.read_text().split()):
+            yield pid
+            yield from descendants(pid)
+
+
+def pss(pid: int) -> float:
+    """Proportional set size in MB."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""A whole system for one measurement: real processes, free ports, a folder that is gone afterwards."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from cli.client import Client
+from cli.programs import PROVISION, service_programs
+from stack.settings import StackSettings
+from stack.system import System
+
+
+@asynccontextmanager
+async def system() -> AsyncIterator[tuple[System, Client]]:
+    """The running system and a client of it; what was downloaded for the project is used again."""
+    downloads = StackSettings().downloads
+    with tempfile.TemporaryDirectory(prefix="pagestream-bench-") as folder:
+        ports = {name: 0 for name in ("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port")}
+        settings = StackSettings(data=Path(folder) / "data", cache=downloads, **ports)
+        async with System(settings, lambda event: None, provision=PROVISION, programs=service_programs) as running:
+            await running.ready(60.0)
+            async with Client(str(running.running.gateway)) as client:
+                yield running, client
+
+
+async def completed(client: Client, document_id: str) -> None:
+    """Wait until the document has ended, and insist that it is completed."""
+    view: dict[str, object] = {}
+    async for frame in client.watch([document_id]):
+        view = frame.get("document", view)
+    if view.get("status") != "completed":
+        raise RuntimeError(f"the document ended as {view.get('status')}: {view.get('error')}")

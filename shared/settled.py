@@ -1,0 +1,64 @@
+"""A document's state as a row of the database, and back: bitmaps as bytes, slice numbers as strings, sets sorted."""
+
+from dataclasses import fields
+from typing import Any
+
+from shared.document import DocumentState
+from shared.events import Failure
+from shared.jobs import FailedSlice, Job
+
+Row = dict[str, Any]
+
+
+def to_row(state: DocumentState) -> Row:
+    """The row of a state."""
+    row = plain(state)
+    row["requests"] = list(state.requests)
+    row["jobs"] = [_job_row(job) for job in state.jobs.values()]
+    return row
+
+
+def from_row(row: Row) -> DocumentState:
+    """The state of a stored row."""
+    jobs = [_job(raw) for raw in row["jobs"]]
+    return DocumentState(**{**row, "jobs": {job.stage: job for job in jobs}, "requests": tuple(row["requests"])})
+
+
+def bitmap(job: Job) -> bytes:
+    """The slices that have a result: slice n is bit n, little-endian."""
+    return job.done.to_bytes((job.done.bit_length() + 7) // 8, "little")
+
+
+def plain(value: Any) -> Row:
+    """The fields of a dataclass by name, as they are."""
+    return {column.name: getattr(value, column.name) for column in fields(value)}
+
+
+def _job_row(job: Job) -> Row:
+    row = plain(job)
+    row["done"] = bitmap(job)
+    row["error"] = job.error.model_dump() if job.error else None
+    row["failed"] = {
+        str(number): {"error": failed.error.model_dump(), "pages": list(failed.pages) if failed.pages else None}
+        for number, failed in sorted(job.failed.items())
+    }
+    row["strikes"] = {str(number): strike for number, strike in sorted(job.strikes.items())}
+    row["lost"] = sorted(job.lost)
+    return row
+
+
+def _job(row: Row) -> Job:
+    failed = {
+        int(number): FailedSlice(
+            Failure.model_validate(raw["error"]), (raw["pages"][0], raw["pages"][1]) if raw["pages"] else None
+        )
+        for number, raw in row["failed"].items()
+    }
+    special = {
+        "done": int.from_bytes(row["done"], "little"),
+        "error": Failure.model_validate(row["error"]) if row["error"] else None,
+        "failed": failed,
+        "strikes": {int(number): strike for number, strike in row["strikes"].items()},
+        "lost": frozenset(row["lost"]),
+    }
+    return Job(**{**row, **special})

@@ -1,0 +1,57 @@
+"""What the integration tests share: one broker and database for all, databases of its own for each test."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+import infrastructure as provided
+import pytest
+from infrastructure import Infrastructure
+from shared import kafka, mongo, topics
+from shared.kafka import Log
+from shared.mongo import Mongo
+from shared.settings import SharedSettings
+
+PARTITIONS: Final = 3
+
+
+@pytest.fixture(scope="session")
+def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
+    """Kafka and MongoDB for all tests that bring what they need: topics, databases, documents with ids of their own."""
+    with provided.started(tmp_path_factory.mktemp("infrastructure")) as infrastructure:
+        yield infrastructure
+
+
+@pytest.fixture
+async def settings(infrastructure: Infrastructure, tmp_path: Path) -> AsyncIterator[SharedSettings]:
+    """Databases and a store for one test; the databases are dropped afterwards. The topics are there."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    settings = SharedSettings(
+        kafka=infrastructure.kafka,
+        mongo=infrastructure.mongo,
+        store=f"file://{tmp_path / 'blobs'}",
+        database=name,
+        control_database=f"{name}_control",
+        partitions=PARTITIONS,
+    )
+    await topics.provision(settings.kafka, partitions=PARTITIONS)
+    yield settings
+    async with mongo.connect(settings) as database:
+        await database.client.drop_database(settings.database)
+        await database.client.drop_database(settings.control_database)
+
+
+@pytest.fixture
+async def database(settings: SharedSettings) -> AsyncIterator[Mongo]:
+    """The test's databases, with the control collections."""
+    async with mongo.connect(settings) as database:
+        await database.provision_control()
+        yield database
+
+
+@pytest.fixture
+async def log(settings: SharedSettings) -> AsyncIterator[Log]:
+    """A producer."""
+    async with kafka.connect(settings.kafka) as log:
+        yield log

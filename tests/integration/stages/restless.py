@@ -1,0 +1,95 @@
+"""A stage for tests that does what its slice's `args` ask for, also what no stage should do."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.errors import Rejected, Transient
+from shared.harness.contract import Plan, Result, Slice, Task
+
+
+def plan(task: Task) -> Plan:
+    return Plan(engine=f"restless/{task.source.read_text()}", slices=(Slice(weight=2), Slice(pages=(1, 3))))
+
+
+def work(task: Task, piece: Slice) -> Result:
+    result: Result = globals()[f"do_{piece.args['do']}"](task, piece.args)
+    return result
+
+
+def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result:
+    return {"engine": plan.engine, "results": list(results), "ocr": task.earlier["ocr"]["text"]}
+
+
+def do_answer(task: Task, args: dict[str, Any]) -> Result:
+    return {"pid": os.getpid(), "nice": os.nice(0), "session": os.getsid(0), "threads": os.environ["OMP_THREAD_LIMIT"]}
+
+
+def do_reject(task: Task, args: dict[str, Any]) -> Result:
+    raise Rejected("too_large", what="The page", got=3, limit=2, page=7)
+
+
+def do_fail_for_now(task: Task, args: dict[str, Any]) -> Result:
+    raise Transient("provider_unavailable", retry_after=30.0, provider="the model", detail="503")
+
+
+def do_bug(task: Task, args: dict[str, Any]) -> Result:
+    raise ZeroDivisionError("a bug in this stage")
+
+
+def do_crash(task: Task, args: dict[str, Any]) -> Result:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(60)
+    return {}
+
+
+def do_exit(task: Task, args: dict[str, Any]) -> Result:
+    sys.exit(3)
+
+
+def do_spin(task: Task, args: dict[str, Any]) -> Result:
+    """Spin beside a grandchild; both pids go into a file, since no result will tell them."""
+    grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    path = Path(args["pids"])
+    path.with_suffix(".new").write_text(f"{os.getpid()} {grandchild.pid}")
+    path.with_suffix(".new").rename(path)
+    while True:
+        pass
+
+
+def do_eat(task: Task, args: dict[str, Any]) -> Result:
+    held = []
+    while True:
+        held.append(bytearray(32 * 1024 * 1024))
+
+
+def do_chatter(task: Task, args: dict[str, Any]) -> Result:
+    print("a chatty library")
+    os.write(1, b"\x00\x00\x00\x05tand one in C")
+    ctypes.CDLL(None).puts(b"and another")
+    sys.stdout.flush()
+    return {"said": True}
+
+
+def do_tick(task: Task, args: dict[str, Any]) -> Result:
+    for number in range(100_000):
+        task.tick("pages", number / 100_000, page=number)
+    return {}
+
+
+def do_scratch(task: Task, args: dict[str, Any]) -> Result:
+    """Write where a library would: the private folder, by whichever name."""
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        by_tempfile = file.name
+    Path("relative").write_text("x")
+    script = "import tempfile; print(tempfile.mkdtemp())"
+    of_grandchild = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    inside = {str(Path(name.strip()).parent) for name in (by_tempfile, of_grandchild, str(Path("relative").absolute()))}
+    return {"workdir": str(task.workdir), "inside": sorted(inside), "seen": sorted(p.name for p in task.workdir.iterdir())}

@@ -1,0 +1,227 @@
+"""Child processes of a worker: what comes back, how they fail, and that nothing is left of them."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import processes
+import pytest
+from infrastructure import REPOSITORY
+from shared.blobs import seal, unseal
+from shared.errors import Rejected, Transient
+from shared.harness.children import Child, ChildFailed, Crashed, Pool
+from shared.harness.contract import Document, Plan, Slice
+from waiting import until
+
+STAGES: Final = Path(__file__).parent / "stages"
+DOCUMENT: Final = Document(document_id="d", tenant="t", filename="a.pdf", content_type=None, size=1).model_dump()
+
+
+@pytest.fixture(autouse=True)
+def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Children find the stages of the tests, and put their private folders where we see them."""
+    monkeypatch.setenv("PYTHONPATH", f"{STAGES}:{REPOSITORY}")
+    (tmp_path / "private").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "private"))
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    pool = Pool("restless", 2, idle_seconds=60)
+    yield pool
+    await pool.close()
+
+
+@pytest.fixture
+async def child(pool: Pool) -> AsyncIterator[Child]:
+    child = await pool.take()
+    yield child
+    await pool.give_back(child)
+
+
+async def run(
+    child: Child, request: Mapping[str, Any], *, deadline: float = 30, ticks: list[Mapping[str, Any]] | None = None
+) -> Any:
+    on_tick = (lambda tick: None) if ticks is None else ticks.append
+    return unseal(await child.run(request, deadline=deadline, memory_mb=1024, on_tick=on_tick))
+
+
+def asking(tmp_path: Path, do: str, **args: Any) -> dict[str, Any]:
+    """The request for a slice that does `do`."""
+    source = tmp_path / "source"
+    source.write_text("v1")
+    piece = Slice(args={"do": do, **args}).model_dump(mode="json")
+    return {"function": "work", "document": DOCUMENT, "source": str(source), "earlier": {}, "slice": piece}
+
+
+def private_folders(tmp_path: Path) -> list[Path]:
+    return list((tmp_path / "private").iterdir())
+
+
+async def test_work_comes_back_sealed_from_a_nice_process_in_its_own_session(child: Child, tmp_path: Path) -> None:
+    answer = await run(child, asking(tmp_path, "answer"))
+    assert answer["nice"] >= 10
+    assert answer["session"] == answer["pid"] != os.getpid()
+    assert answer["threads"] == "1"
+    assert (await run(child, asking(tmp_path, "answer")))["pid"] == answer["pid"]  # it is used again
+    assert private_folders(tmp_path) == []
+
+
+async def test_plan_and_conclude_are_given_what_they_need(child: Child, tmp_path: Path) -> None:
+    request = {**asking(tmp_path, "answer"), "function": "plan"}
+    plan = Plan.model_validate(await run(child, request))
+    assert plan == Plan(engine="restless/v1", slices=(Slice(weight=2), Slice(pages=(1, 3))))
+    (tmp_path / "plan").write_bytes(seal(plan.model_dump(mode="json")))
+    (tmp_path / "piece").write_bytes(seal({"n": 0}))
+    (tmp_path / "ocr").write_bytes(seal({"text": "read before"}))
+    request |= {"function": "conclude", "plan": str(tmp_path / "plan"), "results": [str(tmp_path / "piece"), None]}
+    answer = await run(child, request | {"earlier": {"ocr": str(tmp_path / "ocr")}})
+    assert answer == {"engine": "restless/v1", "results": [{"n": 0}, None], "ocr": "read before"}
+
+
+async def test_a_rejection_keeps_its_code_and_facts(child: Child, tmp_path: Path) -> None:
+    with pytest.raises(Rejected) as caught:
+        await run(child, asking(tmp_path, "reject"))
+    assert caught.value.code == "too_large"
+    assert caught.value.facts == {"what": "The page", "got": 3, "limit": 2, "page": 7}
+
+
+async def test_a_transient_failure_says_when_to_come_back(child: Child, tmp_path: Path) -> None:
+    with pytest.raises(Transient) as caught:
+        await run(child, asking(tmp_path, "fail_for_now"))
+    assert (caught.value.code, caught.value.retry_after) == ("provider_unavailable", 30.0)
+
+
+async def test_a_bug_comes_with_its_traceback_and_the_process_goes_on(child: Child, tmp_path: Path) -> None:
+    before = await run(child, asking(tmp_path, "answer"))
+    with pytest.raises(ChildFailed, match=r"(?s)restless\.py.*do_bug.*ZeroDivisionError: a bug in this stage"):
+        await run(child, asking(tmp_path, "bug"))
+    assert (await run(child, asking(tmp_path, "answer")))["pid"] == before["pid"]
+
+
+async def test_a_crash_names_the_signal_and_the_next_piece_gets_a_new_process(child: Child, tmp_path: Path) -> None:
+    before = await run(child, asking(tmp_path, "answer"))
+    with pytest.raises(Crashed) as caught:
+        await run(child, asking(tmp_path, "crash"))
+    assert (caught.value.code, caught.value.facts) == ("crashed", {"detail": "SIGSEGV"})
+    assert (await run(child, asking(tmp_path, "answer")))["pid"] != before["pid"]
+    assert private_folders(tmp_path) == []
+
+
+async def test_a_stage_that_exits_is_a_failure_like_any_other(child: Child, tmp_path: Path) -> None:
+    with pytest.raises((ChildFailed, Crashed)):
+        await run(child, asking(tmp_path, "exit"))
+    assert await run(child, asking(tmp_path, "answer"))
+
+
+async def test_the_deadline_ends_the_whole_group(child: Child, tmp_path: Path) -> None:
+    await run(child, asking(tmp_path, "answer"))
+    with pytest.raises(Crashed) as caught:
+        await run(child, asking(tmp_path, "spin", pids=str(tmp_path / "pids")), deadline=2)
+    assert caught.value.code == "timeout"
+    assert caught.value.facts["limit"] == 2
+    pids = list(map(int, (tmp_path / "pids").read_text().split()))
+    await until(lambda: not any(map(processes.is_alive, pids)), within=5)
+    assert private_folders(tmp_path) == []
+    assert await run(child, asking(tmp_path, "answer"))
+
+
+async def test_whoever_eats_memory_is_told_the_limit(child: Child, tmp_path: Path) -> None:
+    with pytest.raises(Crashed) as caught:
+        await run(child, asking(tmp_path, "eat"))
+    assert caught.value.code == "out_of_memory"
+    assert caught.value.facts["limit"] == "1024 MiB"
+    assert await run(child, asking(tmp_path, "answer"))
+
+
+async def test_what_a_stage_prints_does_not_break_the_protocol(child: Child, tmp_path: Path) -> None:
+    assert await run(child, asking(tmp_path, "chatter")) == {"said": True}
+    assert await run(child, asking(tmp_path, "answer"))
+
+
+async def test_a_hundred_thousand_ticks_are_few_on_the_wire(child: Child, tmp_path: Path) -> None:
+    ticks: list[Mapping[str, Any]] = []
+    began = time.monotonic()
+    await run(child, asking(tmp_path, "tick"), ticks=ticks)
+    assert 1 <= len(ticks) <= 2 + (time.monotonic() - began) * 10
+    assert ticks[0] == {"code": "pages", "fraction": 0.0, "params": {"page": 0}}
+
+
+async def test_each_piece_has_an_empty_private_folder_for_everything(child: Child, tmp_path: Path) -> None:
+    first, second = [await run(child, asking(tmp_path, "scratch")) for _ in range(2)]
+    assert first["workdir"] != second["workdir"]
+    for answer in (first, second):
+        assert answer["inside"] == [answer["workdir"]]
+        assert len(answer["seen"]) == 3
+    assert private_folders(tmp_path) == []
+
+
+async def test_cancelling_kills_the_whole_group_within_a_second(child: Child, tmp_path: Path) -> None:
+    work = asyncio.create_task(run(child, asking(tmp_path, "spin", pids=str(tmp_path / "pids"))))
+    pids = await until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().split())
+    began = time.monotonic()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    await until(lambda: not any(processes.is_alive(int(pid)) for pid in pids), within=5)
+    assert time.monotonic() - began < 1
+    assert private_folders(tmp_path) == []
+
+
+async def test_a_child_that_rests_gives_its_memory_back(tmp_path: Path) -> None:
+    pool = Pool("restless", 1, idle_seconds=0.2)
+    child = await pool.take()
+    pid = (await run(child, asking(tmp_path, "answer")))["pid"]
+    await pool.give_back(child)
+    await until(lambda: not processes.is_alive(pid), within=10)
+    assert await pool.take() is child
+    assert (await run(child, asking(tmp_path, "answer")))["pid"] != pid
+    await pool.give_back(child)
+    await pool.close()
+
+
+async def test_whoever_waits_for_a_child_gets_the_next_that_is_free(pool: Pool) -> None:
+    taken = [await pool.take(), await pool.take()]
+    assert taken[0] is not taken[1]
+    waiting = asyncio.create_task(pool.take())
+    await asyncio.wait([waiting], timeout=0)
+    assert not waiting.done()
+    await pool.give_back(taken[0])
+    assert await waiting is taken[0]
+    for child in taken:
+        await pool.give_back(child)
+
+
+WORKER: Final = """
+import asyncio, sys
+from shared.harness.children import Pool
+
+async def main():
+    child = await Pool("restless", 1, 60).take()
+    await child.run(eval(sys.argv[1]), deadline=60, memory_mb=1024, on_tick=lambda tick: None)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_worker_that_is_killed_leaves_no_child_and_no_grandchild(tmp_path: Path, number: int) -> None:
+    request = asking(tmp_path, "spin", pids=str(tmp_path / "pids"))
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, repr(request))
+    pids = await until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().split())
+    assert all(processes.is_alive(int(pid)) for pid in pids)
+    worker.send_signal(number)
+    assert await worker.wait() == -number
+    await until(lambda: not any(processes.is_alive(int(pid)) for pid in pids), within=5)
+
+
+def test_the_stage_is_as_the_names_in_this_file_say() -> None:
+    asked = set(re.findall(r'asking\(tmp_path, "(\w+)"', Path(__file__).read_text()))
+    defined = set(re.findall(r"def do_(\w+)", (STAGES / "restless.py").read_text()))
+    assert asked == defined

@@ -1,0 +1,209 @@
+"""Leases and ownerships on a real database: its clock, its conditional writes, its races."""
+
+import asyncio
+from typing import Any, Final
+
+import pytest
+from shared import mongo
+from shared.leases import Lease, LeaseLost, Leases, Owner, Ownership, Workers, holding
+from shared.mongo import Mongo
+from shared.settings import SharedSettings
+from waiting import until
+
+ABOUT: Final = {"document_id": "d", "tenant": "default", "stage": "ocr", "attempt": 1, "plan": "p", "slice": 0}
+HERE: Final = Owner("here/ocr", "boot-1")
+THERE: Final = Owner("there/ocr", "boot-a")
+
+
+async def expire(database: Mongo, collection: str, name: str) -> None:
+    """Let the database's clock have passed the expiry."""
+    changed = await database.control[collection].update_one(
+        {"_id": name}, [{"$set": {"expires_at": {"$subtract": ["$$NOW", 1]}}}]
+    )
+    assert changed.modified_count == 1
+
+
+async def row(database: Mongo, collection: str, name: str) -> dict[str, Any]:
+    found = await database.control[collection].find_one({"_id": name})
+    assert found
+    return found
+
+
+async def test_a_claim_is_granted_once_and_says_what_it_is_about(database: Mongo) -> None:
+    assert await Leases(database, HERE).claim("w", ABOUT) == Lease("w", strikes=1, losses=0)
+    assert await Leases(database, THERE).claim("w", ABOUT) is None
+    assert await Leases(database, HERE).claim("w", ABOUT) is None  # in the same life it is at work on it already
+    assert ABOUT.items() <= (await row(database, "leases", "w")).items()
+
+
+async def test_an_expired_lease_is_taken_over_and_counts_as_a_loss(database: Mongo) -> None:
+    here, there = Leases(database, HERE), Leases(database, THERE)
+    first = await here.claim("w", ABOUT)
+    assert first
+    await expire(database, "leases", "w")
+    assert await there.claim("w", ABOUT) == Lease("w", strikes=2, losses=1)
+    with pytest.raises(LeaseLost):
+        await here.renew(first)
+    await here.end(first)
+    await here.release(first)
+    assert (await row(database, "leases", "w"))["ended"] is False  # whoever lost it cannot end or release it
+    assert await here.claim("w", ABOUT) is None
+
+
+async def test_a_lease_of_an_earlier_life_is_taken_over_at_once(database: Mongo) -> None:
+    zombie = Leases(database, HERE)
+    lost = await zombie.claim("w", ABOUT)
+    assert lost
+    reborn = Leases(database, Owner(HERE.slot, "boot-2"))
+    assert await reborn.claim("w", ABOUT) == Lease("w", strikes=2, losses=1)
+    with pytest.raises(LeaseLost):
+        await zombie.renew(lost)
+    assert await zombie.expire_earlier_lives() == 1  # to the zombie the new life is another one, too
+    assert await reborn.expire_earlier_lives() == 0  # which took only what it could take back
+
+
+async def test_what_an_earlier_life_held_expires_when_the_slot_comes_back(database: Mongo) -> None:
+    before = Leases(database, HERE)
+    ended = await before.claim("ended", ABOUT)
+    assert ended
+    await before.end(ended)
+    await before.claim("held", ABOUT)
+    await Leases(database, THERE).claim("another's", ABOUT)
+    assert await Leases(database, Owner(HERE.slot, "boot-2")).expire_earlier_lives() == 1
+    assert await Leases(database, THERE).claim("held", ABOUT) == Lease("held", strikes=2, losses=1)
+    assert await Leases(database, HERE).claim("another's", ABOUT) is None
+
+
+async def test_a_renewed_lease_is_not_taken_over(database: Mongo) -> None:
+    here = Leases(database, HERE)
+    lease = await here.claim("w", ABOUT)
+    assert lease
+    await expire(database, "leases", "w")
+    await here.renew(lease)
+    assert await Leases(database, THERE).claim("w", ABOUT) is None
+
+
+async def test_nobody_claims_what_has_ended(database: Mongo) -> None:
+    here = Leases(database, HERE)
+    lease = await here.claim("w", ABOUT)
+    assert lease
+    await here.end(lease)
+    await expire(database, "leases", "w")
+    for owner in (HERE, THERE, Owner(HERE.slot, "boot-2")):
+        assert await Leases(database, owner).claim("w", ABOUT) is None
+    with pytest.raises(LeaseLost):
+        await here.renew(lease)
+
+
+async def test_a_released_lease_is_free_at_once_and_no_loss(database: Mongo) -> None:
+    here, there = Leases(database, HERE), Leases(database, THERE)
+    lease = await here.claim("w", ABOUT)
+    assert lease
+    await here.release(lease)
+    again = await there.claim("w", ABOUT)
+    assert again == Lease("w", strikes=2, losses=0)
+    await expire(database, "leases", "w")
+    assert await here.claim("w", ABOUT) == Lease("w", strikes=3, losses=1)
+
+
+async def test_of_two_who_claim_at_once_exactly_one_wins(database: Mongo, settings: SharedSettings) -> None:
+    async with mongo.connect(settings) as other:
+        here, there = Leases(database, HERE), Leases(other, THERE)
+        for number in range(100):
+            claims = await asyncio.gather(here.claim(f"w{number}", ABOUT), there.claim(f"w{number}", ABOUT))
+            assert sorted(claim is not None for claim in claims) == [False, True]
+
+
+async def test_of_two_who_take_over_at_once_exactly_one_wins(database: Mongo, settings: SharedSettings) -> None:
+    await Leases(database, Owner("dead/ocr", "boot-1")).claim("w", ABOUT)
+    async with mongo.connect(settings) as other:
+        here, there = Leases(database, HERE), Leases(other, THERE)
+        for number in range(100):
+            await expire(database, "leases", "w")
+            claims = await asyncio.gather(here.claim("w", ABOUT), there.claim("w", ABOUT))
+            assert [claim.strikes for claim in claims if claim] == [number + 2]
+
+
+async def test_an_ownership_has_one_owner_until_it_expires_or_is_released(database: Mongo) -> None:
+    here, there = Ownership(database, "fold", HERE), Ownership(database, "fold", THERE)
+    assert await here.acquire()
+    assert await here.acquire()
+    assert not await there.acquire()
+    await here.release()
+    assert await there.acquire()
+    with pytest.raises(LeaseLost):
+        await here.renew()
+    await here.release()  # it is not ours to release
+    assert not await here.acquire()
+    await expire(database, "owners", "fold")
+    assert await here.acquire()
+
+
+async def test_a_restarted_owner_takes_over_from_its_earlier_life(database: Mongo) -> None:
+    zombie, reborn = Ownership(database, "fold", HERE), Ownership(database, "fold", Owner(HERE.slot, "boot-2"))
+    assert await zombie.acquire()
+    assert await reborn.acquire()
+    with pytest.raises(LeaseLost):
+        await zombie.renew()
+
+
+async def test_a_standby_holds_as_soon_as_the_holder_leaves(database: Mongo) -> None:
+    entered = asyncio.Event()
+
+    async def stand_by() -> None:
+        async with holding(Ownership(database, "fold", THERE)):
+            entered.set()
+
+    async with holding(Ownership(database, "fold", HERE)):
+        standby = asyncio.create_task(stand_by())
+        await until(lambda: waits_for_ownership(standby))
+        assert not entered.is_set()
+    async with asyncio.timeout(30):
+        await standby
+    assert entered.is_set()
+    assert await Ownership(database, "fold", HERE).acquire()  # it let go on leaving
+
+
+def waits_for_ownership(task: "asyncio.Task[None]") -> bool:
+    """Whether the task has tried and sleeps until it tries again."""
+    (frame,) = task.get_stack(limit=1)
+    return frame.f_code.co_name in ("stand_by", "holding", "sleep")
+
+
+async def test_losing_it_cancels_the_body_and_says_so(database: Mongo) -> None:
+    cancelled = False
+    with pytest.raises(LeaseLost):
+        async with holding(Ownership(database, "fold", HERE)):
+            await expire(database, "owners", "fold")
+            assert await Ownership(database, "fold", THERE).acquire()
+            try:
+                async with asyncio.timeout(30):
+                    await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled = True
+                raise
+    assert cancelled
+    assert not await Ownership(database, "fold", HERE).acquire()  # it did not release what is another's
+
+
+async def test_an_error_of_the_body_comes_out_as_it_is(database: Mongo) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with holding(Ownership(database, "fold", HERE)):
+            raise ZeroDivisionError
+    assert await Ownership(database, "fold", THERE).acquire()
+
+
+async def test_slots_are_those_of_the_workers_that_live(database: Mongo) -> None:
+    workers = Workers(database)
+    assert await workers.slots("ocr") == 0
+    await workers.announce(HERE, "ocr", 2)
+    await workers.announce(THERE, "ocr", 3)
+    await workers.announce(Owner("here/chunk", "boot-1"), "chunk", 7)
+    await workers.announce(HERE, "ocr", 4)
+    assert await workers.slots("ocr") == 7
+    await expire(database, "workers", THERE.slot)
+    assert await workers.slots("ocr") == 4
+    await workers.leave(Owner(HERE.slot, "boot-0"))  # an earlier life that leaves late
+    assert await workers.slots("ocr") == 4
+    await workers.leave(HERE)
+    assert await workers.slots("ocr") == 0

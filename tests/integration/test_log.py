@@ -1,0 +1,107 @@
+"""Appending to a real broker: confirmed, in order, or unconfirmed within the deadline."""
+
+import asyncio
+import socket
+import time
+import uuid
+from contextlib import ExitStack
+
+import kafka_side
+import pytest
+from aiokafka.errors import KafkaConnectionError
+from facts import say, uploaded
+from infrastructure import Infrastructure
+from shared import kafka, topics
+from shared.events import Progress, StageStarted, decode, decode_progress, utcnow
+from shared.kafka import Log, Unconfirmed
+from shared.settings import SharedSettings
+from waiting import until
+
+
+async def test_what_was_appended_is_in_the_log_in_one_partition_in_order(settings: SharedSettings, log: Log) -> None:
+    first = uploaded()
+    facts = [first, *(say(StageStarted, first.document_id, str(n), stage="ocr", attempt=n) for n in range(1, 30))]
+    for fact in facts:
+        await log.append(fact)
+    mine = [r for r in await kafka_side.records(settings.kafka, topics.DOCUMENTS) if r.key == first.document_id.encode()]
+    assert [decode(record.value) for record in mine] == facts
+    assert len({record.partition for record in mine}) == 1
+
+
+async def test_records_sent_together_keep_their_order_and_headers(settings: SharedSettings, log: Log) -> None:
+    topic = f"t{uuid.uuid4().hex}"
+    await kafka_side.create(settings.kafka, topic)
+    await log.send_all(topic, [(f"k{n}", b"%d" % n, [("tenant", b"t%d" % n)]) for n in range(50)])
+    found = await kafka_side.records(settings.kafka, topic)
+    assert [(r.key, r.value, r.headers) for r in found] == [
+        (b"k%d" % n, b"%d" % n, (("tenant", b"t%d" % n),)) for n in range(50)
+    ]
+
+
+async def test_a_tick_goes_to_the_partition_of_its_document(settings: SharedSettings, log: Log) -> None:
+    fact = uploaded()
+    await log.append(fact)
+    tick = Progress(
+        document_id=fact.document_id, tenant="default", stage="ocr", attempt=1, slice=0, fraction=0.5, code="x",
+        at=utcnow(),
+    )  # fmt: skip
+    log.tick(tick)
+    key = fact.document_id.encode()
+
+    async def arrived() -> list[object]:
+        return [(r.partition, decode_progress(r.value)) for r in await kafka_side.records(settings.kafka, topics.PROGRESS)
+                if r.key == key]  # fmt: skip
+
+    (place,) = {r.partition for r in await kafka_side.records(settings.kafka, topics.DOCUMENTS) if r.key == key}
+    assert await until(arrived) == [(place, tick)]
+
+
+async def test_a_fact_that_is_too_large_is_refused_before_it_is_sent(settings: SharedSettings, log: Log) -> None:
+    fact = uploaded().model_copy(update={"media_type": "x" * 70_000})
+    with pytest.raises(ValueError, match="DocumentUploaded of 70.* bytes"):
+        await log.append(fact)
+    found = await kafka_side.records(settings.kafka, topics.DOCUMENTS)
+    assert fact.document_id.encode() not in {record.key for record in found}
+
+
+async def test_a_silent_broker_means_unconfirmed_within_the_deadline_and_the_same_fact_can_be_sent_again(
+    settings: SharedSettings, infrastructure: Infrastructure
+) -> None:
+    fact = uploaded()
+    async with kafka.connect(settings.kafka, deadline=1.0) as log:
+        await log.append(uploaded())  # it knows the broker
+        with infrastructure.frozen_broker():
+            began = time.monotonic()
+            with pytest.raises(Unconfirmed, match="documents"):
+                await log.append(fact)
+            assert time.monotonic() - began < 3
+    async with kafka.connect(settings.kafka) as log:
+        await log.append(fact)
+    found = await kafka_side.records(settings.kafka, topics.DOCUMENTS)
+    mine = [decode(record.value) for record in found if record.key == fact.document_id.encode()]
+    assert mine in ([fact], [fact, fact])  # the first may have arrived
+
+
+async def test_leaving_does_not_wait_for_a_broker_that_is_away(
+    settings: SharedSettings, infrastructure: Infrastructure
+) -> None:
+    async def append_and_leave() -> None:
+        async with kafka.connect(settings.kafka, deadline=1.0) as log:
+            await log.append(uploaded())
+            freezing.enter_context(infrastructure.frozen_broker())
+            await log.append(uploaded())
+
+    with ExitStack() as freezing:
+        leaving = asyncio.create_task(append_and_leave())
+        done, _ = await asyncio.wait([leaving], timeout=10)
+    with pytest.raises(Unconfirmed):
+        await leaving
+    assert done, "it left only once the broker was back"
+
+
+async def test_a_broker_that_is_not_there_is_an_error_that_leaves_nothing_open() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        with pytest.raises(KafkaConnectionError):
+            async with kafka.connect(f"127.0.0.1:{closed.getsockname()[1]}"):
+                pass

@@ -1,0 +1,60 @@
+"""Frames of clients: read, or refused with a sentence; never a crash."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway import requests
+from services.gateway.conversation import Allowance
+from services.gateway.problems import Problem
+from services.gateway.requests import Subscribe, Unsubscribe
+from services.gateway.subscriptions import Position, Target
+
+
+def test_subscribe_names_a_document_and_where_the_client_stopped() -> None:
+    request = requests.parse('{"op":"subscribe","ref":1,"document_id":"d","have":{"epoch":"k","version":7}}')
+    assert isinstance(request, Subscribe)
+    assert request.ref == 1
+    assert request.target("acme") == Target.document("acme", "d")
+    assert request.position == Position("k", 7)
+
+
+def test_unsubscribe_names_a_feed() -> None:
+    request = requests.parse('{"op":"unsubscribe","ref":"x","feed":"documents"}')
+    assert isinstance(request, Unsubscribe)
+    assert request.target("acme") == Target.of_feed("acme")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        '{"op":"dance"}',
+        '{"op":"subscribe"}',
+        '{"op":"subscribe","document_id":"a","feed":"documents"}',
+        '{"op":"subscribe","document_id":7}',
+        '{"op":"subscribe","document_id":"d","have":{"epoch":1}}',
+        '{"op":"subscribe","document_id":"' + "x" * 20_000 + '"}',
+        b'{"op":"subscribe","document_id":"d"}',
+    ],
+)
+def test_anything_else_is_a_bad_frame(frame: str | bytes) -> None:
+    with pytest.raises(Problem) as refused:
+        requests.parse(frame)
+    assert refused.value.code == "bad_frame"
+
+
+@given(st.text())
+def test_any_text_is_a_request_or_a_bad_frame(frame: str) -> None:
+    with pytest.raises(Problem, match="bad_frame"):  # hypothesis does not hit upon a request by chance
+        requests.parse(frame)
+
+
+def test_an_allowance_lets_a_burst_through_and_then_a_trickle() -> None:
+    allowance = Allowance(burst=3, per_second=2)
+    assert [allowance.take(0) for _ in range(4)] == [True, True, True, False]
+    assert not allowance.take(0.1)
+    assert allowance.take(2)
