@@ -152,7 +152,7 @@ class Blobs:
                 async with _translated():
                     await stream.close()
         except BaseException:
-            await asyncio.shield(self.delete(name))
+            await asyncio.shield(self._forget(name))
             raise
         await self._sync(name)
 

@@ -16,6 +16,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 
 from shared import logs, topics
 from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress
+from shared.failpoints import reach
 from shared.mongo import Mongo, Row
 
 log = logs.get(__name__)
@@ -201,6 +202,7 @@ class Loop:
         await self._fold.apply(batch)
         self.positions |= batch.positions
         await self._checkpoint.store(self.positions)
+        reach("fold.stored")
         if batch.halt:
             raise Halted(str(batch.halt))
 

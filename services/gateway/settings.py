@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shared.settings import SharedSettings
 
@@ -10,6 +10,7 @@ from shared.settings import SharedSettings
 class GatewaySettings(SharedSettings):
     """Where the gateway listens, whom it trusts and how much it takes."""
 
+    gateway_trust_network: bool = False  # whoever reaches the address may read everything
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(default=8000, ge=1, le=65535)
     max_upload: int = Field(default=1024**3, ge=1)  # bytes of one document
@@ -19,10 +20,11 @@ class GatewaySettings(SharedSettings):
 
     @field_validator("gateway_host")
     @classmethod
-    def _on_this_machine(cls, host: str) -> str:
-        if not is_loopback(host):
+    def _on_this_machine(cls, host: str, given: ValidationInfo) -> str:
+        if not is_loopback(host) and not given.data["gateway_trust_network"]:
             raise ValueError(
-                "without API keys the gateway answers on this machine only; use 127.0.0.1, ::1 or localhost"
+                "without API keys the gateway answers on this machine only; use 127.0.0.1, ::1 or localhost, or say "
+                "PAGESTREAM_GATEWAY_TRUST_NETWORK=true where something else keeps strangers out, as in a container"
             )
         return host
 

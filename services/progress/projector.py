@@ -14,6 +14,7 @@ from shared import blobs as names
 from shared import mongo, topics
 from shared.blobs import BlobDamaged, BlobMissing, Blobs
 from shared.document import TERMINAL, DocumentState
+from shared.failpoints import reach
 from shared.folding import Batch
 from shared.kafka import Log
 from shared.mongo import Mongo, Row
@@ -62,6 +63,7 @@ class Projector:
         await mongo.advance(self._jobs, jobs)
         await mongo.add(self._timeline, rows)
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type == "DocumentErased"])
+        reach("progress.written")
         self.changed |= touched
         self.unreadable += len(batch.unreadable)
         await self._publish(shown)
@@ -106,6 +108,7 @@ class Projector:
             return
         records = [(i, self._update(found), [(TENANT, found.state.tenant.encode())]) for i, found in shown.items()]
         await self._log.send_all(topics.UPDATES, records)
+        reach("progress.published")
 
     def _update(self, found: Projection) -> bytes:
         """What a gateway is told: the whole view without user content, or that the document is gone."""

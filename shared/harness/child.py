@@ -48,8 +48,6 @@ def main() -> None:
             reply = serve(stage, orjson.loads(body), replies)
         except BaseException as error:  # every way to fail becomes a reply; the parent decides what it means
             send(replies, ERROR, orjson.dumps(describe_failure(error), default=str))
-            if isinstance(error, SystemExit | KeyboardInterrupt | MemoryError):
-                raise SystemExit(1) from error  # this process is not to be trusted with another piece
         else:
             send(replies, DONE, reply)
 

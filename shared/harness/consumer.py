@@ -10,6 +10,7 @@ from faststream.kafka.annotations import KafkaMessage
 from pydantic import ValidationError
 
 from shared import topics
+from shared.failpoints import reach
 from shared.harness.items import WorkItem
 from shared.harness.worker import Worker
 from shared.leases import Owner, Workers
@@ -71,7 +72,9 @@ class Consumer:
                 await message.ack()
                 return
             claimed = await self._worker.claim(item)
+            reach(f"{item.stage}.claimed")
             await message.ack()
+            reach(f"{item.stage}.acknowledged")
             if claimed:
                 self._start(asyncio.ensure_future(self._worker.work(item, *claimed)))
         except Exception as error:

@@ -32,6 +32,7 @@ from shared.events import (
     StageStarted,
     utcnow,
 )
+from shared.failpoints import reach
 from shared.harness.children import Child, ChildFailed, Crashed, Pool
 from shared.harness.contract import Plan
 from shared.harness.inputs import Inputs
@@ -90,8 +91,11 @@ class Worker:
             if not doing.done():
                 await _cancelled(doing)  # which kills the child
                 keeping.result()
+            reach(f"{item.stage}.stored")
             await self.log.append(doing.result())
+            reach(f"{item.stage}.appended")
             await self.leases.end(lease)
+            reach(f"{item.stage}.ended")
         except LeaseLost:
             log.warning("lease lost", work=item.work_id)
         except Stopped:

@@ -1,0 +1,247 @@
+"""The loop of every fold on a real broker and database: where it resumes, what it repeats, when it refuses."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import kafka_side
+import orjson
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+from facts import uploaded
+from shared.folding import Batch, Checkpoint, CheckpointGone, Halted, Loop
+from shared.kafka import Log
+from shared.mongo import Mongo
+from shared.settings import SharedSettings
+from waiting import until
+
+
+@dataclass
+class Notebook:
+    """A fold that notes what it is given; `before_return` may fail after that, as a crash would."""
+
+    noted: list[str] = field(default_factory=list)
+    unreadable: list[tuple[int, str]] = field(default_factory=list)
+    decisions: list[int] = field(default_factory=list)
+    before_return: Callable[[Batch], None] = lambda batch: None
+
+    async def apply(self, batch: Batch) -> None:
+        self.noted += [fact.document_id for _, fact in batch.facts]
+        self.unreadable += [(record.offset, reason) for record, reason in batch.unreadable]
+        self.before_return(batch)
+
+    async def decide(self) -> None:
+        self.decisions.append(len(self.noted))
+
+
+@dataclass
+class Tape:
+    """A topic of the test's own, shaped as the log is, and a checkpoint on it."""
+
+    name: str
+    settings: SharedSettings
+    log: Log
+    checkpoint: Checkpoint
+
+    @property
+    def place(self) -> TopicPartition:
+        return TopicPartition(self.name, 0)
+
+    async def write(self, count: int) -> list[str]:
+        """Append facts; their document ids."""
+        facts = [uploaded() for _ in range(count)]
+        await self.log.send_all(self.name, [(fact.document_id, fact.encode(), ()) for fact in facts])
+        return [fact.document_id for fact in facts]
+
+    async def write_bytes(self, value: bytes) -> None:
+        await self.log.send(self.name, value)
+
+    async def cut(self, before: int) -> None:
+        """Delete every record before an offset."""
+        async with kafka_side.admin(self.settings.kafka) as client:
+            await client.delete_records({self.place: RecordsToDelete(before_offset=before)})
+
+    def loop(self, fold: Notebook) -> Loop:
+        return Loop(self.settings.kafka, self.checkpoint, fold)
+
+    @asynccontextmanager
+    async def following(self, fold: Notebook) -> AsyncIterator[tuple[Loop, "asyncio.Task[None]"]]:
+        """The loop running beside the test; ended on leaving unless it has ended by itself."""
+        loop = self.loop(fold)
+        task = asyncio.create_task(loop.run())
+        try:
+            yield loop, task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+@pytest.fixture
+async def tape(settings: SharedSettings, database: Mongo, log: Log) -> Tape:
+    name = f"tape-{uuid.uuid4().hex}"
+    await kafka_side.create(settings.kafka, name)
+    checkpoint = Checkpoint(database, "test", "g1")
+    await checkpoint.create([TopicPartition(name, 0)])
+    return Tape(name, settings, log, checkpoint)
+
+
+async def test_a_fold_follows_the_log_and_resumes_where_it_was(tape: Tape) -> None:
+    first, second = Notebook(), Notebook()
+    early = await tape.write(30)
+    async with tape.following(first):
+        await until(lambda: first.noted == early)
+        late = await tape.write(3)
+        await until(lambda: first.noted == early + late)
+        await until(lambda: stored(tape, 33))
+    latest = await tape.write(2)
+    async with tape.following(second):
+        await until(lambda: second.noted == latest)
+
+
+async def stored(tape: Tape, offset: int) -> bool:
+    return (await tape.checkpoint.load())[tape.place] == offset
+
+
+async def test_what_was_applied_but_not_noted_in_the_checkpoint_is_given_again(tape: Tape) -> None:
+    written = await tape.write(10)
+
+    def crash(batch: Batch) -> None:
+        raise ZeroDivisionError
+
+    crashing, reborn = Notebook(before_return=crash), Notebook()
+    with pytest.raises(ZeroDivisionError):
+        await tape.loop(crashing).run()
+    assert crashing.noted == written
+    async with tape.following(reborn):
+        await until(lambda: reborn.noted == written)
+
+
+async def test_a_fold_up_to_a_position_takes_nothing_beyond_it(tape: Tape) -> None:
+    written = await tape.write(10)
+    fold = Notebook()
+    await tape.loop(fold).run(until={tape.place: 4})
+    assert fold.noted == written[:4]
+    assert await stored(tape, 4)
+    assert fold.decisions == []
+    await tape.loop(fold).run(until={tape.place: 10})
+    assert fold.noted == written
+
+
+async def test_it_decides_only_once_it_has_caught_up_and_again_when_idle(tape: Tape) -> None:
+    await tape.write(12)
+    fold = Notebook()
+    async with tape.following(fold) as (loop, _):
+        await until(lambda: len(fold.decisions) >= 3)
+        assert loop.caught_up
+        assert loop.lag == 0
+    assert set(fold.decisions) == {12}
+
+
+async def test_a_checkpoint_that_is_dropped_while_idle_ends_the_fold(tape: Tape, database: Mongo) -> None:
+    fold = Notebook()
+    await tape.write(1)
+    async with tape.following(fold) as (_, task):
+        await until(lambda: stored(tape, 1))
+        await database.client.drop_database(database.projections.name)
+        with pytest.raises(CheckpointGone):
+            async with asyncio.timeout(20):
+                await task
+    with pytest.raises(CheckpointGone):
+        await tape.loop(fold).run()
+    assert await database.checkpoints.count_documents({}) == 0  # it was not made anew behind our back
+
+
+async def test_a_checkpoint_that_is_dropped_during_a_batch_ends_the_fold(tape: Tape, database: Mongo) -> None:
+    await tape.write(1)
+
+    class Dropping(Notebook):
+        async def apply(self, batch: Batch) -> None:
+            await database.client.drop_database(database.projections.name)
+
+    with pytest.raises(CheckpointGone):
+        await tape.loop(Dropping()).run()
+    assert await database.checkpoints.count_documents({}) == 0
+
+
+def newer() -> bytes:
+    """A fact of a type that this code does not know, in a sound envelope."""
+    return orjson.dumps(orjson.loads(uploaded().encode()) | {"type": "DocumentTranslated"})
+
+
+async def test_a_fact_of_an_unknown_type_halts_the_fold_and_is_never_skipped(tape: Tape) -> None:
+    known = await tape.write(2)
+    await tape.write_bytes(newer())
+    await tape.write(2)
+    for expected in (known, []):  # and so does the next life
+        fold = Notebook()
+        async with tape.following(fold) as (loop, task):
+            await until(lambda: loop.halted)
+            assert "DocumentTranslated version 1" in str(loop.halted)
+            assert not loop.caught_up
+            assert not task.done()
+        assert fold.noted == expected
+        assert await stored(tape, 2)
+
+
+async def test_a_fold_that_is_to_end_somewhere_says_that_it_cannot(tape: Tape) -> None:
+    await tape.write_bytes(newer())
+    with pytest.raises(Halted, match="DocumentTranslated"):
+        await tape.loop(Notebook()).run(until={tape.place: 1})
+
+
+async def test_a_newer_version_of_a_known_fact_halts_too(tape: Tape) -> None:
+    await tape.write_bytes(orjson.dumps(orjson.loads(uploaded().encode()) | {"version": 99}))
+    with pytest.raises(Halted, match="DocumentUploaded version 99"):
+        await tape.loop(Notebook()).run(until={tape.place: 1})
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"\xff\xfe", b"null", b"[]", b"{}", b'{"type": "DocumentUploaded"}', b'"' + b"x" * 1000]
+)
+async def test_bytes_that_are_no_envelope_are_handed_over_and_passed(tape: Tape, value: bytes) -> None:
+    before = await tape.write(2)
+    await tape.write_bytes(value)
+    after = await tape.write(2)
+    fold = Notebook()
+    await tape.loop(fold).run(until={tape.place: 5})
+    assert fold.noted == before + after
+    assert [offset for offset, _ in fold.unreadable] == [2]
+
+
+async def test_a_log_that_was_cut_below_the_checkpoint_halts(tape: Tape) -> None:
+    await tape.write(10)
+    await tape.loop(Notebook()).run(until={tape.place: 4})
+    await tape.cut(before=7)
+    with pytest.raises(Halted, match=rf"the log was cut: {tape.name}-0 holds 7 to 10, this fold continues at 4"):
+        await tape.loop(Notebook()).run(until={tape.place: 10})
+
+
+async def test_a_log_that_was_cut_above_the_checkpoint_is_no_matter(tape: Tape) -> None:
+    written = await tape.write(10)
+    await tape.loop(Notebook()).run(until={tape.place: 7})
+    await tape.cut(before=7)
+    fold = Notebook()
+    await tape.loop(fold).run(until={tape.place: 10})
+    assert fold.noted == written[7:]
+
+
+async def test_a_log_that_is_shorter_than_the_checkpoint_halts(tape: Tape) -> None:
+    await tape.write(3)
+    await tape.checkpoint.store({tape.place: 5})
+    with pytest.raises(Halted, match=r"holds 0 to 3, this fold continues at 5"):
+        await tape.loop(Notebook()).run(until={tape.place: 6})
+
+
+async def test_a_checkpoint_is_made_once(tape: Tape, database: Mongo) -> None:
+    assert await tape.checkpoint.exists()
+    await tape.checkpoint.store({tape.place: 3})
+    with pytest.raises(Exception, match="duplicate key"):
+        await tape.checkpoint.create([tape.place])
+    assert await stored(tape, 3)
+    gone = Checkpoint(database, "test", "another")
+    with pytest.raises(CheckpointGone):
+        await gone.store({tape.place: 3})
+    assert not await gone.exists()
