@@ -27,7 +27,7 @@ def main() -> None:
 
 async def measure(folder: Path) -> None:
     """Print the seconds until ready and the megabytes by process."""
-    ports = {name: 0 for name in ("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port")}
+    ports = dict.fromkeys(("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port"), 0)
     settings = StackSettings(data=folder / "data", cache=StackSettings().downloads, **ports)
     for start in ("first", "second"):
         began = time.perf_counter()

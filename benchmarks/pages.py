@@ -13,7 +13,7 @@ _WORDS: Final = (
     "the harbour office confirms that the ring at berth fourteen was replaced in March and that the invoice of the "
     "yard was paid on receipt while the tide tables for the coming season are printed again because the earlier ones "
     "named the wrong lighthouse keeper whose lamp has been moved to the northern pier since the storm of last winter"
-).split()
+).split()  # noqa: SIM905  prose is read as prose
 
 
 def scan(number: int) -> Image.Image:

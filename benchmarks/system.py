@@ -16,7 +16,7 @@ async def system() -> AsyncIterator[tuple[System, Client]]:
     """The running system and a client of it; what was downloaded for the project is used again."""
     downloads = StackSettings().downloads
     with tempfile.TemporaryDirectory(prefix="pagestream-bench-") as folder:
-        ports = {name: 0 for name in ("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port")}
+        ports = dict.fromkeys(("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port"), 0)
         settings = StackSettings(data=Path(folder) / "data", cache=downloads, **ports)
         async with System(settings, lambda event: None, provision=PROVISION, programs=service_programs) as running:
             await running.ready(60.0)

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import demo, doctor, documents, exits, rebuild, up, upload, watch
+from cli import demo, doctor, documents, exits, parked, rebuild, up, upload, watch
 
 app = typer.Typer(
     name="pagestream",
@@ -21,6 +21,7 @@ app.command(epilog=exits.HELP)(documents.show)
 app.command(epilog=exits.HELP)(documents.retry)
 app.command(epilog=exits.HELP)(documents.cancel)
 app.command(epilog=exits.HELP)(rebuild.rebuild)
+app.add_typer(parked.app, name="parked")
 app.command(epilog=exits.HELP)(doctor.doctor)
 
 

@@ -7,12 +7,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli import exits, findings, rows
+from cli import exits, findings, folds, rows
 from cli.client import Client
 from cli.following import follow
 from cli.options import AsJson, DocumentId, Url, client, console
 from cli.refusals import Refused
 from cli.screens import STYLES, choose
+from shared.settings import read
+from stack.settings import StackSettings
 
 View = dict[str, Any]
 
@@ -27,9 +29,16 @@ def list_documents(
     exits.run(_list(status, limit, as_json, url))
 
 
-def show(document_id: DocumentId, as_json: AsJson = False, url: Url = None) -> None:
+def show(
+    document_id: DocumentId,
+    at: Annotated[
+        int | None, typer.Option("--at", metavar="VERSION", help="As it was then, folded from the log.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
     """Show a document: its state, what was found in it and what happened to it."""
-    exits.run(_show(document_id, as_json, url))
+    exits.run(_show(document_id, as_json, url) if at is None else _show_at(document_id, at, as_json))
 
 
 def retry(
@@ -45,6 +54,21 @@ def retry(
 def cancel(document_id: DocumentId, url: Url = None) -> None:
     """Stop the work on a document; finished pages stay."""
     exits.run(_cancel(document_id, url))
+
+
+async def _show_at(document_id: str, version: int, as_json: bool) -> int:
+    """The view at a version, from the log of the stack in this folder."""
+    settings = read(StackSettings)
+    out = console()
+    async with folds.infrastructure(settings) as here:
+        async for view in folds.told(settings, here, "services.progress.history", document_id, str(version)):
+            if "error" in view and "status" not in view:
+                raise Refused("not_in_log", view["error"], "")
+            if as_json:
+                out.file.write(json.dumps(view, ensure_ascii=False) + "\n")
+            else:
+                out.print("\n".join(findings.of_document(view, None)), markup=False, soft_wrap=True)
+    return exits.COMPLETED
 
 
 async def _list(status: str | None, limit: int, as_json: bool, url: str | None) -> int:

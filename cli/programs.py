@@ -18,7 +18,6 @@ from stack.system import Provision
 POLL: Final = 0.1  # seconds between two looks whether the gateway is ready
 
 
-
 async def provide(running: Running) -> None:
     """Topics and indexes, in the broker and database that have just started."""
     await provision(read(SharedSettings).model_copy(update={"kafka": running.kafka, "mongo": running.mongo}))

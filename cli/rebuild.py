@@ -1,22 +1,14 @@
 """`pagestream rebuild`: the projection anew from the log, with the proof that it is the same."""
 
-import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
-import typer
 from rich.console import Console
 
-from cli import exits
+from cli import exits, folds
 from cli.options import console
 from cli.up import until_interrupted
 from shared.settings import read
-from stack import running
-from stack.running import Running
 from stack.settings import StackSettings
 
 STEPS: Final[Mapping[str, str]] = {
@@ -36,48 +28,14 @@ def rebuild() -> None:
 async def _rebuild() -> int:
     out = console()
     settings = read(StackSettings)
-    async with _infrastructure(out, settings) as here:
-        outcome = await _run(out, settings, here)
+    outcome: dict[str, Any] = {}
+    async with folds.infrastructure(settings) as here:
+        async for outcome in folds.told(settings, here, "services.progress.rebuild"):
+            if sentence := STEPS.get(outcome.get("step", "")):
+                out.print(sentence.format_map(outcome), soft_wrap=True)
+            elif "exception" in outcome:
+                out.print(outcome["exception"], markup=False, soft_wrap=True)
     return _tell(out, outcome)
-
-
-@asynccontextmanager
-async def _infrastructure(out: Console, settings: StackSettings) -> AsyncIterator[Running]:
-    """The broker and database of the running system, else of one that is started for this."""
-    found = running.find(settings.folder)
-    if found:
-        yield found
-        return
-    from cli.programs import PROVISION  # noqa: PLC0415  0.6 s of imports that only this case needs
-    from stack.system import System  # noqa: PLC0415
-
-    out.print("Pagestream is not running: starting its broker and database for this …", soft_wrap=True)
-    async with System(settings, lambda event: None, provision=PROVISION) as system:
-        yield system.running
-
-
-async def _run(out: Console, settings: StackSettings, here: Running) -> Mapping[str, Any]:
-    """Rebuild in a process of its own, as every fold runs; the outcome it tells. Raises typer.Exit where it fails."""
-    environment = {
-        "PAGESTREAM_KAFKA": here.kafka,
-        "PAGESTREAM_MONGO": here.mongo,
-        "PAGESTREAM_STORE": settings.store or f"file://{settings.folder / 'blobs'}",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild",
-        stdout=asyncio.subprocess.PIPE, env={**os.environ, **environment},
-    )  # fmt: skip
-    assert process.stdout
-    told: dict[str, Any] = {}
-    async for line in process.stdout:
-        told = orjson.loads(line)
-        if sentence := STEPS.get(told.get("step", "")):
-            out.print(sentence.format_map(told), soft_wrap=True)
-        elif told.get("step") != "done":
-            out.print(str(told.get("exception", told)), soft_wrap=True)
-    if await process.wait():
-        raise typer.Exit(exits.FAILED)
-    return told
 
 
 def _tell(out: Console, outcome: Mapping[str, Any]) -> int:

@@ -114,6 +114,18 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "What came as {what} is not the file that this version was made with.",
         "Start again; if it happens again, something between you and the package registry changes files.",
     ),
+    "not_in_log": (
+        "The log holds no document {document_id} at version {version}.",
+        "See `pagestream show {document_id}` for its timeline and versions.",
+    ),
+    "not_parked": (
+        "There is no parked record {record}.",
+        "See `pagestream parked list`.",
+    ),
+    "not_running": (
+        "No Pagestream runs on the data in {folder}/.",
+        "Start it with `pagestream up`, or name its broker with PAGESTREAM_KAFKA.",
+    ),
     "internal": (
         "Something went wrong on our side; the log line is {reference}.",
         "Retry; if it happens again, give your operator that reference.",

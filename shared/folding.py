@@ -22,6 +22,7 @@ from shared.mongo import Mongo, Row
 log = logs.get(__name__)
 
 Positions = Mapping[TopicPartition, int]
+Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
 BATCH: Final = 5_000  # records at most in one batch
 _CHECK_SECONDS: Final = 1.0  # how often an idle fold looks whether its checkpoint is still there
@@ -139,7 +140,7 @@ class Loop:
         self.lag = 0
 
     async def run(self, *, until: Positions | None = None) -> None:
-        """Fold for ever, or until every partition has reached `until`.
+        """Fold for ever, or until every partition has reached `until`, and not one record further.
 
         Raises CheckpointGone, and whatever the fold raises: the process ends and is started again.
         """
@@ -193,7 +194,7 @@ class Loop:
             except OffsetOutOfRangeError as error:
                 raise Halted(f"the log was cut: {error}") from error
             if records:
-                await self._take(read(records))
+                await self._take(read(_before(records, until)))
             elif time.monotonic() - checked > _CHECK_SECONDS:
                 await self._checkpoint.load()
                 checked = time.monotonic()
@@ -212,7 +213,14 @@ class Loop:
         self.caught_up = self.caught_up or all(self.positions[p] >= end for p, end in self._ends.items())
 
 
-def read(records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> Batch:
+def _before(records: Records, until: Positions | None) -> Records:
+    """What a fold that is to end at `until` may take: at a barrier two folds are compared, record by record."""
+    if until is None:
+        return records
+    return {place: [record for record in found if record.offset < until[place]] for place, found in records.items()}
+
+
+def read(records: Records) -> Batch:
     """Decode what was fetched. A partition stops before the first fact this code does not know."""
     batch = Batch()
     for place, found in records.items():

@@ -49,21 +49,25 @@ class Log:
             key = progress.document_id.encode()
             await (await self._producer.send(topics.PROGRESS, progress.encode(), key=key))
 
-    async def send(self, topic: str, value: bytes, *, key: str | None = None, headers: Headers = ()) -> None:
+    async def send(self, topic: str, value: bytes, *, key: str | bytes | None = None, headers: Headers = ()) -> None:
         """Send one record and wait for its confirmation. Raises Unconfirmed."""
         await self.send_all(topic, [(key, value, headers)])
 
-    async def send_all(self, topic: str, records: Sequence[tuple[str | None, bytes, Headers]]) -> None:
+    async def send_all(self, topic: str, records: Sequence[tuple[str | bytes | None, bytes, Headers]]) -> None:
         """Send records in their order and wait until all are confirmed. Raises Unconfirmed."""
         try:
             async with asyncio.timeout(self._deadline):
                 confirmations = [
-                    await self._producer.send(topic, value, key=key.encode() if key else None, headers=list(headers))
+                    await self._producer.send(topic, value, key=_bytes(key), headers=list(headers))
                     for key, value, headers in records
                 ]
                 await asyncio.gather(*confirmations)
         except (TimeoutError, KafkaError) as error:
             raise Unconfirmed(f"{topic}: {error!r}") from error
+
+
+def _bytes(key: str | bytes | None) -> bytes | None:
+    return key.encode() if isinstance(key, str) else key
 
 
 @asynccontextmanager

@@ -1,17 +1,76 @@
 """Parking: bytes that nobody can read are kept with the reason, and their partition moves on."""
 
-from aiokafka import ConsumerRecord
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared import logs, topics
 from shared.kafka import Log
 
 log = logs.get(__name__)
 
+_ID, _REASON, _FROM = "parked-id", "parked-reason", "parked-from"
+_OURS: Final = frozenset({_ID, _REASON, _FROM})
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A parked record: what it is called (topic-partition-offset, where it was found), why, and what it was."""
+
+    id: str
+    reason: str
+    topic: str
+    parked_at: datetime
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
 
 async def park(sink: Log, record: ConsumerRecord, reason: str) -> None:
     """Put the record on the topic `parked` as it was received. Its id is its place, so parking twice shows."""
     place = f"{record.topic}-{record.partition}-{record.offset}"
     log.warning("parked", place=place, reason=reason)
-    headers = [("id", place.encode()), ("reason", reason[:500].encode()), ("parked-from", record.topic.encode())]
-    key = record.key.decode(errors="replace") if record.key else None
-    await sink.send(topics.PARKED, record.value or b"", key=key, headers=[*record.headers, *headers])
+    told = [(_ID, place.encode()), (_REASON, reason[:500].encode()), (_FROM, record.topic.encode())]
+    await sink.send(topics.PARKED, record.value or b"", key=record.key, headers=[*record.headers, *told])
+
+
+async def replay(sink: Log, parked: Parked) -> None:
+    """Put a parked record back where it came from, as it was, for a release that can read it."""
+    await sink.send(parked.topic, parked.value, key=parked.key, headers=parked.headers)
+
+
+async def found(bootstrap: str) -> AsyncIterator[Parked]:
+    """All parked records that are still kept, oldest first, each id once."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        place = TopicPartition(topics.PARKED, 0)
+        consumer.assign([place])
+        end = (await consumer.end_offsets([place]))[place]
+        await consumer.seek_to_beginning(place)
+        seen: set[str] = set()
+        while await consumer.position(place) < end:
+            for records in (await consumer.getmany(place, timeout_ms=500)).values():
+                for record in records:
+                    parked = _parked(record)
+                    if parked.id not in seen:
+                        seen.add(parked.id)
+                        yield parked
+    finally:
+        await consumer.stop()
+
+
+def _parked(record: ConsumerRecord) -> Parked:
+    told = {name: value.decode() for name, value in record.headers if name in _OURS}
+    return Parked(
+        id=told[_ID],
+        reason=told[_REASON],
+        topic=told[_FROM],
+        parked_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        key=record.key,
+        value=record.value or b"",
+        headers=tuple((name, value) for name, value in record.headers if name not in _OURS),
+    )

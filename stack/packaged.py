@@ -43,7 +43,12 @@ def check_runs(path: Path, what: str, env: Mapping[str, str] | None = None) -> s
     """
     try:
         answer = subprocess.run(
-            [path, "--version"], env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=30, check=False
+            [path, "--version"],
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
     except OSError as error:
         raise Rejected("program_unusable", what=what, detail=str(error)) from error

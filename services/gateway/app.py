@@ -33,6 +33,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
         projections = Projections(database)
         hub = Hub(projections)
+        await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
         yield Gateway(
             blobs=blobs,

@@ -53,6 +53,11 @@ class Hub:
         self._generation: str | None = None
         self.closing = asyncio.Event()  # set when the gateway is about to end
 
+    async def start(self) -> None:
+        """Learn which generation is live. Raises the driver's errors."""
+        await self._projections.refresh()
+        self._generation = self._projections.generation
+
     # ---- reading
 
     async def document(self, key: DocumentKey, patience: float = PATIENCE) -> Found:

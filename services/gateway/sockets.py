@@ -7,6 +7,7 @@ frame goes from the hub into the transport without an ASGI task for each socket,
 import asyncio
 import re
 from functools import partial
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -48,6 +49,11 @@ class Socket(ServerConnection):
     outbox: Outbox
     sockets: "Sockets"
     document_id: str | None = None  # of `/v1/documents/{id}/live`
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound what the kernel keeps for a reader that does not read: it would grow to megabytes by itself."""
+        transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, _WRITE_LIMIT)
+        super().connection_made(transport)
 
     def deliver(self, slot: Slot | None, frame: Frame) -> None:
         """Write the frame, or keep it until the reader has caught up."""

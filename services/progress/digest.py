@@ -1,15 +1,18 @@
 """A digest over everything that a rebuild must reproduce: settled states and results, whatever the generation.
 
-Left out is what is not settled: the epoch, estimates, ticks and the percent floor.
+Left out is what is not settled: the epoch, estimates, ticks and the percent floor, and how the log was cut in batches.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 from shared.mongo import PROJECTIONS, Mongo, Row, canonical
 
-_UNSETTLED: Final = frozenset({"view", "live", "due", "version", "loaded", "percent", "message", "slices"})
+_UNSETTLED: Final[Mapping[str, frozenset[str]]] = {
+    "documents": frozenset({"view", "live", "due", "version", "loaded", "slices", "offset"}),
+    "processing_jobs": frozenset({"version", "percent", "message"}),
+}
 
 
 async def of_generation(mongo: Mongo, generation: str) -> dict[str, str]:
@@ -19,12 +22,20 @@ async def of_generation(mongo: Mongo, generation: str) -> dict[str, str]:
 
 async def differences(mongo: Mongo, one: str, other: str) -> list[str]:
     """The ids of rows that are not the same in both generations, as "collection/id"."""
-    found = []
-    for name in PROJECTIONS:
-        left = {row["_id"]: _settled(name, row) async for row in _rows(mongo, name, one)}
-        right = {row["_id"]: _settled(name, row) async for row in _rows(mongo, name, other)}
-        found += [f"{name}/{i}" for i in sorted(left.keys() | right.keys()) if left.get(i) != right.get(i)]
-    return found
+    return [f"{name}/{i}" for name in PROJECTIONS async for i in _unequal(mongo, name, one, other)]
+
+
+async def _unequal(mongo: Mongo, name: str, one: str, other: str) -> AsyncIterator[str]:
+    """Walks both collections side by side, so that their size is no matter."""
+    left_rows, right_rows = _rows(mongo, name, one), _rows(mongo, name, other)
+    left, right = await anext(left_rows, None), await anext(right_rows, None)
+    while left or right:
+        first = min(row["_id"] for row in (left, right) if row)
+        here, there = left if left and left["_id"] == first else None, right if right and right["_id"] == first else None
+        if here is None or there is None or _settled(name, here) != _settled(name, there):
+            yield first
+        left = await anext(left_rows, None) if here else left
+        right = await anext(right_rows, None) if there else right
 
 
 def combined(digests: dict[str, str]) -> str:
@@ -45,5 +56,8 @@ def _rows(mongo: Mongo, name: str, generation: str) -> AsyncIterator[Row]:
 
 
 def _settled(name: str, row: Row) -> dict[str, Any]:
-    left_out = _UNSETTLED if name in ("documents", "processing_jobs") else frozenset()
-    return {column: row[column] for column in sorted(row) if column not in left_out}
+    left_out = _UNSETTLED.get(name, frozenset())
+    settled = {column: row[column] for column in sorted(row) if column not in left_out}
+    if settled.get("status") == "stalled":  # as long as no tick says otherwise
+        settled["status"] = "running"
+    return settled

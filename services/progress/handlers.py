@@ -43,19 +43,22 @@ class LiveProjection:
         self._places = asyncio.Semaphore(loaders)
         self._stored: dict[str, dict[str, str]] = {}
         self._said: dict[str, float] = {}
+        self._makes_way = False
 
     async def start(self) -> None:
         """Take up what an earlier life left undone."""
         self._due = {*await self._projector.unfinished(), *await self._results.unloaded()}
 
     async def apply(self, batch: Batch) -> None:
-        """Fold a batch; what nobody can read is parked."""
+        """Fold a batch; what nobody can read is parked. Raises Handover."""
+        self._check_handover()
         for record, reason in batch.unreadable:
             await park(self._log, record, reason)
         await self._projector.apply(batch)
 
     async def decide(self) -> None:
-        """Run the policy over every document that has something due."""
+        """Run the policy over every document that has something due. Raises Handover."""
+        self._check_handover()
         self._due |= self._projector.changed
         self._projector.changed.clear()
         if not self._due:
@@ -65,6 +68,11 @@ class LiveProjection:
             state = states.get(document_id)
             if state is None or not await self._decide(state):
                 self._due.discard(document_id)
+
+    def _check_handover(self) -> None:
+        """End here, between two batches: the checkpoint covers what is written, so that it can be compared."""
+        if self._makes_way:
+            raise Handover("a rebuild takes over")
 
     async def _decide(self, state: DocumentState) -> bool:
         """Say what is due for one document; whether it has to be looked at again without a new fact."""
@@ -87,13 +95,22 @@ class LiveProjection:
 
     def _is_stored(self, state: DocumentState) -> bool:
         """Whether every result is in its collection; starts the storing where it is not."""
-        wanted = self._results.wanted(state)
-        if state.status == "deleted" or self._stored.get(state.document_id, {}) == wanted:
+        if state.status == "deleted":
             return True
-        if state.document_id not in self._loading:
-            self._loading[state.document_id] = asyncio.create_task(self._load(state, wanted))
-        elif self._loading[state.document_id].done():
-            self._loading.pop(state.document_id).result()  # an error ends the process
+        if self._is_loading(state.document_id):
+            return False
+        wanted = self._results.wanted(state)
+        if self._stored.get(state.document_id, {}) == wanted:
+            return True
+        self._loading[state.document_id] = asyncio.create_task(self._load(state, wanted))
+        return False
+
+    def _is_loading(self, document_id: str) -> bool:
+        """Whether results of the document are on their way into the collections."""
+        task = self._loading.get(document_id)
+        if task is None or not task.done():
+            return task is not None
+        self._loading.pop(document_id).result()  # an error ends the process
         return False
 
     async def _load(self, state: DocumentState, wanted: dict[str, str]) -> None:
@@ -102,6 +119,9 @@ class LiveProjection:
         self._stored[state.document_id] = wanted
 
     async def _at_work(self, document_id: str) -> bool:
+        """Whether somebody may still write about the document: a worker with a live lease, or a loader of ours."""
+        if self._is_loading(document_id):
+            return True
         live = {"document_id": document_id, "ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
         return await self._mongo.control["leases"].find_one(live, {"_id": 1}) is not None
 
@@ -140,6 +160,7 @@ class LiveProjection:
                 "at": utcnow(),
             }
             await status.update_one({"_id": "progress"}, {"$set": row}, upsert=True)
-            if await generations.must_make_way(self._mongo):
-                raise Handover("a rebuild takes over")
+            self._makes_way = await generations.must_make_way(self._mongo)
+            if loop.halted:  # there is no next batch
+                self._check_handover()
             await asyncio.sleep(1.0)

@@ -58,10 +58,10 @@ class Projector:
         await self._name(batch, kept)
         touched &= kept.keys()
         shown = {i: projection.settle(kept[i]) for i in touched}
+        await mongo.add(self._timeline, rows)  # before the states, which say what need not be folded again
         await self._states.store(shown, {i: found.version for i, found in shown.items()})
         jobs = (row for found in shown.values() for row in projection.job_rows(found))
         await mongo.advance(self._jobs, jobs)
-        await mongo.add(self._timeline, rows)
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type == "DocumentErased"])
         reach("progress.written")
         self.changed |= touched

@@ -33,14 +33,15 @@ async def rebuild(settings: ProgressSettings) -> None:
         new = await generations.begin(database, settings.partitions)
         builder = Builder(settings, database, new)
         say(step="replay", generation=new)
-        await builder.follow(await _ends(settings, builder.checkpoint))
+        await builder.follow(await _barrier(settings, database, before, builder.checkpoint))
         if before:
             await generations.ask_to_make_way(database, before)
         owner = Owner.of(f"{settings.slot}/rebuild")
         await stack.enter_async_context(holding(Ownership(database, generations.OWNERSHIP, owner)))
         say(step="stop", generation=new)
         await builder.follow(await _barrier(settings, database, before, builder.checkpoint))
-        await builder.load_results()
+        for generation in (new, before):  # what the live one had no time for is no difference
+            await store_results(settings, database, generation)
         outcome = await compare(database, before, new)
         await generations.point(database, new)
         sink = await stack.enter_async_context(kafka.connect(settings.kafka))
@@ -54,19 +55,12 @@ class Builder:
 
     def __init__(self, settings: ProgressSettings, database: Mongo, generation: str) -> None:
         self._settings = settings
-        self._results = Results(database, generation, Blobs.open(settings.store))
         self._projector = Projector(database, generation, Blobs.open(settings.store), None)
         self.checkpoint = generations.checkpoint(database, generation)
 
     async def follow(self, until: Positions) -> None:
         """Fold until the positions are reached."""
         await Loop(self._settings.kafka, self.checkpoint, _Quiet(self._projector)).run(until=until)
-
-    async def load_results(self) -> None:
-        """Store every result that the log names."""
-        ids = await self._results.unloaded()
-        for state in (await self._projector.states(ids)).values():
-            await self._results.load(state)
 
 
 class _Quiet:
@@ -77,6 +71,17 @@ class _Quiet:
 
     async def decide(self) -> None:
         """Decisions are the live projection's."""
+
+
+async def store_results(settings: ProgressSettings, database: Mongo, generation: str | None) -> None:
+    """Store every result that the log names and the collections of `generation` do not have."""
+    if generation is None:
+        return
+    blobs = Blobs.open(settings.store)
+    results = Results(database, generation, blobs)
+    states = Projector(database, generation, blobs, None).states
+    for state in (await states(await results.unloaded())).values():
+        await results.load(state)
 
 
 async def compare(database: Mongo, before: str | None, new: str) -> dict[str, Any]:
@@ -102,7 +107,7 @@ async def _ends(settings: ProgressSettings, checkpoint: Checkpoint) -> Positions
 async def _barrier(
     settings: ProgressSettings, database: Mongo, before: str | None, checkpoint: Checkpoint
 ) -> Positions:
-    """Where the live projection stopped; where there is none, the end of the log."""
+    """Where the live projection stands; where there is none, the end of the log."""
     if before and await generations.checkpoint(database, before).exists():
         return await generations.checkpoint(database, before).load()
     return await _ends(settings, checkpoint)

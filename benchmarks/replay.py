@@ -1,0 +1,135 @@
+"""Replaying the log into an empty generation: facts per second, memory, and the same digest twice.
+
+Writes the facts of synthetic documents to a broker of its own, then folds them as `pagestream rebuild` does, in a
+process of its own, twice. Loading stored results is reported apart: these documents have none.
+
+    python -m benchmarks.replay [--facts 1000000] [--documents 20000]
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from cli.programs import PROVISION
+from shared import topics
+from shared.events import (
+    DocumentCompleted,
+    DocumentUploaded,
+    Fact,
+    SliceCompleted,
+    StageCompleted,
+    StagePlanned,
+    StageStarted,
+)
+from shared.pipeline import PIPELINE
+from stack.settings import StackSettings
+from stack.system import System
+
+FACTS_PER_SECOND: Final = 30_000
+MEGABYTES: Final = 512
+FIXED: Final = 2 + 3 * 3 + 2  # facts of a document beside its pages: upload, end, and three of each stage, two slices
+START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def main() -> None:
+    """Write the log, replay it twice, print the rates."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--facts", type=int, default=1_000_000)
+    parser.add_argument("--documents", type=int, default=20_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pagestream-bench-") as folder:
+        asyncio.run(measure(Path(folder), arguments.facts, arguments.documents))
+
+
+async def measure(folder: Path, facts: int, documents: int) -> None:
+    """Everything, on a broker and database of its own."""
+    ports = dict.fromkeys(("kafka_port", "kafka_controller_port", "mongo_port"), 0)
+    settings = StackSettings(data=folder / "data", cache=StackSettings().downloads, **ports)
+    async with System(settings, lambda event: None, provision=PROVISION) as running:
+        here = running.running
+        written = await write(here.kafka, documents, facts // documents - FIXED)
+        environment = {
+            "PAGESTREAM_KAFKA": here.kafka,
+            "PAGESTREAM_MONGO": here.mongo,
+            "PAGESTREAM_STORE": f"file://{folder}/blobs",
+        }
+        digests = {replay(environment, written) for _ in range(2)}
+    print(f"digests equal: {'yes' if len(digests) == 1 else 'NO'}")
+
+
+def replay(environment: dict[str, str], facts: int) -> str:
+    """One rebuild; prints its figures and returns its digest."""
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "services.progress.rebuild"]
+    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE)
+    assert process.stdout
+    outcome: dict[str, Any] = {}
+    folded = began
+    for line in process.stdout:
+        outcome = orjson.loads(line)
+        if outcome["step"] == "stop":
+            folded = time.perf_counter()
+    _, _, usage = os.wait4(process.pid, 0)
+    rate = facts / (folded - began)
+    print(f"{facts} facts in {folded - began:.1f} s: {rate:.0f} facts/s  (wanted: {FACTS_PER_SECOND})", flush=True)
+    print(f"peak memory {usage.ru_maxrss / 1024:.0f} MB  (wanted: {MEGABYTES})", flush=True)
+    return str(outcome["digest"])
+
+
+async def write(bootstrap: str, documents: int, pages: int) -> int:
+    """Append the log of all documents, as interleaved as it comes; the number of facts."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, compression_type="lz4", max_batch_size=2**18)
+    await producer.start()
+    written = 0
+    try:
+        logs = [history(number, pages) for number in range(documents)]
+        while logs:
+            for log in logs[:500]:
+                for fact in log:
+                    await producer.send(topics.DOCUMENTS, fact.encode(), key=fact.document_id.encode())
+                    written += 1
+            logs = logs[500:]
+    finally:
+        await producer.stop()
+    return written
+
+
+def history(number: int, pages: int) -> Iterator[Fact]:
+    """The facts of one document, from upload to completion."""
+    document_id = str(uuid.UUID(int=number, version=4))
+    moment = START + timedelta(seconds=number)
+    common: dict[str, Any] = {"document_id": document_id, "tenant": "default", "at": moment, "producer": "bench"}
+    yield DocumentUploaded.claim(
+        claim="1", pipeline=tuple(PIPELINE), size=1000 * pages, media_type="application/pdf", **common
+    )
+    for line in PIPELINE:
+        stage: dict[str, Any] = {**common, "stage": line.stage, "attempt": 1}
+        slices = pages if line.stage == "ocr" else 1
+        yield StageStarted.claim(claim=line.stage, **stage)
+        yield StagePlanned.claim(
+            claim=line.stage, plan="p", slices=slices, weight=float(slices),
+            page_count=pages if line.stage == "ocr" else None, **stage,
+        )  # fmt: skip
+        for piece in range(slices):
+            span = (piece + 1, piece + 1) if line.stage == "ocr" else None
+            yield SliceCompleted.claim(
+                claim=f"{line.stage}/{piece}", plan="p", slice=piece, weight=1.0, pages=span, **stage
+            )
+        yield StageCompleted.claim(claim=line.stage, plan="p", result=f"{document_id}/{line.stage}", **stage)
+    yield DocumentCompleted.claim(claim="1", run=1, **common)
+
+
+if __name__ == "__main__":
+    main()
