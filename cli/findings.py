@@ -21,9 +21,9 @@ def of_document(view: Mapping[str, Any], extraction: Mapping[str, Any] | None) -
 
 
 def of_event(event: Mapping[str, Any]) -> str:
-    """One row of the timeline; the time of day in UTC, to the millisecond."""
+    """One row of the timeline: the version for `--at`, and the time of day in UTC, to the millisecond."""
     at = str(event["at"])[11:23].rstrip("Z")
-    return f"  {at:<12}  {rows.printable(event.get('summary') or event['type'])}"
+    return f"  {event['version']:>10}  {at:<12}  {rows.printable(event.get('summary') or event['type'])}"
 
 
 def _of_extraction(extraction: Mapping[str, Any]) -> list[str]:

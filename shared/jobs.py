@@ -119,9 +119,7 @@ def evolve(job: Job, fact: OfStage, *, run: int, input_now: str | None) -> Job:
 
 def want(job: Job) -> Job:
     """The job as another attempt is asked for; its results stay until that attempt begins."""
-    return replace(
-        job, status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset()
-    )  # fmt: skip
+    return replace(job, status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset())
 
 
 def reopen(job: Job, *, had_input: bool) -> Job:

@@ -3,7 +3,9 @@
 Clients may translate by code; this English text is what they show otherwise.
 """
 
+import re
 from collections.abc import Mapping
+from string import Formatter
 from typing import Any, Final, TypedDict
 
 
@@ -15,6 +17,7 @@ class Message(TypedDict):
     text: str
 
 
+# A part in brackets is said only where its parameters are known.
 CATALOG: Final[Mapping[str, str]] = {
     "document.uploaded": "Uploaded, about to start",
     "document.processed": "Every stage is done, storing the results",
@@ -29,15 +32,23 @@ CATALOG: Final[Mapping[str, str]] = {
     "stage.concluding": "Putting the pieces together",
     "stage.done": "Done",
     "stage.slices_done": "{done} of {total} pieces done",
-    "queue.waiting": "Waiting for a free worker",
-    "queue.position": "Waiting for a free worker, {ahead} ahead",
+    "queue.waiting": "Waiting for a free worker[, {ahead} ahead]",
     "retry.scheduled": "Attempt {attempt} follows by itself: {reason}",
     "worker.lost": "The worker disappeared, the work is given to another",
     "ocr.pages_done": "Recognised page {done} of {total}",
     "ocr.reading_page": "Reading page {page}",
+    "chunk.working": "Embedding the chunks",
+    "extract.working": "Looking for findings",
     "chunk.embedding": "Embedding chunk {done} of {total}",
     "extract.looking": "Looking for {field}",
 }
+
+
+_OPTIONAL: Final = re.compile(r"\[(.*?)\]")
+
+
+def _names(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
 
 
 class _Params(dict[str, Any]):
@@ -48,4 +59,5 @@ class _Params(dict[str, Any]):
 def message(code: str, **params: Any) -> Message:
     """The message of `code`; a code that is not listed reads as its own words."""
     template = CATALOG.get(code, code.replace(".", ": ").replace("_", " "))
+    template = _OPTIONAL.sub(lambda part: part[1] if _names(part[1]) <= params.keys() else "", template)
     return {"code": code, "params": params, "text": template.format_map(_Params(params))}

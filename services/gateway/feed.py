@@ -17,7 +17,7 @@ log = logs.get(__name__)
 
 _POLL_MS: Final = 1_000
 _MOST: Final = 2_000  # records at once
-_BACKLOG: Final = 256  # a fetch longer than this means we are behind: then only the newest of each document counts
+_BACKLOG: Final = 256  # more records than this at once mean that we are behind: only the newest of each document counts
 _CHECK_EVERY: Final = 10.0  # seconds between two looks whether the consumer still moves
 EPOCH_KEY: Final = "epoch"
 
@@ -70,6 +70,9 @@ class Feed:
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="none",
+            # While a fan-out takes longer than 100 ms, the client asks for the idle partitions alone, and the busy one
+            # waits for that answer: 500 ms by default, seen as p50 575 ms with 1,000 sockets on a crowded machine.
+            fetch_max_wait_ms=100,
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         await consumer.start()

@@ -27,15 +27,16 @@ async def differences(mongo: Mongo, one: str, other: str) -> list[str]:
 
 async def _unequal(mongo: Mongo, name: str, one: str, other: str) -> AsyncIterator[str]:
     """Walks both collections side by side, so that their size is no matter."""
-    left_rows, right_rows = _rows(mongo, name, one), _rows(mongo, name, other)
-    left, right = await anext(left_rows, None), await anext(right_rows, None)
+    lefts, rights = _rows(mongo, name, one), _rows(mongo, name, other)
+    left, right = await anext(lefts, None), await anext(rights, None)
     while left or right:
         first = min(row["_id"] for row in (left, right) if row)
-        here, there = left if left and left["_id"] == first else None, right if right and right["_id"] == first else None
+        here = left if left and left["_id"] == first else None
+        there = right if right and right["_id"] == first else None
         if here is None or there is None or _settled(name, here) != _settled(name, there):
             yield first
-        left = await anext(left_rows, None) if here else left
-        right = await anext(right_rows, None) if there else right
+        left = await anext(lefts, None) if here else left
+        right = await anext(rights, None) if there else right
 
 
 def combined(digests: dict[str, str]) -> str:

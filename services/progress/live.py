@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.document import TERMINAL, DocumentState
-from shared.events import Fact, Progress, RetryRequested, SliceFact, StageRequested
+from shared.events import PLAN, Fact, Progress, RetryRequested, SliceFact, StagePlanned, StageRequested
 from shared.jobs import Job
 
 
@@ -46,7 +46,8 @@ def tick(live: Live, state: DocumentState, progress: Progress) -> Live:
 
 
 def _in_hand(job: Job, progress: Progress) -> bool:
-    ended = job.has(progress.slice) or progress.slice in job.failed
+    planned = progress.slice == PLAN and job.plan is not None
+    ended = planned or job.has(progress.slice) or progress.slice in job.failed
     return job.open and progress.attempt == job.attempt and not ended
 
 
@@ -54,15 +55,25 @@ def follow(live: Live, before: DocumentState | None, after: DocumentState, fact:
     """The overlay after a fact: what the fact ended is dropped, a new attempt may show less than the old one."""
     if after is before:
         return live
-    ended = f"{fact.stage}/{fact.slice}" if isinstance(fact, SliceFact) else ""
+    ended = _ended(fact)
     in_hand = {
         key: held
         for key, held in live.in_hand.items()
-        if key != ended and after.jobs[held.stage].status == "running" and after.status not in TERMINAL
+        if key != ended and after.jobs[held.stage].open and after.status not in TERMINAL
     }
     floors = {stage: shown for stage, shown in live.shown_stages.items() if _goes_on(before, after, stage)}
     anew = isinstance(fact, StageRequested | RetryRequested)
     return Live(in_hand, 0, 0.0 if anew else live.shown, floors)
+
+
+def _ended(fact: Fact) -> str:
+    match fact:
+        case SliceFact():
+            return f"{fact.stage}/{fact.slice}"
+        case StagePlanned():
+            return f"{fact.stage}/{PLAN}"
+        case _:
+            return ""
 
 
 def _goes_on(before: DocumentState | None, after: DocumentState, stage: str) -> bool:

@@ -12,7 +12,7 @@ from shared import settled
 from shared.document import DocumentState, evolve
 from shared.events import Fact, Progress
 from shared.jobs import Job
-from shared.mongo import Row
+from shared.settled import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.document import DocumentState
 from shared.errors import describe
-from shared.events import CONCLUDE, PLAN, Fact, SliceCompleted, SliceFact, SliceFailed, StageFact
+from shared.events import CONCLUDE, PLAN, Fact, SliceCompleted, SliceFact, SliceFailed, StageFact, StageFailed
 
 _SUMMARIES = {
     "DocumentUploaded": "Uploaded",
@@ -46,16 +46,16 @@ def row(state: DocumentState, fact: Fact, offset: int) -> dict[str, Any]:
 
 def summary(fact: Fact) -> str:
     """What the fact tells, in words."""
-    words: dict[str, Any] = fact.model_dump()
+    words: dict[str, Any] = dict(fact)
     if isinstance(fact, SliceFact):
         words["piece"] = _piece(fact)
-    if error := getattr(fact, "error", None):
-        words["reason"] = describe(error.code, error.facts)[0]
+    if isinstance(fact, SliceFailed | StageFailed):
+        words["reason"] = describe(fact.error.code, fact.error.facts)[0]
     return _SUMMARIES[fact.type].format(**words)
 
 
 def _piece(fact: SliceFact) -> str:
-    pages = getattr(fact, "pages", None)
+    pages = fact.pages if isinstance(fact, SliceCompleted | SliceFailed) else None
     if pages:
         first, last = pages
         return f"page {first}" if first == last else f"pages {first} to {last}"

@@ -1,16 +1,17 @@
 """The document view: what people and programs see, rendered from what is settled and what is live."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from services.progress import percent
 from services.progress.live import Live
 from shared.document import DocumentState
 from shared.errors import describe
-from shared.events import PLAN, Failure
+from shared.events import Failure
 from shared.jobs import Job
 from shared.messages import Message, message
 
+QUEUE: Final = "queue.waiting"
 
 def render(state: DocumentState, live: Live, *, filename: str, epoch: str) -> dict[str, Any]:
     """The whole small view of one document."""
@@ -89,8 +90,7 @@ def _message(state: DocumentState, stages: dict[str, dict[str, Any]]) -> Message
 def _job_message(state: DocumentState, job: Job, status: str, live: Live) -> Message:
     match status:
         case "pending":
-            before = state.before(job.stage)
-            return message("queue.waiting" if before is None or before.status == "completed" else "stage.waiting")
+            return _waiting_message(state, job, live)
         case "retrying":
             assert job.error
             reason = describe(job.error.code, job.error.facts)[0]
@@ -107,6 +107,14 @@ def _job_message(state: DocumentState, job: Job, status: str, live: Live) -> Mes
             return message("stage.done")
 
 
+def _waiting_message(state: DocumentState, job: Job, live: Live) -> Message:
+    before = state.before(job.stage)
+    if before is not None and before.status != "completed":
+        return message("stage.waiting")
+    told = next((held.params for held in percent.held_of(live, job.stage) if held.code == QUEUE), {})
+    return message(QUEUE, **told)
+
+
 def _running_message(job: Job, live: Live) -> Message:
     if job.plan is None:
         return message("stage.planning")
@@ -114,11 +122,11 @@ def _running_message(job: Job, live: Live) -> Message:
     done = job.done.bit_count()
     if done + len(job.failed) >= job.slices:
         return message("stage.concluding")
-    if job.pages is not None and (job.pages_done or not held):
+    if job.pages is not None:
         return message(f"{job.stage}.pages_done", done=job.pages_done, total=job.pages)
-    if held and held[-1].slice > PLAN and job.slices == 1:
-        return message(held[-1].code, **held[-1].params)
-    return message("stage.slices_done", done=done, total=job.slices)
+    if job.slices > 1:
+        return message("stage.slices_done", done=done, total=job.slices)
+    return message(held[-1].code, **held[-1].params) if held else message(f"{job.stage}.working")
 
 
 def _document_error(state: DocumentState) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from shared import settled, topics
@@ -11,6 +12,7 @@ from shared.events import (
     PLAN,
     Fact,
     Failure,
+    Progress,
     SliceCompleted,
     SliceFailed,
     StageCompleted,
@@ -20,7 +22,7 @@ from shared.events import (
     utcnow,
 )
 from shared.folding import Batch, Checkpoint, partitions_of
-from shared.harness.coordinator import Assignment, GiveUp, Send, cost, decide, evolve
+from shared.harness.coordinator import Assignment, GiveUp, Send, cost, decide, evolve, queue
 from shared.harness.items import WorkItem
 from shared.kafka import Log
 from shared.leases import Workers
@@ -28,6 +30,8 @@ from shared.mongo import Mongo, Row
 from shared.states import States
 
 _LOOK_AGAIN_SECONDS: Final = 120.0  # how often what is in flight without a lease is sent again
+_QUEUE_SECONDS: Final = 2.0  # how often the waiting are told their place
+_QUEUE: Final = 100  # how many of them
 _WINDOW_SECONDS: Final = 3.0  # how often the number of live slots is read
 
 
@@ -44,6 +48,8 @@ class Coordination:
         self._in_flight: dict[str, set[int]] = {}
         self._served: dict[str, float] = {}
         self._given_up: dict[str, int] = {}  # the attempt that was ended last, by document
+        self._places: dict[str, int] = {}  # in the queue, as last told
+        self._told_at = 0.0
         self._slots = 0
         self._slots_at = self._looked_at = -_LOOK_AGAIN_SECONDS
 
@@ -104,6 +110,30 @@ class Coordination:
                     await self._send(assignment, number)
                 case GiveUp(assignment, error, final):
                     await self._give_up(assignment, error, final)
+        if now - self._told_at > _QUEUE_SECONDS:
+            self._told_at = now
+            self._tell_the_queue()
+
+    def _tell_the_queue(self) -> None:
+        """Say to the next in line how many are before them, where that has changed."""
+        waiting = islice(queue(self._open.values(), self._in_flight, self._served), _QUEUE)
+        places = {assignment.document_id: (assignment, place) for assignment, place in waiting}
+        for document_id, (assignment, place) in places.items():
+            if self._places.get(document_id) != place:
+                self._log.tick(
+                    Progress(
+                        document_id=document_id,
+                        tenant=assignment.tenant,
+                        stage=self._stage,
+                        attempt=assignment.job.attempt,
+                        slice=PLAN,
+                        fraction=0.0,
+                        code="queue.waiting",
+                        params={"ahead": place},
+                        at=utcnow(),
+                    )
+                )
+        self._places = {document_id: place for document_id, (_, place) in places.items()}
 
     async def _send(self, assignment: Assignment, number: int) -> None:
         item = WorkItem.of(assignment, self._stage, number)

@@ -151,6 +151,18 @@ def _sendable(assignment: Assignment, flying: set[int]) -> Iterator[int]:
             yield number
 
 
+def queue(
+    assignments: Iterable[Assignment], in_flight: Mapping[str, set[int]], served: Mapping[str, float]
+) -> Iterator[tuple[Assignment, int]]:
+    """Who waits for a first free worker, and how many of the same tenant's documents come before, in their order."""
+    ahead: dict[str, int] = {}
+    waiting = [a for a in assignments if a.active and a.job.status == "pending" and not in_flight.get(a.document_id)]
+    for assignment in sorted(waiting, key=lambda a: served.get(a.document_id, 0.0)):
+        place = ahead.get(assignment.tenant, 0)
+        ahead[assignment.tenant] = place + 1
+        yield assignment, place
+
+
 def cost(assignment: Assignment) -> float:
     """The expected seconds of one slice; planning and concluding count as next to nothing."""
     return assignment.job.weight / assignment.job.slices if assignment.job.slices else 0.01
