@@ -6,9 +6,8 @@ anything about a document (policy, sweeper, every coordinator) decides on this s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal, assert_never
+from typing import Final, Literal, NamedTuple, assert_never
 
 from shared import jobs as stages
 from shared.events import (
@@ -34,8 +33,7 @@ TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 MOVING: Final = frozenset({"uploaded", "processing", "retrying"})
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentState:
+class DocumentState(NamedTuple):
     """What is settled about one document. `facts` counts the facts that changed it; `run` is 1 + a person's retries."""
 
     document_id: str
@@ -89,7 +87,7 @@ def evolve(state: DocumentState | None, fact: Fact) -> DocumentState | None:
     after = _document(state, fact)
     if after is state:
         return state
-    return replace(after, facts=state.facts + 1, updated_at=max(state.updated_at, fact.at))  # clocks differ
+    return after._replace(facts=state.facts + 1, updated_at=max(state.updated_at, fact.at))  # clocks differ
 
 
 def _uploaded(fact: DocumentUploaded) -> DocumentState:
@@ -106,10 +104,10 @@ def _uploaded(fact: DocumentUploaded) -> DocumentState:
 
 def _document(state: DocumentState, fact: Fact) -> DocumentState:
     if state.status == "deleted":  # everything after it changes nothing but whether it is erased
-        return replace(state, erased=True) if isinstance(fact, DocumentErased) and not state.erased else state
+        return state._replace(erased=True) if isinstance(fact, DocumentErased) and not state.erased else state
     match fact:
         case DocumentDeleted():
-            return replace(state, status="deleted")
+            return state._replace(status="deleted")
         case DocumentUploaded() | DocumentErased():
             return state
         case RetryRequested():
@@ -137,8 +135,7 @@ def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
         before = state.before(stage)
         jobs[stage] = stages.reopen(job, had_input=before is None or before.status == "completed")
     whole = all(job.status == "completed" for job in jobs.values())  # it was stopped after the last stage had ended
-    return replace(
-        state,
+    return state._replace(
         status="processed" if whole else "processing",
         run=state.run + 1,
         jobs=jobs,
@@ -152,22 +149,22 @@ def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
 def _cancelling(state: DocumentState, fact: CancelRequested) -> DocumentState:
     if state.status == "cancelling" or fact.event_id in state.requests:
         return state  # asked for already, or said again after a retry
-    return replace(state, status="cancelling", requests=(*state.requests, fact.event_id))
+    return state._replace(status="cancelling", requests=(*state.requests, fact.event_id))
 
 
 def _cancelled(state: DocumentState, fact: DocumentCancelled) -> DocumentState:
     jobs = {
-        stage: job if job.status in ("completed", "failed") else replace(job, status="cancelled", due_at=None)
+        stage: job if job.status in ("completed", "failed") else job._replace(status="cancelled", due_at=None)
         for stage, job in state.jobs.items()
     }
-    return replace(state, status="cancelled", jobs=jobs, completed_at=fact.at)
+    return state._replace(status="cancelled", jobs=jobs, completed_at=fact.at)
 
 
 def _completed(state: DocumentState, fact: DocumentCompleted) -> DocumentState:
     done = all(job.status == "completed" for job in state.jobs.values())
     if fact.run != state.run or not done:
         return state
-    return replace(state, status="completed", completed_at=fact.at, cancel_too_late=state.status == "cancelling")
+    return state._replace(status="completed", completed_at=fact.at, cancel_too_late=state.status == "cancelling")
 
 
 def _stage(state: DocumentState, fact: OfStage) -> DocumentState:
@@ -178,7 +175,7 @@ def _stage(state: DocumentState, fact: OfStage) -> DocumentState:
     after = stages.evolve(job, fact, run=state.run, input_now=before.result if before else None)
     if after is job:
         return state
-    state = replace(state, jobs={**state.jobs, fact.stage: after})
+    state = state._replace(jobs={**state.jobs, fact.stage: after})
     if isinstance(fact, StageCompleted):
         state = _input_changed(state, fact.stage)
     return _status(state, after)
@@ -190,7 +187,7 @@ def _input_changed(state: DocumentState, stage: str) -> DocumentState:
     for name in names[names.index(stage) + 1 :][:1]:
         job = state.jobs[name]
         if job.plan is not None and job.planned_from != state.jobs[stage].result:
-            return replace(state, jobs={**state.jobs, name: stages.want(job)})
+            return state._replace(jobs={**state.jobs, name: stages.want(job)})
     return state
 
 
@@ -199,7 +196,7 @@ def _status(state: DocumentState, changed: Job) -> DocumentState:
         return state  # what is done is kept, and it is still cancelling
     statuses = {job.status for job in state.jobs.values()}
     if changed.status == "failed":
-        return replace(state, status="failed", failed_stage=changed.stage, completed_at=changed.completed_at)
+        return state._replace(status="failed", failed_stage=changed.stage, completed_at=changed.completed_at)
     if statuses == {"completed"}:
-        return replace(state, status="processed")
-    return replace(state, status="retrying" if "retrying" in statuses else "processing")
+        return state._replace(status="processed")
+    return state._replace(status="retrying" if "retrying" in statuses else "processing")

@@ -1,6 +1,5 @@
 """A document's state as a row of the database, and back: bitmaps as bytes, slice numbers as strings, sets sorted."""
 
-from dataclasses import fields
 from typing import Any
 
 from shared.document import DocumentState
@@ -12,7 +11,7 @@ Row = dict[str, Any]
 
 def to_row(state: DocumentState) -> Row:
     """The row of a state."""
-    row = plain(state)
+    row = state._asdict()
     row["requests"] = list(state.requests)
     row["jobs"] = [_job_row(job) for job in state.jobs.values()]
     return row
@@ -29,13 +28,8 @@ def bitmap(job: Job) -> bytes:
     return job.done.to_bytes((job.done.bit_length() + 7) // 8, "little")
 
 
-def plain(value: Any) -> Row:
-    """The fields of a dataclass by name, as they are."""
-    return {column.name: getattr(value, column.name) for column in fields(value)}
-
-
 def _job_row(job: Job) -> Row:
-    row = plain(job)
+    row = job._asdict()
     row["done"] = bitmap(job)
     row["error"] = job.error.model_dump() if job.error else None
     row["failed"] = {

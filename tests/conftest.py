@@ -1,1 +1,1 @@
-"""Makes `history` and `world` importable from every tier; fixtures live with the tests that need them."""
+"""Puts this folder on the path: every tier imports `history`, `world` and `sources`; fixtures live with their tests."""

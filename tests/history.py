@@ -27,11 +27,13 @@ from shared.events import (
     StageStarted,
     WorkerLost,
 )
-from shared.pipeline import PIPELINE
+from shared.pipeline import PIPELINE, StageLine
 
 DOCUMENT = "6f1c2b8e-6a53-4c36-9a3e-3f1f0d1f7b11"
 TENANT = "acme"
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
+
+LINES = tuple(StageLine(stage=line.stage, weight=line.weight) for line in PIPELINE)
 
 BAD_PAGE = Failure(code="corrupt_image", facts={"detail": "cut off"})
 BUSY = Failure(code="provider_unavailable", facts={"provider": "model", "detail": "503"}, retryable=True)
@@ -55,7 +57,7 @@ def _of(kind: Any, claim: str, when: float, document: str, **fields: Any) -> Any
     return kind.claim(document_id=document, claim=claim, tenant=TENANT, at=at(when), producer="test", **fields)
 
 
-def uploaded(*, when: float = 0, document: str = DOCUMENT, tenant: str = TENANT, pipeline: Any = PIPELINE) -> Any:
+def uploaded(*, when: float = 0, document: str = DOCUMENT, tenant: str = TENANT, pipeline: Any = LINES) -> Any:
     return DocumentUploaded.claim(
         document_id=document, claim="1", tenant=tenant, at=at(when), producer="gateway",
         pipeline=tuple(pipeline), size=81_234, media_type="application/pdf",
@@ -183,3 +185,17 @@ def ticked(
         document_id=DOCUMENT, tenant=TENANT, stage=stage, attempt=attempt, slice=number, fraction=fraction, code=code,
         params=params, at=at(3),
     )  # fmt: skip
+
+
+# What the log may hold, by the status that follows
+UPLOADED = [uploaded()]
+RUNNING = [*UPLOADED, started(), planned(pages=3)]
+PROCESSED = [*UPLOADED, *whole("ocr"), *whole("chunk"), *whole("extract")]
+COMPLETED = [*PROCESSED, completed()]
+RETRYING = [*RUNNING, done(0), failed(1), given_up()]
+FAILED = [*RUNNING, failed(0, error=BAD_PAGE), given_up(final=True, error=BAD_PAGE)]
+CANCELLING = [*RUNNING, done(0), cancel()]
+CANCELLED = [*CANCELLING, cancelled()]
+PARTIAL_OCR = [*RUNNING, done(0), done(1), failed(2, error=BAD_PAGE), concluded(partial=True, result="ocr-some")]
+PARTIAL = [*PARTIAL_OCR, *whole("chunk"), *whole("extract"), completed()]
+DELETED = [*RUNNING, deleted()]

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import history
+import workers
 
 from services.progress import policy, sweeper
 from shared.document import evolve
@@ -22,7 +23,6 @@ from shared.events import (
     SliceFailed,
     StageCompleted,
     StagePlanned,
-    StageStarted,
     WorkerLost,
 )
 from shared.harness import coordinator
@@ -30,11 +30,8 @@ from shared.harness.coordinator import Assignment, Send
 from shared.harness.items import WorkItem
 
 STAGES = ("ocr", "chunk", "extract")
-SLICES = {"ocr": 3, "chunk": 2, "extract": 1}
 SLOTS = 2
 MAX_ATTEMPTS = 2
-REJECTED = history.BAD_PAGE
-LATER = history.BUSY
 ENDED = {"completed", "failed", "cancelled", "deleted"}
 
 
@@ -159,7 +156,9 @@ class World:
             elif desk.given_up != desk.assignment.job.attempt:
                 desk.given_up = desk.assignment.job.attempt
                 self.log.append(
-                    history.given_up(desk.stage, desk.assignment.job.attempt, final=decision.final, error=decision.error)
+                    history.given_up(
+                        desk.stage, desk.assignment.job.attempt, final=decision.final, error=decision.error
+                    )
                 )
 
     def sweep(self) -> None:
@@ -186,7 +185,7 @@ class World:
         lease.live, lease.strikes = True, lease.strikes + 1
         self.hands.append(Hand(item, lease.strikes))
         if item.opens and lease.strikes <= sweeper.MAX_LOSSES:
-            self._say(StageStarted, item, f"{item.stage}/{item.attempt}")
+            self.log.append(workers.start(item, self.now))
 
     def finish(self, *, kindly: bool = False) -> None:
         if not self.hands:
@@ -200,9 +199,9 @@ class World:
         if self.state and self.state.status in ("cancelling", "cancelled", "deleted"):
             return  # stopped: the lease ends without a fact
         if hand.strike > sweeper.MAX_LOSSES:
-            self._fail(hand, Failure(code="worker_lost"))
+            self.log.append(workers.fail(hand.item, hand.strike, Failure(code="worker_lost"), self.now))
         elif kindly:
-            self._succeed(hand)
+            self.log.append(workers.succeed(hand.item, self.now))
         else:
             self._speak(hand)
 
@@ -267,48 +266,11 @@ class World:
     def _speak(self, hand: Hand) -> None:
         match self.choices.below(8):
             case 6:
-                self._fail(hand, LATER)
+                self.log.append(workers.fail(hand.item, hand.strike, history.BUSY, self.now))
             case 7:
-                self._fail(hand, REJECTED)
+                self.log.append(workers.fail(hand.item, hand.strike, history.BAD_PAGE, self.now))
             case _:
-                self._succeed(hand)
-
-    def _succeed(self, hand: Hand) -> None:
-        item, stage = hand.item, hand.item.stage
-        if item.slice == PLAN:
-            plan = f"{stage}({','.join(item.inputs.values())})"
-            pages = SLICES[stage] if stage == "ocr" else None
-            self._say(
-                StagePlanned, item, f"{stage}/{item.attempt}/plan", plan=plan, slices=SLICES[stage],
-                weight=float(SLICES[stage]), page_count=pages,
-            )  # fmt: skip
-        elif item.slice == CONCLUDE:
-            lack = f"-without-{item.missing}" if item.missing else ""
-            self._say(
-                StageCompleted, item, f"{stage}/{item.attempt}", plan=item.plan, result=f"{item.plan}{lack}",
-                partial=bool(item.missing),
-            )  # fmt: skip
-        else:
-            pages = (item.slice + 1, item.slice + 1) if stage == "ocr" else None
-            self._say(
-                SliceCompleted, item, f"{stage}/{item.plan}/{item.slice}", plan=item.plan, slice=item.slice,
-                weight=1.0, pages=pages,
-            )  # fmt: skip
-
-    def _fail(self, hand: Hand, error: Failure) -> None:
-        item = hand.item
-        self._say(
-            SliceFailed, item, f"{item.claim}/{hand.strike}", plan=item.plan, slice=item.slice, error=error,
-            strike=hand.strike,
-        )  # fmt: skip
-
-    def _say(self, kind: Any, item: WorkItem, claim: str, **fields: Any) -> None:
-        self.log.append(
-            kind.claim(
-                document_id=item.document_id, claim=claim, tenant=item.tenant, at=self.now, producer="worker",
-                stage=item.stage, attempt=item.attempt, **fields,
-            )
-        )  # fmt: skip
+                self.log.append(workers.succeed(hand.item, self.now))
 
 
 def _landed(desk: Desk, fact: Fact) -> None:

@@ -4,16 +4,15 @@ Losing it costs nothing but a moment's detail; a slice's tick is dropped when th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from shared.document import TERMINAL, DocumentState
 from shared.events import PLAN, Fact, Progress, RetryRequested, SliceFact, StagePlanned, StageRequested
 from shared.jobs import Job
 
 
-@dataclass(frozen=True, slots=True)
-class InHand:
+class InHand(NamedTuple):
     """The latest tick of one slice: how far it is (0..1) and its message."""
 
     stage: str
@@ -23,17 +22,16 @@ class InHand:
     params: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(NamedTuple):
     """`ticks` since the last fact that changed the state; `shown` and `shown_stages`, floors for the percents.
 
     A floor holds within an attempt: of any stage for the whole document, of its own for a stage.
     """
 
-    in_hand: Mapping[str, InHand] = field(default_factory=dict)
+    in_hand: Mapping[str, InHand] = MappingProxyType({})
     ticks: int = 0
     shown: float = 0.0
-    shown_stages: Mapping[str, float] = field(default_factory=dict)
+    shown_stages: Mapping[str, float] = MappingProxyType({})
 
 
 def tick(live: Live, state: DocumentState, progress: Progress) -> Live:
@@ -42,7 +40,7 @@ def tick(live: Live, state: DocumentState, progress: Progress) -> Live:
     if job is None or state.status in TERMINAL or state.status == "deleted" or not _in_hand(job, progress):
         return live
     held = InHand(progress.stage, progress.slice, progress.fraction, progress.code, progress.params)
-    return replace(live, in_hand={**live.in_hand, f"{progress.stage}/{progress.slice}": held}, ticks=live.ticks + 1)
+    return live._replace(in_hand={**live.in_hand, f"{progress.stage}/{progress.slice}": held}, ticks=live.ticks + 1)
 
 
 def _in_hand(job: Job, progress: Progress) -> bool:

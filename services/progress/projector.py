@@ -4,6 +4,7 @@ In this order, so that a crash between any two steps is healed by reading the ba
 updates, store the checkpoint (which the loop does). A rebuild has no log to publish to.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping
 
 import orjson
@@ -58,10 +59,10 @@ class Projector:
         await self._name(batch, kept)
         touched &= kept.keys()
         shown = {i: projection.settle(kept[i]) for i in touched}
-        await mongo.add(self._timeline, rows)  # before the states, which say what need not be folded again
-        await self._states.store(shown, {i: found.version for i, found in shown.items()})
         jobs = (row for found in shown.values() for row in projection.job_rows(found))
-        await mongo.advance(self._jobs, jobs)
+        await asyncio.gather(mongo.add(self._timeline, rows), mongo.advance(self._jobs, jobs))
+        # The states last: what is in them is not folded again.
+        await self._states.store(shown, {i: found.version for i, found in shown.items()})
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type == "DocumentErased"])
         reach("progress.written")
         self.changed |= touched

@@ -46,7 +46,7 @@ def row(state: DocumentState, fact: Fact, offset: int) -> dict[str, Any]:
 
 def summary(fact: Fact) -> str:
     """What the fact tells, in words."""
-    words: dict[str, Any] = dict(fact)
+    words: dict[str, Any] = {**vars(fact)}
     if isinstance(fact, SliceFact):
         words["piece"] = _piece(fact)
     if isinstance(fact, SliceFailed | StageFailed):

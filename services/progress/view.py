@@ -13,6 +13,7 @@ from shared.messages import Message, message
 
 QUEUE: Final = "queue.waiting"
 
+
 def render(state: DocumentState, live: Live, *, filename: str, epoch: str) -> dict[str, Any]:
     """The whole small view of one document."""
     eta = percent.eta(state, live)

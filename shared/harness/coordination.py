@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -68,7 +67,7 @@ class Coordination:
             after = evolve(before, fact, self._stage)
             self._landed(fact)
             if after and after is not before:
-                states[fact.document_id] = changed[fact.document_id] = replace(after, offset=entry.offset)
+                states[fact.document_id] = changed[fact.document_id] = after._replace(offset=entry.offset)
         await self._states.store(changed, {i: state.offset + 1 for i, state in changed.items()})
         self._follow(changed)
 

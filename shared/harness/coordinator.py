@@ -6,8 +6,8 @@ attempts have ended. It is level-triggered: called again in the same state it sa
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heapreplace
+from typing import NamedTuple
 
 from shared import document
 from shared.document import MOVING, DocumentState
@@ -15,8 +15,7 @@ from shared.events import CONCLUDE, PLAN, Fact, Failure
 from shared.jobs import Job
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One document as one stage sees it; `offset` is the last fact in the document's partition that is in here."""
 
     state: DocumentState
@@ -69,16 +68,14 @@ class Assignment:
             left ^= lowest
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Put this slice of this document on the stage's topic."""
 
     assignment: Assignment
     slice: int
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(NamedTuple):
     """This attempt of the stage has ended without a result."""
 
     assignment: Assignment
@@ -93,7 +90,7 @@ def evolve(before: Assignment | None, fact: Fact, stage: str) -> Assignment | No
         return None
     if before is None:
         return Assignment(state, stage)
-    return before if state is before.state else replace(before, state=state)
+    return before if state is before.state else before._replace(state=state)
 
 
 def decide(

@@ -8,6 +8,7 @@ import asyncio
 import random
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, TypeVar
@@ -131,8 +132,8 @@ class Worker:
             failure = _failure(error, retryable=True, retry_after=error.retry_after)
         except Crashed as error:
             failure = Failure(code=error.code, facts=error.facts, retryable=True)
-        except (BlobMissing, BlobDamaged) as error:
-            failure = Failure(code="result_missing", facts={"name": type(error).__name__}, retryable=True)
+        except (BlobMissing, BlobDamaged):
+            failure = Failure(code="result_missing", facts={"name": item.stage}, retryable=True)
         except ChildFailed as error:
             reference = uuid.uuid4().hex[:12]
             log.error("stage code failed", reference=reference, work=item.work_id, traceback=str(error))
@@ -231,10 +232,6 @@ class Worker:
         self.log.tick(progress)
 
     async def _failed(self, item: WorkItem, lease: Lease, failure: Failure) -> Fact:
-        pages = None
-        if item.plan and item.slice >= 0:
-            plan = await self.inputs.plan(item.tenant, item.document_id, self.stage, item.plan)
-            pages = plan.slices[item.slice].pages
         return self._say(
             SliceFailed,
             item,
@@ -243,8 +240,17 @@ class Worker:
             slice=item.slice,
             error=failure,
             strike=lease.strikes,
-            pages=pages,
+            pages=await self._pages(item),
         )
+
+    async def _pages(self, item: WorkItem) -> tuple[int, int] | None:
+        """The pages that the piece is about; None also where the plan, and so the reason of the failure, is lost."""
+        if item.plan is None or item.slice < 0:
+            return None
+        with suppress(BlobMissing, BlobDamaged, Transient):
+            plan = await self.inputs.plan(item.tenant, item.document_id, self.stage, item.plan)
+            return plan.slices[item.slice].pages
+        return None
 
     def _say(self, kind: type[F], item: WorkItem, claim: str, **fields: Any) -> F:
         return kind.claim(

@@ -1,15 +1,197 @@
-from hypothesis import HealthCheck, given, settings
+"""Properties of the fold and of all that decides on it, in logs that a simulated world has written.
+
+The world (`tests/world.py`) runs the real coordinator, policy and sweeper against workers that succeed, fail, vanish
+and come back as zombies, readers that lag, records that are appended twice, and people who press buttons.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC
+from functools import cache
+from random import Random
+from typing import Any
+
+import bson
+import history
+from bson.codec_options import CodecOptions
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import ENDED, STAGES, World, fold
+from world import ENDED, STAGES, World, effective_facts
 
-TAPE = st.lists(st.integers(0, 2**16), max_size=400)
-once = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+from services.progress import percent, projection
+from shared.document import TERMINAL, evolve
+from shared.events import DocumentDeleted, Fact, Progress, RetryRequested, StageRequested
+from shared.harness import coordinator
+from shared.harness.coordination import from_row, to_row
+
+AWARE = CodecOptions(tz_aware=True, tzinfo=UTC)
+SEEDS = st.integers(0, 2**32)
+CHOICES = st.lists(st.integers(0, 2**16), max_size=150)
 
 
-@once
-@given(TAPE)
-def test_liveness(tape):
-    world = World(tape)
+def tape(seed: int) -> list[int]:
+    """A long list of choices from one number: Hypothesis alone draws lists that end before a document does."""
+    random = Random(seed)
+    return [random.randrange(2**16) for _ in range(random.choice([50, 150, 300, 600]))]
+
+
+@cache
+def written(seed: int) -> tuple[Fact, ...]:
+    """The log of one world, from the upload to the end."""
+    world = World(tape(seed))
     world.run()
     world.settle()
-    assert world.state.status in ENDED, [(f.type, getattr(f,'stage',''), getattr(f,'attempt',''), getattr(f,'slice','')) for f in world.log[-60:]]
+    return tuple(world.log)
+
+
+@settings(max_examples=150, deadline=None)
+@given(CHOICES, SEEDS)
+def test_every_document_comes_to_an_end_once_the_world_settles(choices, seed):
+    world = World([*choices, *tape(seed)])
+    world.run()
+    world.settle()
+
+    assert world.state.status in ENDED
+    assert all(desk.assignment and desk.assignment.state == world.state for desk in world.desks.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS)
+def test_a_document_that_ended_badly_is_whole_after_enough_retries(seed):
+    world = World([n for n in tape(seed) if n % 16 != 15])
+    world.run(people=False)
+    world.settle()
+    for attempt in range(3):
+        if world.state.status != "completed" or world.state.partial:
+            world.log.append(history.retry(f"again-{attempt}"))
+            world.settle()
+
+    assert world.state.status == "completed"
+    assert not world.state.partial
+    assert all(job.done.bit_count() == job.slices for job in world.state.jobs.values())
+
+
+def test_when_nothing_goes_wrong_nothing_is_said_twice_and_nothing_is_retried():
+    world = World([])
+    world.settle()
+
+    assert world.state.status == "completed"
+    assert [job.attempt for job in world.state.jobs.values()] == [1, 1, 1]
+    assert len(world.log) == len({fact.event_id for fact in world.log})
+
+
+@settings(max_examples=100, deadline=None)
+@given(SEEDS, st.data())
+def test_facts_that_are_appended_again_change_nothing(seed, data):
+    log = written(seed)
+    effective = list(effective_facts(log))
+    repeated = list(log)
+    for fact in data.draw(st.lists(st.sampled_from(effective), max_size=12)):
+        first = next(n for n, said in enumerate(repeated) if said is fact)
+        repeated.insert(data.draw(st.integers(first + 1, len(repeated))), fact)
+
+    assert history.fold(repeated) == history.fold(log)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SEEDS)
+def test_a_fact_that_is_read_twice_in_a_row_changes_nothing_the_second_time(seed):
+    state = None
+    for fact in written(seed):
+        state = evolve(state, fact)
+        assert evolve(state, fact) is state
+
+
+def ticks(seed: int, log: tuple[Fact, ...]) -> Iterator[tuple[int, Progress]]:
+    """Ticks of any stage, attempt and slice at any place of the log."""
+    random = Random(seed)
+    for _ in range(random.randrange(60)):
+        stage = random.choice(STAGES)
+        tick = history.ticked(random.randrange(-2, 4), random.random(), stage, random.randrange(1, 4))
+        yield random.randrange(1, len(log) + 1), tick
+
+
+def mixed(seed: int, log: tuple[Fact, ...]) -> list[Fact | Progress]:
+    """The log with ticks in between."""
+    found: list[Any] = list(log)
+    for place, tick in sorted(ticks(seed, log), key=lambda pair: pair[0], reverse=True):
+        found.insert(place, tick)
+    return found
+
+
+@settings(max_examples=100, deadline=None)
+@given(SEEDS, SEEDS)
+def test_what_is_settled_is_the_same_for_every_interleaving_of_ticks_and_every_batching(seed, other):
+    log, random, kept = written(seed), Random(other), None
+    for offset, item in enumerate(mixed(other, log)):
+        kept = projection.tick(kept, item) if isinstance(item, Progress) else projection.take(kept, item, offset)
+        if random.random() < 0.3:  # a batch ends here
+            kept = projection.settle(kept)
+
+    assert kept.state == history.fold(log)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, SEEDS)
+def test_a_fold_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(seed, other):
+    items, random = mixed(other, written(seed)), Random(other)
+    one = two = None
+    for offset, item in enumerate(items):
+        one, two = (
+            projection.settle(
+                projection.tick(kept, item) if isinstance(item, Progress) else projection.take(kept, item, offset)
+            )
+            for kept in (one, two)
+        )
+        if random.random() < 0.1:
+            two = projection.from_row(bson.decode(bson.encode(projection.to_row(two, "epoch")), AWARE))
+
+    assert one == two
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, SEEDS, st.sampled_from(STAGES))
+def test_a_coordinator_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(seed, other, stage):
+    random = Random(other)
+    one = two = None
+    for fact in written(seed):
+        one, two = coordinator.evolve(one, fact, stage), coordinator.evolve(two, fact, stage)
+        if random.random() < 0.1:
+            two = from_row(bson.decode(bson.encode(to_row(two)), AWARE))
+
+        assert coordinator.decide([one], {}, {}, 2, 2) == coordinator.decide([two], {}, {}, 2, 2)
+    assert one == two
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS)
+def test_the_version_grows_with_every_change_and_what_has_ended_stays_so(seed):
+    state = None
+    for fact in written(seed):
+        after = evolve(state, fact)
+        if state is not None and after is not state:
+            assert after.version > state.version
+            assert after.updated_at >= state.updated_at
+            assert state.status not in TERMINAL or isinstance(fact, RetryRequested | DocumentDeleted)
+            assert state.status != "deleted" or after.erased
+        state = after
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, SEEDS)
+def test_the_percent_never_goes_back_within_an_attempt_and_100_is_the_end(seed, other):
+    kept, shown = None, 0.0
+    stages: dict[str, tuple[int, float]] = {}
+    for offset, item in enumerate(mixed(other, written(seed))):
+        before = kept.state if kept else None
+        kept = projection.tick(kept, item) if isinstance(item, Progress) else projection.take(kept, item, offset)
+        now = percent.of_document(kept.state, kept.live)
+        anew = isinstance(item, StageRequested | RetryRequested) and kept.state is not before
+
+        assert anew or now >= shown
+        assert (now == 100.0) == (kept.state.status == "completed") or kept.state.status == "deleted"
+        for stage, job in kept.state.jobs.items():
+            of_stage = percent.of_job(job, kept.live)
+            attempt, floor = stages.get(stage, (job.attempt, 0.0))
+            assert attempt != job.attempt or not job.open or of_stage >= floor
+            stages[stage] = (job.attempt, of_stage if job.open else 0.0)
+        kept, shown = projection.settle(kept), now

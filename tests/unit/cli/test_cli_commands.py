@@ -143,7 +143,7 @@ def test_an_empty_list_is_a_sentence(gateway):
 
 def shown(gateway: FakeGateway) -> None:
     finding = {"field": "total_amount", "value": "EUR 4,626.18", "normalized": "4626.18", "page": 2, "confidence": 0.9}
-    event = {"version": 1, "event_id": "x", "type": "DocumentUploaded", "at": "2025-03-17T09:00:01.250000Z",
+    event = {"version": 1000000, "event_id": "x", "type": "DocumentUploaded", "at": "2025-03-17T09:00:01.250000Z",
              "stage": None, "attempt": None, "page": None, "summary": "Uploaded"}  # fmt: skip
     extraction = {"document_type": "invoice", "title": "Invoice 7", "findings": [finding], "warnings": ["No sum."]}
     gateway.http = {
@@ -161,7 +161,7 @@ def test_show_tells_state_findings_and_history(gateway):
         "  total amount        4626.18  (page 2)",
         "  note: No sum.",
         "",
-        "  09:00:01.250  Uploaded",
+        "     1000000  09:00:01.250  Uploaded",
     ]
 
 
