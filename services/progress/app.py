@@ -40,7 +40,7 @@ async def serve(settings: ProgressSettings) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(loop.run())
-                tasks.create_task(live.sweep())
+                tasks.create_task(live.sweep(loop))
                 tasks.create_task(live.report(loop))
         except* Handover:
             log.info("makes way for a rebuild", generation=generation)

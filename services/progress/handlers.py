@@ -125,12 +125,12 @@ class LiveProjection:
         live = {"document_id": document_id, "ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
         return await self._mongo.control["leases"].find_one(live, {"_id": 1}) is not None
 
-    async def sweep(self) -> None:
-        """Look for leases that expired without an end, for ever."""
+    async def sweep(self, loop: Loop) -> None:
+        """Look for leases that expired without an end, for ever, once the fold knows what the log knows."""
         leases = self._mongo.control["leases"]
         expired = {"ended": False, "$expr": {"$lte": ["$expires_at", "$$NOW"]}}
         while True:
-            found = [lease async for lease in leases.find(expired)]
+            found = [lease async for lease in leases.find(expired)] if loop.caught_up else []
             states = await self._projector.states({lease["document_id"] for lease in found})
             for lease in found:
                 await self._judge(lease, states.get(lease["document_id"]))

@@ -58,5 +58,5 @@ def _loss(lease: Mapping[str, Any], now: datetime) -> Fact:
     }
     if losses < MAX_LOSSES:
         return WorkerLost.claim(**common)
-    error = Failure(code="worker_lost", facts={"strikes": losses}, retryable=True)
+    error = Failure(code="worker_lost", facts={"strikes": losses})
     return SliceFailed.claim(**common, error=error)

@@ -93,6 +93,7 @@ class Worker:
                 await _cancelled(doing)  # which kills the child
                 keeping.result()
             reach(f"{item.stage}.stored")
+            await self.leases.renew(lease)  # who was stopped and goes on must not speak
             await self.log.append(doing.result())
             reach(f"{item.stage}.appended")
             await self.leases.end(lease)

@@ -3,17 +3,17 @@
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Final
 
 import infrastructure as provided
 import pytest
-from infrastructure import Infrastructure
+import running_system
+from infrastructure import PARTITIONS, Infrastructure
+from running_system import RunningSystem
+
 from shared import kafka, mongo, topics
 from shared.kafka import Log
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
-
-PARTITIONS: Final = 3
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +55,11 @@ async def log(settings: SharedSettings) -> AsyncIterator[Log]:
     """A producer."""
     async with kafka.connect(settings.kafka) as log:
         yield log
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """The whole system on a broker and a database of its own. Whoever stops its services starts them again."""
+    with running_system.running(tmp_path_factory.mktemp("system")) as system:
+        system.begin()
+        yield system

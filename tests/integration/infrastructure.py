@@ -14,13 +14,15 @@ import docker
 import processes
 from background import Background
 from docker.errors import DockerException
-from stack.settings import StackSettings
-from stack.system import System
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+from stack.settings import StackSettings
+from stack.system import System
+
 REPOSITORY: Final = Path(__file__).parents[2]
+PARTITIONS: Final = 3  # of the keyed topics on the broker that the tests share
 CACHE: Final = Path(os.environ.get("PAGESTREAM_CACHE") or REPOSITORY / ".pagestream" / "cache")
 
 _KAFKA_IMAGE: Final = "confluentinc/cp-kafka:8.1.0"  # Kafka 4.1

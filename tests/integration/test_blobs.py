@@ -12,7 +12,8 @@ import boto3
 import pytest
 from infrastructure import REPOSITORY
 from moto.server import ThreadedMotoServer
-from shared.blobs import BlobDamaged, Blobs, BlobMissing, meta, piece, plan, result, seal, source, unseal
+
+from shared.blobs import BlobDamaged, BlobMissing, Blobs, meta, piece, plan, result, seal, source, unseal
 from shared.errors import Transient
 
 MIB: Final = 1024 * 1024
@@ -140,19 +141,25 @@ async def test_a_local_file_has_the_bytes(blobs: Blobs, tmp_path: Path) -> None:
 
 
 async def test_a_stream_that_breaks_off_leaves_nothing(blobs: Blobs) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def break_off() -> None:
         async with blobs.writing("t/d/source") as writer:
             for _ in range(12):
                 await writer.write(b"x" * MIB)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await break_off()
     assert await names(blobs, "t/") == []
 
 
 async def test_an_error_of_whoever_writes_a_stream_is_not_taken_for_one_of_the_store(blobs: Blobs) -> None:
-    with pytest.raises(ConnectionResetError):
+    async def break_off() -> None:
         async with blobs.writing("t/d/source") as writer:
             await writer.write(b"x")
             raise ConnectionResetError("the client went away")
+
+    with pytest.raises(ConnectionResetError):
+        await break_off()
 
 
 async def test_an_empty_stream_is_an_empty_blob(blobs: Blobs) -> None:

@@ -13,11 +13,12 @@ from typing import Any, Final
 import processes
 import pytest
 from infrastructure import REPOSITORY
+from waiting import until
+
 from shared.blobs import seal, unseal
 from shared.errors import Rejected, Transient
 from shared.harness.children import Child, ChildFailed, Crashed, Pool
 from shared.harness.contract import Document, Plan, Slice
-from waiting import until
 
 STAGES: Final = Path(__file__).parent / "stages"
 DOCUMENT: Final = Document(document_id="d", tenant="t", filename="a.pdf", content_type=None, size=1).model_dump()

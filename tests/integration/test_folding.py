@@ -12,11 +12,12 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 from facts import uploaded
+from waiting import until
+
 from shared.folding import Batch, Checkpoint, CheckpointGone, Halted, Loop
 from shared.kafka import Log
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
-from waiting import until
 
 
 @dataclass

@@ -4,11 +4,12 @@ import asyncio
 from typing import Any, Final
 
 import pytest
+from waiting import until
+
 from shared import mongo
 from shared.leases import Lease, LeaseLost, Leases, Owner, Ownership, Workers, holding
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
-from waiting import until
 
 ABOUT: Final = {"document_id": "d", "tenant": "default", "stage": "ocr", "attempt": 1, "plan": "p", "slice": 0}
 HERE: Final = Owner("here/ocr", "boot-1")
@@ -171,18 +172,22 @@ def waits_for_ownership(task: "asyncio.Task[None]") -> bool:
 
 
 async def test_losing_it_cancels_the_body_and_says_so(database: Mongo) -> None:
-    cancelled = False
-    with pytest.raises(LeaseLost):
+    ended: list[BaseException] = []
+
+    async def hold_for_ever() -> None:
         async with holding(Ownership(database, "fold", HERE)):
             await expire(database, "owners", "fold")
             assert await Ownership(database, "fold", THERE).acquire()
             try:
-                async with asyncio.timeout(30):
-                    await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                cancelled = True
+                await asyncio.Event().wait()
+            except BaseException as error:
+                ended.append(error)
                 raise
-    assert cancelled
+
+    with pytest.raises(LeaseLost):
+        async with asyncio.timeout(30):
+            await hold_for_ever()
+    assert [type(error) for error in ended] == [asyncio.CancelledError]
     assert not await Ownership(database, "fold", HERE).acquire()  # it did not release what is another's
 
 

@@ -5,7 +5,8 @@ import uuid
 import kafka_side
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from conftest import PARTITIONS
+from infrastructure import PARTITIONS
+
 from shared import topics
 from shared.pipeline import PIPELINE, StageLine
 from shared.settings import SharedSettings

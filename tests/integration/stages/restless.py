@@ -91,5 +91,10 @@ def do_scratch(task: Task, args: dict[str, Any]) -> Result:
     Path("relative").write_text("x")
     script = "import tempfile; print(tempfile.mkdtemp())"
     of_grandchild = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    inside = {str(Path(name.strip()).parent) for name in (by_tempfile, of_grandchild, str(Path("relative").absolute()))}
-    return {"workdir": str(task.workdir), "inside": sorted(inside), "seen": sorted(p.name for p in task.workdir.iterdir())}
+    written = (by_tempfile, of_grandchild.strip(), str(Path("relative").absolute()))
+    inside = {str(Path(name).parent) for name in written}
+    return {
+        "workdir": str(task.workdir),
+        "inside": sorted(inside),
+        "seen": sorted(p.name for p in task.workdir.iterdir()),
+    }
