@@ -1,6 +1,6 @@
 """The memory of an idle system by process (proportional set size), and how long its second start takes.
 
-    python -m benchmarks.idle
+python -m benchmarks.idle
 """
 
 import asyncio

@@ -1,45 +1,62 @@
 """`pagestream rebuild`: the projection anew from the log, with the proof that it is the same."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli import exits, folds
 from cli.options import console
+from cli.refusals import Refused
 from cli.up import until_interrupted
 from shared.settings import read
 from stack.settings import StackSettings
 
+COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 STEPS: Final[Mapping[str, str]] = {
     "replay": "Replaying the log into generation {generation} …",
     "stop": "The live projection makes way, the last facts follow …",
 }
 
 
-def rebuild() -> None:
+def rebuild(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only; readers stay where they are.")] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the generation before.")] = False,
+) -> None:
     """Build the projection anew from the log, compare it with the one before, and let readers read the new one.
 
-    Works beside a running system and on one that is stopped. Exit code 1 means that the two are not the same.
+    Works beside a running system and on one that is stopped. Exit code 1 means that the two are not the same. One that
+    was killed goes on where it was when it is started again.
     """
-    exits.run(until_interrupted(_rebuild()))
+    if dry_run and rollback:
+        raise typer.BadParameter("choose --dry-run or --rollback")
+    exits.run(until_interrupted(_rebuild("dry-run" if dry_run else "rollback" if rollback else "swap")))
 
 
-async def _rebuild() -> int:
+async def _rebuild(wish: str) -> int:
     out = console()
     settings = read(StackSettings)
-    outcome: dict[str, Any] = {}
+    told: dict[str, Any] = {}
     async with folds.infrastructure(settings) as here:
-        async for outcome in folds.told(settings, here, "services.progress.rebuild"):
-            if sentence := STEPS.get(outcome.get("step", "")):
-                out.print(sentence.format_map(outcome), soft_wrap=True)
-            elif "exception" in outcome:
-                out.print(outcome["exception"], markup=False, soft_wrap=True)
-    return _tell(out, outcome)
+        with Progress(*COLUMNS, console=out, disable=not out.is_terminal, transient=True) as bar:
+            task = bar.add_task("facts", total=None)
+            async for told in folds.told(settings, here, "services.progress.rebuild", wish):
+                if told.get("step") == "folded":
+                    bar.update(task, completed=told["done"], total=told["total"])
+                elif sentence := STEPS.get(told.get("step", "")):
+                    out.print(sentence.format_map(told), soft_wrap=True)
+                elif "exception" in told:
+                    out.print(told["exception"], markup=False, soft_wrap=True)
+    return _tell(out, told)
 
 
 def _tell(out: Console, outcome: Mapping[str, Any]) -> int:
-    out.print(f"Generation {outcome['generation']} is live.", soft_wrap=True)
+    if outcome["step"] == "refused":
+        raise Refused("refused", outcome["reason"])
+    what = "is live" if outcome["swapped"] else "was built to compare, and is gone again"
+    out.print(f"Generation {outcome['generation']} {what}.", soft_wrap=True)
     out.print(f"digest  {outcome['digest']}", soft_wrap=True)
     if "digest_before" not in outcome:
         out.print("There was no projection to compare with.", soft_wrap=True)

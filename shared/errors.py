@@ -114,6 +114,14 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "What came as {what} is not the file that this version was made with.",
         "Start again; if it happens again, something between you and the package registry changes files.",
     ),
+    "rebuild_running": (
+        "Another rebuild is at work.",
+        "Wait for it; one that was killed is forgotten after ten seconds.",
+    ),
+    "no_older_generation": (
+        "There is no older generation to go back to.",
+        "Run `pagestream rebuild`: it builds a new one from the log.",
+    ),
     "not_in_log": (
         "The log holds no document {document_id} at version {version}.",
         "See `pagestream show {document_id}` for its timeline and versions.",

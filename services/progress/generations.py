@@ -28,7 +28,7 @@ async def begin(mongo: Mongo, partitions: int) -> str:
     """A new generation at offset 0 that nobody reads yet."""
     generation = "".join(secrets.choice(_ALPHABET) for _ in range(6))
     await mongo.create_projections(generation)
-    await mongo.generations.insert_one({"_id": generation, "began_at": utcnow()})
+    await mongo.generations.insert_one({"_id": generation, "began_at": utcnow(), "live_since": None})
     places = partitions_of([topics.DOCUMENTS, topics.PROGRESS], partitions)
     await checkpoint(mongo, generation).create(places)
     return generation
@@ -36,18 +36,37 @@ async def begin(mongo: Mongo, partitions: int) -> str:
 
 async def point(mongo: Mongo, generation: str) -> None:
     """Let readers read `generation` from now on."""
-    pointer = {"generation": generation, "since": utcnow()}
-    await mongo.generations.replace_one({"_id": "live"}, pointer, upsert=True)
+    now = utcnow()
+    await mongo.generations.replace_one({"_id": "live"}, {"generation": generation, "since": now}, upsert=True)
+    await mongo.generations.update_one({"_id": generation}, {"$set": {"live_since": now}})
     await mongo.point_views(generation)
+
+
+async def before(mongo: Mongo, generation: str | None) -> str | None:
+    """The generation that was live before `generation` and is still kept."""
+    kept = {"_id": {"$nin": ["live", generation]}, "live_since": {"$ne": None}}
+    row = await mongo.generations.find_one(kept, sort=[("live_since", -1)])
+    return row["_id"] if row else None
+
+
+async def unfinished(mongo: Mongo) -> str | None:
+    """A generation that a rebuild began and nobody has read yet."""
+    row = await mongo.generations.find_one({"_id": {"$ne": "live"}, "live_since": None})
+    return row["_id"] if row else None
 
 
 async def forget(mongo: Mongo, but: Collection[str]) -> None:
     """Drop every generation that is not in `but`."""
     async for row in mongo.generations.find({"_id": {"$nin": ["live", *but]}}):
-        for name in PROJECTIONS:
-            await mongo.projection(name, row["_id"]).drop()
-        await checkpoint(mongo, row["_id"]).remove()
-        await mongo.generations.delete_one({"_id": row["_id"]})
+        await drop(mongo, row["_id"])
+
+
+async def drop(mongo: Mongo, generation: str) -> None:
+    """Remove a generation that nobody reads."""
+    for name in PROJECTIONS:
+        await mongo.projection(name, generation).drop()
+    await checkpoint(mongo, generation).remove()
+    await mongo.generations.delete_one({"_id": generation})
 
 
 async def ask_to_make_way(mongo: Mongo, generation: str) -> None:

@@ -1,116 +1,112 @@
 """Rebuilds the projection from the log: a new generation is built beside the live one, compared, and swapped in.
 
+    python -m services.progress.rebuild [swap | dry-run | rollback]
+
 The world stops only for the last step: the live projector makes way, the new generation reaches the same offsets, both
-are compared, the pointer moves. Started as `python -m services.progress.rebuild`; prints JSON lines, the last one the
-outcome.
+are compared, the pointer moves. `dry-run` compares and moves nothing; `rollback` goes back to the generation before,
+which catches up first. Prints JSON lines, the last one the outcome. A rebuild that was killed goes on where it was.
 """
 
+import asyncio
 import sys
-from contextlib import AsyncExitStack
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import orjson
-from aiokafka import AIOKafkaConsumer
 
 from services.progress import digest, generations
-from services.progress.projector import Projector, announce_epoch
-from services.progress.results import Results
+from services.progress.builder import Builder
+from services.progress.projector import announce_epoch
 from services.progress.settings import ProgressSettings
 from shared import kafka, logs, mongo
-from shared.blobs import Blobs
-from shared.folding import Checkpoint, Loop, Positions
+from shared.errors import Rejected, describe
 from shared.leases import Owner, Ownership, holding
 from shared.mongo import Mongo
 from shared.process import run
 from shared.settings import read
 
-
-async def rebuild(settings: ProgressSettings) -> None:
-    """Build, compare, swap."""
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(mongo.connect(settings))
-        before = await database.live_generation()
-        new = await generations.begin(database, settings.partitions)
-        builder = Builder(settings, database, new)
-        say(step="replay", generation=new)
-        await builder.follow(await _barrier(settings, database, before, builder.checkpoint))
-        if before:
-            await generations.ask_to_make_way(database, before)
-        owner = Owner.of(f"{settings.slot}/rebuild")
-        await stack.enter_async_context(holding(Ownership(database, generations.OWNERSHIP, owner)))
-        say(step="stop", generation=new)
-        await builder.follow(await _barrier(settings, database, before, builder.checkpoint))
-        for generation in (new, before):  # what the live one had no time for is no difference
-            await store_results(settings, database, generation)
-        outcome = await compare(database, before, new)
-        await generations.point(database, new)
-        sink = await stack.enter_async_context(kafka.connect(settings.kafka))
-        await announce_epoch(sink, new)
-        await generations.forget(database, but=[new, *([before] if before else [])])
-        say(step="done", generation=new, replaced=before, **outcome)
+_LOOKS: Final = 20  # of a dry run at rows that may differ because the log moves on
+_LOOK_SECONDS: Final = 0.5
 
 
-class Builder:
-    """Folds the log into a generation that nobody reads yet; it has no producer, so it cannot act on the world."""
-
-    def __init__(self, settings: ProgressSettings, database: Mongo, generation: str) -> None:
-        self._settings = settings
-        self._projector = Projector(database, generation, Blobs.open(settings.store), None)
-        self.checkpoint = generations.checkpoint(database, generation)
-
-    async def follow(self, until: Positions) -> None:
-        """Fold until the positions are reached."""
-        await Loop(self._settings.kafka, self.checkpoint, _Quiet(self._projector)).run(until=until)
-
-
-class _Quiet:
-    """A projector that decides nothing."""
-
-    def __init__(self, projector: Projector) -> None:
-        self.apply = projector.apply
-
-    async def decide(self) -> None:
-        """Decisions are the live projection's."""
+async def rebuild(settings: ProgressSettings, wish: str) -> None:
+    """Do what is wished for. Raises Rejected."""
+    owner = Owner.of(f"{settings.slot}/rebuild")
+    async with mongo.connect(settings) as database, alone(Ownership(database, "rebuild", owner)):
+        live = await database.live_generation()
+        target = await choose(database, settings, live, wish)
+        builder = Builder(settings, database, target, lambda done, total: say(step="folded", done=done, total=total))
+        say(step="replay", generation=target)
+        await builder.follow(await builder.barrier(live))
+        if wish == "dry-run":
+            outcome = await look(database, builder, live)
+            await generations.drop(database, target)
+        else:
+            outcome = await swap(database, settings, builder, live, owner)
+        say(step="done", generation=target, replaced=live, swapped=wish != "dry-run", **outcome)
 
 
-async def store_results(settings: ProgressSettings, database: Mongo, generation: str | None) -> None:
-    """Store every result that the log names and the collections of `generation` do not have."""
-    if generation is None:
-        return
-    blobs = Blobs.open(settings.store)
-    results = Results(database, generation, blobs)
-    states = Projector(database, generation, blobs, None).states
-    for state in (await states(await results.unloaded())).values():
-        await results.load(state)
+async def choose(database: Mongo, settings: ProgressSettings, live: str | None, wish: str) -> str:
+    """The generation to build: the one before for a rollback, else an unfinished or a new one."""
+    if wish == "rollback":
+        older = await generations.before(database, live)
+        if older is None:
+            raise Rejected("no_older_generation")
+        return older
+    return await generations.unfinished(database) or await generations.begin(database, settings.partitions)
 
 
-async def compare(database: Mongo, before: str | None, new: str) -> dict[str, Any]:
-    """The digests of both generations and the rows that differ."""
-    outcome: dict[str, Any] = {"digest": digest.combined(await digest.of_generation(database, new))}
-    if before and await generations.checkpoint(database, before).exists():
-        outcome["digest_before"] = digest.combined(await digest.of_generation(database, before))
-        outcome["differences"] = await digest.differences(database, before, new)
+async def swap(
+    database: Mongo, settings: ProgressSettings, builder: Builder, live: str | None, owner: Owner
+) -> dict[str, Any]:
+    """Stop the live projection, reach it, compare, let readers read the new one."""
+    if live:
+        await generations.ask_to_make_way(database, live)
+    async with (
+        holding(Ownership(database, generations.OWNERSHIP, owner)),
+        kafka.connect(settings.kafka) as log,
+    ):
+        say(step="stop", generation=builder.generation)
+        await builder.follow(await builder.barrier(live))
+        for generation in (builder.generation, live):  # what the live one had no time for is no difference
+            await builder.store_results(generation)
+        outcome = await compare(database, live, builder.generation)
+        await generations.point(database, builder.generation)
+        await announce_epoch(log, builder.generation)
+    await generations.forget(database, but=[builder.generation, *([live] if live else [])])
     return outcome
 
 
-async def _ends(settings: ProgressSettings, checkpoint: Checkpoint) -> Positions:
-    """Where the log ends now."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka)
-    await consumer.start()
-    try:
-        ends: Positions = await consumer.end_offsets(list(await checkpoint.load()))
-        return ends
-    finally:
-        await consumer.stop()
+async def look(database: Mongo, builder: Builder, live: str | None) -> dict[str, Any]:
+    """Compare with a live projection that moves on: a row that once was equal is no difference."""
+    outcome: dict[str, Any] = {}
+    for _ in range(_LOOKS):
+        await builder.follow(await builder.barrier(live))
+        await builder.store_results(builder.generation)
+        outcome = await compare(database, live, builder.generation)
+        if not outcome.get("differences"):
+            break
+        await asyncio.sleep(_LOOK_SECONDS)
+    return outcome
 
 
-async def _barrier(
-    settings: ProgressSettings, database: Mongo, before: str | None, checkpoint: Checkpoint
-) -> Positions:
-    """Where the live projection stands; where there is none, the end of the log."""
-    if before and await generations.checkpoint(database, before).exists():
-        return await generations.checkpoint(database, before).load()
-    return await _ends(settings, checkpoint)
+async def compare(database: Mongo, live: str | None, new: str) -> dict[str, Any]:
+    """The digests of both generations and the rows that differ."""
+    outcome: dict[str, Any] = {"digest": digest.combined(await digest.of_generation(database, new))}
+    if live and await generations.checkpoint(database, live).exists():
+        outcome["digest_before"] = digest.combined(await digest.of_generation(database, live))
+        outcome["differences"] = await digest.differences(database, live, new)
+    return outcome
+
+
+@asynccontextmanager
+async def alone(ownership: Ownership) -> AsyncIterator[None]:
+    """Be the only rebuild. Raises Rejected("rebuild_running")."""
+    if not await ownership.acquire():
+        raise Rejected("rebuild_running")
+    async with holding(ownership):
+        yield
 
 
 def say(**words: Any) -> None:
@@ -118,7 +114,14 @@ def say(**words: Any) -> None:
     print(orjson.dumps(words).decode(), flush=True)
 
 
+async def main(wish: str) -> None:
+    """Rebuild; what is refused is told as the last line."""
+    try:
+        await rebuild(read(ProgressSettings), wish)
+    except Rejected as error:
+        say(step="refused", reason=" ".join(describe(error.code, error.facts)))
+
+
 if __name__ == "__main__":
     logs.configure("rebuild", "ERROR")
-    run(rebuild(read(ProgressSettings)))
-    sys.exit(0)
+    run(main(sys.argv[1] if len(sys.argv) > 1 else "swap"))

@@ -1,0 +1,73 @@
+"""Builds a generation beside the live one: it has no producer, so it cannot act on the world."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer
+
+from services.progress import generations
+from services.progress.projector import Projector
+from services.progress.results import Results
+from services.progress.settings import ProgressSettings
+from shared.blobs import Blobs
+from shared.folding import Batch, Loop, Positions
+from shared.mongo import Mongo
+
+OnProgress = Callable[[int, int], None]  # records that are folded, records there are
+
+_TELL_SECONDS: Final = 0.5
+
+
+class Builder:
+    """Folds the log into one generation, from where its checkpoint stands: a killed one goes on."""
+
+    def __init__(self, settings: ProgressSettings, database: Mongo, generation: str, on_progress: OnProgress) -> None:
+        self._settings = settings
+        self._database = database
+        self._blobs = Blobs.open(settings.store)
+        self._projector = Projector(database, generation, self._blobs, None)
+        self._on_progress = on_progress
+        self._until: Positions = {}
+        self._folded = 0
+        self._told_at = 0.0
+        self.generation = generation
+        self.checkpoint = generations.checkpoint(database, generation)
+
+    async def follow(self, until: Positions) -> None:
+        """Fold until the positions are reached."""
+        self._until = until
+        self._folded = sum((await self.checkpoint.load()).values())
+        await Loop(self._settings.kafka, self.checkpoint, self).run(until=until)
+
+    async def apply(self, batch: Batch) -> None:
+        """One batch of the loop."""
+        await self._projector.apply(batch)
+        self._folded += len(batch.entries) + len(batch.unreadable)
+        if time.monotonic() - self._told_at > _TELL_SECONDS:
+            self._told_at = time.monotonic()
+            self._on_progress(self._folded, sum(self._until.values()))
+
+    async def decide(self) -> None:
+        """Decisions are the live projection's."""
+
+    async def barrier(self, live: str | None) -> Positions:
+        """Where the projection of `live` stands; where there is none, the end of the log."""
+        if live and await generations.checkpoint(self._database, live).exists():
+            return await generations.checkpoint(self._database, live).load()
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._settings.kafka)
+        await consumer.start()
+        try:
+            ends: Positions = await consumer.end_offsets(list(await self.checkpoint.load()))
+            return ends
+        finally:
+            await consumer.stop()
+
+    async def store_results(self, generation: str | None) -> None:
+        """Store every result that the log names and the collections of `generation` do not have."""
+        if generation is None:
+            return
+        results = Results(self._database, generation, self._blobs)
+        states = Projector(self._database, generation, self._blobs, None).states
+        for state in (await states(await results.unloaded())).values():
+            await results.load(state)

@@ -1,0 +1,1 @@
+"""The sentiment stage: whether a document is glad or sad. A test adds it to a copy of the project."""

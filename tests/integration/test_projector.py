@@ -1,0 +1,277 @@
+"""The projection in a real database: the same rows however the log comes in, also after a crash between two writes."""
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import pytest
+from facts import AT, say, uploaded
+from waiting import until
+
+from services.progress import digest
+from services.progress.handlers import LiveProjection
+from services.progress.projector import Projector
+from services.progress.results import Results
+from shared.blobs import Blobs, meta
+from shared.events import (
+    DocumentCompleted,
+    DocumentDeleted,
+    DocumentErased,
+    Fact,
+    Progress,
+    SliceCompleted,
+    SliceFailed,
+    StageCompleted,
+    StagePlanned,
+    StageStarted,
+    WorkerLost,
+)
+from shared.folding import Batch, Entry
+from shared.kafka import Log
+from shared.mongo import Mongo
+from shared.settings import SharedSettings
+
+VECTOR: Final = "AACAPwAAAEA="  # [1.0, 2.0] as float32 in base64
+
+
+def life(document_id: str) -> list[Fact]:
+    """The facts of a document of two pages that loses a worker, with some that say nothing new."""
+    ocr: dict[str, Any] = {"stage": "ocr", "attempt": 1}
+    page = {**ocr, "plan": "p", "weight": 1.5}
+    facts: list[Fact] = [
+        uploaded(document_id),
+        say(StageStarted, document_id, "ocr", **ocr),
+        say(StagePlanned, document_id, "ocr", **ocr, plan="p", slices=2, weight=3.0, page_count=2),
+        say(WorkerLost, document_id, "ocr0", **ocr, plan="p", slice=0, strike=1),
+        say(SliceCompleted, document_id, "ocr0", **page, slice=0, pages=(1, 1)),
+        say(SliceCompleted, document_id, "ocr0", **page, slice=0, pages=(1, 1)),
+        say(SliceCompleted, document_id, "ocr1", **page, slice=1, pages=(2, 2)),
+        say(StageCompleted, document_id, "ocr", **ocr, plan="p", result=f"default/{document_id}/ocr/p/result"),
+        say(WorkerLost, document_id, "late", **ocr, plan="p", slice=1, strike=1),
+    ]
+    for stage in ("chunk", "extract"):
+        of: dict[str, Any] = {"stage": stage, "attempt": 1}
+        facts += [
+            say(StageStarted, document_id, stage, **of),
+            say(StagePlanned, document_id, stage, **of, plan="p", slices=1, weight=0.1),
+            say(SliceCompleted, document_id, stage, **of, plan="p", slice=0, weight=0.1),
+            say(StageCompleted, document_id, stage, **of, plan="p", result=f"default/{document_id}/{stage}/p/result"),
+        ]
+    done = say(DocumentCompleted, document_id, run=1)
+    return [*facts, done, done]
+
+
+def batches(facts: Sequence[Fact], size: int) -> list[Batch]:
+    """The facts as one partition of the log hands them out, `size` at a time."""
+    entries = [Entry(0, offset, fact) for offset, fact in enumerate(facts)]
+    return [Batch(entries=entries[at : at + size]) for at in range(0, len(entries), size)]
+
+
+class Bench:
+    """Generations of the projection in the test's database, each fed by hand."""
+
+    def __init__(self, database: Mongo, blobs: Blobs, log: Log) -> None:
+        self.database = database
+        self.blobs = blobs
+        self.log = log
+
+    async def generation(self) -> str:
+        name = uuid.uuid4().hex[:6]
+        await self.database.create_projections(name)
+        return name
+
+    def projector(self, generation: str, log: Log | None = None) -> Projector:
+        return Projector(self.database, generation, self.blobs, log)
+
+    async def folded(self, facts: Sequence[Fact], size: int) -> str:
+        """A generation with these facts."""
+        generation = await self.generation()
+        projector = self.projector(generation)
+        for batch in batches(facts, size):
+            await projector.apply(batch)
+        return generation
+
+    async def store_results(self, generation: str) -> None:
+        results = Results(self.database, generation, self.blobs)
+        for state in (await self.projector(generation).states(await results.unloaded())).values():
+            await results.load(state)
+
+    async def upload(self, document_id: str) -> None:
+        """The blobs of a document whose stages are done."""
+        await self.blobs.put_result(meta("default", document_id), {"filename": "lease.pdf"})
+        chunk = {"index": 0, "text": "a", "pages": [1, 2], "start": 0, "end": 1, "heading_path": [], "vector": VECTOR}
+        await self.blobs.put_result(f"default/{document_id}/chunk/p/result", {"chunks": [chunk]})
+        await self.blobs.put_result(f"default/{document_id}/extract/p/result", {"title": "Lease", "findings": []})
+
+    async def row(self, name: str, generation: str, i: str) -> dict[str, Any] | None:
+        return await self.database.projection(name, generation).find_one({"_id": i})
+
+
+@pytest.fixture
+async def bench(database: Mongo, log: Log, settings: SharedSettings) -> Bench:
+    return Bench(database, Blobs.open(settings.store), log)
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 100])
+async def test_the_same_facts_in_other_batches_are_the_same_projection(bench: Bench, size: int) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(3)]
+    for document_id in ids:
+        await bench.upload(document_id)
+    facts = [fact for facts in itertools.zip_longest(*map(life, ids)) for fact in facts if fact]
+    one_by_one, in_batches = await bench.folded(facts, 1), await bench.folded(facts, size)
+    for generation in (one_by_one, in_batches):
+        await bench.store_results(generation)
+    assert await digest.differences(bench.database, one_by_one, in_batches) == []
+    digests = [digest.combined(await digest.of_generation(bench.database, g)) for g in (one_by_one, in_batches)]
+    assert digests[0] == digests[1]
+    row = await bench.row("documents", in_batches, ids[0])
+    assert row
+    assert (row["view"]["status"], row["view"]["filename"]) == ("completed", "lease.pdf")
+    assert await bench.database.projection("chunks", in_batches).count_documents({}) == 3
+
+
+async def test_another_fact_is_another_digest(bench: Bench) -> None:
+    facts = life(str(uuid.uuid4()))
+    whole, shorter = await bench.folded(facts, 5), await bench.folded(facts[:-2], 5)
+    named = await digest.differences(bench.database, whole, shorter)
+    assert f"documents/{facts[0].document_id}" in named
+    assert f"timeline/{facts[-1].event_id}" in named
+
+
+class Crash(Exception):
+    """What stands for kill -9."""
+
+
+@pytest.mark.parametrize("survived", range(4))
+async def test_a_crash_between_any_two_writes_is_healed_by_reading_the_batch_again(
+    bench: Bench, survived: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id = str(uuid.uuid4())
+    await bench.upload(document_id)
+    facts = life(document_id)
+    undisturbed, disturbed = await bench.folded(facts, 100), await bench.generation()
+    (batch,) = batches(facts, 100)
+    with monkeypatch.context() as patch:
+        writes = count_writes(patch, survived)
+        with pytest.raises(Crash):
+            await bench.projector(disturbed, bench.log).apply(batch)
+        assert next(writes) == survived + 1
+    await bench.projector(disturbed).apply(batch)
+    assert await digest.differences(bench.database, undisturbed, disturbed) == []
+
+
+def count_writes(patch: pytest.MonkeyPatch, survived: int) -> "itertools.count[int]":
+    """Let `survived` side effects of a projector happen and crash before the next one."""
+    counter = itertools.count()
+
+    def guarded(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if next(counter) == survived:
+                raise Crash
+            return await original(*args, **kwargs)
+
+        return call
+
+    for place in ("shared.states.advance", "shared.mongo.advance", "shared.mongo.add"):
+        patch.setattr(place, guarded(_resolve(place)))
+    patch.setattr(Log, "send_all", guarded(Log.send_all))
+    return counter
+
+
+def _resolve(place: str) -> Callable[..., Any]:
+    module, _, name = place.rpartition(".")
+    return getattr(__import__(module, fromlist=[name]), name)
+
+
+async def test_an_erased_document_is_the_same_in_a_rebuilt_projection(bench: Bench) -> None:
+    document_id, other = str(uuid.uuid4()), str(uuid.uuid4())
+    await bench.upload(document_id)
+    await bench.upload(other)
+    facts = [*life(document_id), *life(other)]
+    gone: list[Fact] = [say(DocumentDeleted, document_id), say(DocumentErased, document_id)]
+    live = await bench.folded(facts, 100)
+    await bench.store_results(live)
+    await bench.blobs.delete_document("default", document_id)
+    projector = bench.projector(live)
+    for offset, fact in enumerate(gone, start=len(facts)):
+        await projector.apply(Batch(entries=[Entry(0, offset, fact)]))
+    for name in ("processing_jobs", "timeline", "chunks", "extractions"):
+        rows = bench.database.projection(name, live)
+        assert await rows.count_documents({"$or": [{"document_id": document_id}, {"_id": document_id}]}) == 0
+        assert await rows.count_documents({}) > 0
+    rebuilt = await bench.folded([*facts, *gone], 1000)
+    await bench.store_results(rebuilt)
+    assert await digest.differences(bench.database, live, rebuilt) == []
+
+
+async def test_ticks_and_lost_workers_seen_by_one_generation_only_make_no_difference(bench: Bench) -> None:
+    document_id = str(uuid.uuid4())
+    await bench.upload(document_id)
+    facts = life(document_id)[:4]  # its worker is lost, and nothing came after that
+    live, rebuilt = await bench.folded(facts, 1), await bench.folded(facts, 10)
+    tick = Progress(
+        document_id=document_id, tenant="default", stage="ocr", attempt=1, slice=0, fraction=0.4, code="x", at=AT
+    )
+    await bench.projector(live).apply(Batch(entries=[Entry(0, 7, tick)]))
+    assert await digest.differences(bench.database, live, rebuilt) == []
+
+
+async def test_a_failed_slice_keeps_its_reason_over_a_restart(bench: Bench) -> None:
+    document_id = str(uuid.uuid4())
+    await bench.upload(document_id)
+    error = {"code": "timeout", "facts": {"what": "The page", "limit": 3}, "retryable": True}
+    failed = {"stage": "ocr", "attempt": 1, "plan": "p", "slice": 1, "strike": 1, "pages": (2, 2), "error": error}
+    facts: list[Fact] = [*life(document_id)[:3], say(SliceFailed, document_id, **failed)]
+    generation = await bench.folded(facts, 2)
+    before, after = [(await bench.projector(generation).states([document_id]))[document_id] for _ in range(2)]
+    assert before == after
+    row = await bench.row("documents", generation, document_id)
+    assert row
+    assert row["view"]["pages"] == {"total": 2, "done": 0, "failed": [2]}
+
+
+async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_outlive_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The eraser waits for a loader that has read the blobs already."""
+    document_id = str(uuid.uuid4())
+    await bench.upload(document_id)
+    facts = life(document_id)
+    generation = await bench.folded(facts, 100)
+    results, projector = Results(bench.database, generation, bench.blobs), bench.projector(generation)
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    get = bench.blobs.get_result
+
+    async def slowly(name: str) -> Any:
+        found = await get(name)
+        reading.set()
+        await go_on.wait()
+        return found
+
+    monkeypatch.setattr(bench.blobs, "get_result", slowly)
+    said: list[Fact] = []
+
+    async def note(_: Log, fact: Fact) -> None:
+        said.append(fact)
+
+    monkeypatch.setattr(Log, "append", note)
+    live = LiveProjection(bench.database, bench.blobs, projector, results, bench.log, 1)
+    await live.start()
+    await live.decide()
+    await reading.wait()
+    await live.apply(Batch(entries=[Entry(0, len(facts), say(DocumentDeleted, document_id))]))
+    await live.decide()
+    assert said == []
+    go_on.set()
+
+    async def erased() -> bool:
+        await live.decide()
+        return bool(said)
+
+    await until(erased)
+    assert [fact.type for fact in said] == ["DocumentErased"]
+    await live.apply(Batch(entries=[Entry(0, len(facts) + 1, said[0])]))
+    for name in ("chunks", "extractions"):
+        assert await bench.database.projection(name, generation).count_documents({}) == 0

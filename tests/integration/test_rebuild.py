@@ -1,0 +1,204 @@
+"""The projections thrown away and built anew from the log: the same bytes, and nobody notices but by the epoch."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import orjson
+import papers
+import pytest
+from infrastructure import REPOSITORY
+from running_system import RunningSystem
+from waiting import until
+
+from shared.events import StageFailed
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(autouse=True)
+async def services_run_afterwards(system: RunningSystem) -> AsyncIterator[None]:
+    yield
+    if not system.is_running:
+        await asyncio.to_thread(system.begin)
+
+
+@pytest.fixture(scope="module")
+def at_rest() -> list[str]:
+    """Documents of several ends: completed, failed, cancelled, completed in a second run; and one was erased."""
+    return []
+
+
+async def some_documents(system: RunningSystem, at_rest: list[str]) -> list[str]:
+    """The documents that are at rest, made when they are first asked for."""
+    if at_rest:
+        return at_rest
+    done, failed, cancelled, erased, again = [
+        await system.upload(data)
+        for data in (papers.born_digital(2), papers.broken(), papers.scan(3), papers.letter("Erna"), papers.scan(3))
+    ]
+    for document_id in (cancelled, again):
+        assert (await system.call("POST", f"/v1/documents/{document_id}/cancel")).status_code == 202
+        await system.until(document_id)
+    assert (await system.call("POST", f"/v1/documents/{again}/retry")).status_code == 202
+    for document_id in (done, failed, erased, again):
+        await system.until(document_id, {"completed", "failed"})
+    assert (await system.call("DELETE", f"/v1/documents/{erased}")).status_code == 202
+    await until(lambda: is_erased(system, erased))
+    at_rest += [done, failed, cancelled, again]
+    return at_rest
+
+
+async def is_erased(system: RunningSystem, document_id: str) -> bool:
+    return "DocumentErased" in {fact.type for fact in await system.facts(document_id)}
+
+
+async def settled_views(system: RunningSystem, ids: list[str]) -> list[dict[str, Any]]:
+    """What people see of documents that are at rest, without the epoch."""
+    return [{k: v for k, v in (await system.get(i)).items() if k != "epoch"} for i in ids]
+
+
+async def rebuild(system: RunningSystem) -> dict[str, Any]:
+    """Run a rebuild as a process of its own; its last word."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.progress.rebuild",
+        env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1, stderr=-1,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(90):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        raise
+    assert process.returncode == 0, output.decode() + errors.decode()
+    last: dict[str, Any] = orjson.loads(output.splitlines()[-1])
+    assert last["step"] == "done"
+    return last
+
+
+async def test_dropped_while_running_it_comes_back_by_itself_with_the_same_bytes(
+    system: RunningSystem, at_rest: list[str]
+) -> None:
+    ids = await some_documents(system, at_rest)
+    before = await system.until_ready()
+    digest, views = await system.digest(), await settled_views(system, ids)
+    results = await system.results(ids[0])
+    await system.drop_projections()
+    after = await system.until_ready(but=before)
+    assert after != before
+    assert await system.digest() == digest
+    assert await settled_views(system, ids) == views
+    assert {(await system.get(i))["epoch"] for i in ids} == {after}
+    assert await system.results(ids[0]) == results
+    new = await system.upload(papers.born_digital(1))
+    assert (await system.until(new))["status"] == "completed"  # coordinators and projector work on
+
+
+async def test_dropped_in_the_middle_of_a_document_the_document_is_completed(system: RunningSystem) -> None:
+    before = await system.until_ready()
+    document_id = await system.upload(papers.scan(5))
+    await system.until_pages(document_id, 1)
+    await system.drop_projections()
+    await system.until_ready(but=before)
+    view = await system.until(document_id)
+    assert (view["status"], view["pages"]["done"]) == ("completed", 5)
+    assert await system.slices_done(document_id) == dict.fromkeys(range(5), 1)
+    assert not [fact for fact in await system.facts(document_id) if isinstance(fact, StageFailed)]
+
+
+async def test_dropped_while_everything_stands_still_a_rebuild_brings_it_back(
+    system: RunningSystem, at_rest: list[str]
+) -> None:
+    ids = await some_documents(system, at_rest)
+    before = await system.until_ready()
+    digest, views = await system.digest(), await settled_views(system, ids)
+    await asyncio.to_thread(system.end)
+    await system.drop_projections()
+    outcome = await rebuild(system)
+    assert outcome["replaced"] is None
+    assert await system.digest() == digest
+    await system.start()
+    assert await system.until_ready() == outcome["generation"] != before  # it was not begun anew once more
+    assert await settled_views(system, ids) == views
+    new = await system.upload(papers.letter("Anna"))
+    assert (await system.until(new))["status"] == "completed"
+
+
+async def test_rebuilt_beside_the_live_one_nothing_differs_and_the_live_one_hands_over(
+    system: RunningSystem, at_rest: list[str]
+) -> None:
+    ids = await some_documents(system, at_rest)
+    before = await system.until_ready()
+    digest, views = await system.digest(), await settled_views(system, ids)
+    outcome = await rebuild(system)
+    assert (outcome["replaced"], outcome["differences"]) == (before, [])
+    assert outcome["digest"] == outcome["digest_before"]
+    assert await system.until_ready(but=before) == outcome["generation"]
+    assert await system.digest() == digest
+    assert await settled_views(system, ids) == views
+
+
+async def test_rebuilt_under_traffic_nothing_differs_and_nobody_sees_less(system: RunningSystem) -> None:
+    before = await system.until_ready()
+    ids = [await system.upload(papers.scan(3)), await system.upload(papers.born_digital(4))]
+    seen: list[tuple[str, int, str]] = []
+    watching = asyncio.create_task(watch(system, ids[0], seen))
+    await system.until_pages(ids[0], 1)
+    building = asyncio.create_task(rebuild(system))
+    while not building.done():
+        ids.append(await system.upload(papers.letter(f"reader {len(ids)}")))
+        await asyncio.wait([building], timeout=0.3)
+    outcome = await building
+    assert outcome["differences"] == []
+    assert outcome["digest"] == outcome["digest_before"]
+    await system.until_ready(but=before)
+    for document_id in ids:
+        assert (await system.until(document_id))["status"] == "completed"
+    await watching
+    epochs = [epoch for epoch, _, _ in seen]
+    assert sorted(set(epochs), key=epochs.index) == [before, outcome["generation"]]  # and never back
+    for epoch in set(epochs):
+        versions = [version for one, version, _ in seen if one == epoch]
+        assert versions == sorted(versions)
+    assert seen[-1][2] == "completed"
+
+
+async def watch(system: RunningSystem, document_id: str, seen: list[tuple[str, int, str]]) -> None:
+    """Note each state that a reader is shown, until the document is completed and another epoch has come."""
+    async with httpx.AsyncClient(base_url=system.url, trust_env=False, timeout=30) as http:
+        while not seen or seen[-1][2] != "completed" or seen[-1][0] == seen[0][0]:
+            answer = await http.get(f"/v1/documents/{document_id}")
+            assert answer.status_code == 200, answer.text
+            view = answer.json()
+            state = (view["epoch"], view["version"], view["status"])
+            if not seen or seen[-1] != state:
+                seen.append(state)
+
+
+async def test_two_rebuilds_leave_two_generations_and_no_more(system: RunningSystem) -> None:
+    first = await rebuild(system)
+    second = await rebuild(system)
+    assert second["replaced"] == first["generation"]
+    async with system.database() as database:
+        kept = {row["_id"] async for row in database.generations.find({"_id": {"$ne": "live"}})}
+        names = await database.projections.list_collection_names()
+    assert kept == {first["generation"], second["generation"]}
+    assert {name.partition("_")[2] for name in names if name.startswith("timeline_")} == kept
+
+
+async def test_a_rebuild_that_is_killed_changes_nothing(system: RunningSystem) -> None:
+    before = await system.until_ready()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.progress.rebuild",
+        env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1,
+    )  # fmt: skip
+    assert process.stdout
+    assert b'"replay"' in await process.stdout.readline()
+    process.kill()
+    await process.communicate()
+    document_id = await system.upload(papers.letter("Clara"))
+    assert (await system.until(document_id))["status"] == "completed"
+    assert await system.until_ready() == before

@@ -1,0 +1,116 @@
+"""Every service killed in the middle of a document: it is completed all the same, with the same results."""
+
+import os
+import signal
+from typing import Any
+
+import papers
+import processes
+import pytest
+from running_system import RunningSystem
+from waiting import until
+
+from shared.events import DocumentCompleted, StageCompleted, StageFailed, WorkerLost
+
+PAGES = 4
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, Any]:
+    """What the first document gave that nobody disturbed."""
+    return {}
+
+
+async def results_of(system: RunningSystem, undisturbed: dict[str, Any]) -> dict[str, Any]:
+    if not undisturbed:
+        document_id = await system.upload(papers.scan(PAGES))
+        assert (await system.until(document_id))["status"] == "completed"
+        undisturbed |= await system.results(document_id)
+    return undisturbed
+
+
+async def assert_complete(system: RunningSystem, document_id: str, undisturbed: dict[str, Any]) -> None:
+    """It is completed, each page counted once, with the same results as without a disturbance."""
+    view = await system.until(document_id)
+    assert (view["status"], view["partial"], view["percent"]) == ("completed", False, 100)
+    assert view["pages"] == {"total": PAGES, "done": PAGES, "failed": []}
+    assert await system.slices_done(document_id) == dict.fromkeys(range(PAGES), 1)
+    facts = {fact.event_id: fact for fact in await system.facts(document_id)}.values()
+    assert not [fact for fact in facts if isinstance(fact, StageFailed)]
+    assert len([fact for fact in facts if isinstance(fact, StageCompleted)]) == 3
+    assert len([fact for fact in facts if isinstance(fact, DocumentCompleted)]) == 1
+    assert await system.results(document_id) == undisturbed
+    await until(lambda: nothing_is_held(system, document_id), within=30)
+
+
+async def nothing_is_held(system: RunningSystem, document_id: str) -> bool:
+    """Whether no lease of the document is left open."""
+    async with system.database() as database:
+        return not await database.control["leases"].count_documents({"document_id": document_id, "ended": False})
+
+
+async def in_the_middle(system: RunningSystem, service: str, document_id: str) -> None:
+    """Return when the service has begun with the document, or is bound to hear of it."""
+    if service in ("chunker", "extractor"):
+        await system.until_stage(document_id, {"chunker": "chunk", "extractor": "extract"}[service], "running")
+    else:
+        await system.until_pages(document_id, 1)
+
+
+@pytest.mark.parametrize("service", ["ocr", "chunker", "extractor", "progress", "gateway"])
+async def test_kill_9_in_the_middle_of_a_document(
+    system: RunningSystem, undisturbed: dict[str, Any], service: str
+) -> None:
+    expected = await results_of(system, undisturbed)
+    document_id = await system.upload(papers.scan(PAGES))
+    await in_the_middle(system, service, document_id)
+    pid = system.pid_of(service)
+    assert pid
+    descendants = processes.below(pid)
+    await system.kill(service)
+    await until(lambda: not any(map(processes.is_alive, descendants)), within=10)
+    await assert_complete(system, document_id, expected)
+
+
+async def test_every_service_killed_at_once(system: RunningSystem, undisturbed: dict[str, Any]) -> None:
+    expected = await results_of(system, undisturbed)
+    document_id = await system.upload(papers.scan(PAGES))
+    await system.until_pages(document_id, 1)
+    services = ["ocr", "chunker", "extractor", "progress", "gateway"]
+    for pid in [system.pid_of(service) for service in services]:
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+    await assert_complete(system, document_id, expected)
+
+
+async def test_a_worker_that_stands_still_until_it_counts_as_lost_changes_nothing_when_it_wakes(
+    system: RunningSystem, undisturbed: dict[str, Any]
+) -> None:
+    expected = await results_of(system, undisturbed)
+    document_id = await system.upload(papers.scan(PAGES))
+    await system.until_pages(document_id, 1)
+    with system.stopped("ocr"):
+
+        async def lost() -> list[WorkerLost]:
+            return [fact for fact in await system.facts(document_id) if isinstance(fact, WorkerLost)]
+
+        await until(lost, within=60)
+    await assert_complete(system, document_id, expected)
+    assert {fact.strike for fact in await lost()} == {1}
+
+
+@pytest.mark.parametrize("service", ["ocr", "progress"])
+async def test_a_service_that_is_asked_to_end_gives_its_work_back_and_leaves_no_process(
+    system: RunningSystem, undisturbed: dict[str, Any], service: str
+) -> None:
+    expected = await results_of(system, undisturbed)
+    document_id = await system.upload(papers.scan(PAGES))
+    await system.until_pages(document_id, 1)
+    pid = system.pid_of(service)
+    assert pid
+    descendants = processes.below(pid)
+    await system.kill(service, signal.SIGTERM)
+    assert not any(map(processes.is_alive, descendants))
+    await assert_complete(system, document_id, expected)

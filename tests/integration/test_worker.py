@@ -1,0 +1,292 @@
+"""A worker with real leases, a real log and real children: which fact a piece of work ends in, and when in none."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import kafka_side
+import processes
+import pytest
+from infrastructure import REPOSITORY
+from waiting import until
+
+from shared import blobs as names
+from shared import topics
+from shared.blobs import Blobs
+from shared.events import (
+    CONCLUDE,
+    PLAN,
+    Fact,
+    SliceCompleted,
+    SliceFailed,
+    StageCompleted,
+    StagePlanned,
+    StageStarted,
+    decode,
+)
+from shared.harness.children import Pool
+from shared.harness.contract import Document, Plan, Slice
+from shared.harness.inputs import Inputs
+from shared.harness.items import WorkItem
+from shared.harness.settings import StageSettings
+from shared.harness.worker import Worker, identity
+from shared.kafka import Log
+from shared.leases import Lease, Leases, Owner
+from shared.mongo import Mongo
+from shared.settings import SharedSettings
+
+STAGES: Final = Path(__file__).parent / "stages"
+
+
+class Desk:
+    """One document on a worker's desk."""
+
+    def __init__(self, worker: Worker, database: Mongo, settings: SharedSettings) -> None:
+        self.worker = worker
+        self.database = database
+        self.settings = settings
+        self.document_id = str(uuid.uuid4())
+        self.plan_id = "p1"
+
+    async def put_document(self, *pieces: dict[str, Any]) -> None:
+        """The blobs of an uploaded document, and a plan with one slice for each of `pieces`."""
+        blobs, document_id = self.worker.blobs, self.document_id
+        document = Document(document_id=document_id, tenant="t", filename="a", content_type=None, size=1)
+        await blobs.put(names.source("t", document_id), b"v1")
+        await blobs.put_result(names.meta("t", document_id), document.model_dump(mode="json"))
+        await blobs.put_result(f"t/{document_id}/earlier", {"text": "read before"})
+        plan = Plan(engine="e", slices=tuple(Slice(args=args, pages=(n, n)) for n, args in enumerate(pieces, start=1)))
+        await blobs.put_result(names.plan("t", document_id, "odd", self.plan_id), plan.model_dump(mode="json"))
+
+    def item(self, number: int, **changes: Any) -> WorkItem:
+        fields = {"plan": None if number == PLAN else self.plan_id, "slice": number, "opens": False, **changes}
+        inputs = {"ocr": f"t/{self.document_id}/earlier"}
+        return WorkItem(document_id=self.document_id, tenant="t", stage="odd", attempt=1, inputs=inputs, **fields)
+
+    async def do(self, item: WorkItem) -> list[Fact]:
+        """Claim and work; the facts that came of it."""
+        before = len(await self.facts())
+        claimed = await self.worker.claim(item)
+        assert claimed
+        async with asyncio.timeout(60):
+            await self.worker.work(item, *claimed)
+        return (await self.facts())[before:]
+
+    async def facts(self) -> list[Fact]:
+        found = await kafka_side.records(self.settings.kafka, topics.DOCUMENTS)
+        return [decode(record.value) for record in found if record.key == self.document_id.encode()]
+
+    async def lease(self, item: WorkItem) -> dict[str, Any]:
+        row = await self.database.control["leases"].find_one({"_id": item.work_id})
+        assert row
+        return row
+
+    async def show(self, status: str) -> None:
+        """Let the live projection say that the document is in `status`."""
+        row = {"_id": self.document_id, "view": {"status": status}}
+        await self.database.projection("documents", "g1").replace_one({"_id": row["_id"]}, row, upsert=True)
+        await self.database.generations.replace_one({"_id": "live"}, {"generation": "g1"}, upsert=True)
+
+
+@pytest.fixture
+async def desk(
+    settings: SharedSettings, database: Mongo, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Desk]:
+    monkeypatch.setenv("PYTHONPATH", f"{STAGES}:{REPOSITORY}")
+    blobs, pool = Blobs.open(settings.store), Pool("restless", 1, idle_seconds=60)
+    worker = Worker(
+        stage="odd",
+        settings=StageSettings(child_memory_mb=1024, slice_deadline_seconds=20),
+        log=log,
+        blobs=blobs,
+        mongo=database,
+        leases=Leases(database, Owner.of("here/odd")),
+        inputs=Inputs(blobs),
+        pool=pool,
+    )
+    yield Desk(worker, database, settings)
+    await pool.close()
+
+
+async def test_planning_slices_and_concluding_each_end_in_one_fact(desk: Desk) -> None:
+    await desk.put_document({})
+    started, planned = await desk.do(desk.item(PLAN, opens=True))
+    assert isinstance(started, StageStarted)
+    assert isinstance(planned, StagePlanned)
+    assert (planned.slices, planned.weight) == (2, 3)
+    assert planned.plan == identity({"ocr": f"t/{desk.document_id}/earlier"}, "restless/v1")
+
+    await desk.put_document({"do": "answer"}, {"do": "answer"})
+    for number in (0, 1):
+        (done,) = await desk.do(desk.item(number))
+        assert isinstance(done, SliceCompleted)
+        assert (done.slice, done.plan, done.pages) == (number, "p1", (number + 1, number + 1))
+
+    item = desk.item(CONCLUDE)
+    (completed,) = await desk.do(item)
+    assert isinstance(completed, StageCompleted)
+    assert not completed.partial
+    result = await desk.worker.blobs.get_result(completed.result)
+    assert (result["ocr"], len(result["results"])) == ("read before", 2)
+    assert (await desk.lease(item))["ended"] is True
+    assert await desk.worker.claim(item) is None
+
+
+async def test_a_conclusion_without_a_slice_is_partial_and_has_a_name_of_its_own(desk: Desk) -> None:
+    await desk.put_document({"do": "answer"}, {"do": "answer"})
+    await desk.do(desk.item(0))
+    (partial,) = await desk.do(desk.item(CONCLUDE, missing=(1,)))
+    assert isinstance(partial, StageCompleted)
+    assert partial.partial
+    assert (await desk.worker.blobs.get_result(partial.result))["results"][1] is None
+    assert not await desk.worker.blobs.exists(names.result("t", desk.document_id, "odd", "p1", ()))
+
+
+async def test_a_result_that_is_there_is_not_computed_again(desk: Desk) -> None:
+    await desk.put_document({"do": "bug"})
+    await desk.worker.blobs.put_result(names.piece("t", desk.document_id, "odd", "p1", 0), {"by": "an earlier life"})
+    (done,) = await desk.do(desk.item(0))
+    assert isinstance(done, SliceCompleted)
+
+
+async def test_a_damaged_result_is_computed_again(desk: Desk) -> None:
+    await desk.put_document({"do": "chatter"})
+    name = names.piece("t", desk.document_id, "odd", "p1", 0)
+    await desk.worker.blobs.put(name, b"half of it")
+    (done,) = await desk.do(desk.item(0))
+    assert isinstance(done, SliceCompleted)
+    assert await desk.worker.blobs.get_result(name) == {"said": True}
+
+
+@pytest.mark.parametrize(
+    ("do", "code", "retryable"),
+    [
+        ("reject", "too_large", False),
+        ("fail_for_now", "provider_unavailable", True),
+        ("crash", "crashed", True),
+        ("eat", "out_of_memory", True),
+        ("bug", "internal", True),
+    ],
+)
+async def test_every_way_to_fail_is_a_fact_and_the_worker_goes_on(
+    desk: Desk, do: str, code: str, retryable: bool
+) -> None:
+    await desk.put_document({"do": do}, {"do": "answer"})
+    item = desk.item(0)
+    (failed,) = await desk.do(item)
+    assert isinstance(failed, SliceFailed)
+    assert (failed.error.code, failed.error.retryable, failed.strike) == (code, retryable, 1)
+    assert failed.pages == (1, 1)
+    assert (await desk.lease(item))["ended"] is True
+    (done,) = await desk.do(desk.item(1))
+    assert isinstance(done, SliceCompleted)
+
+
+@pytest.mark.parametrize("lost", ["plan", "source", "earlier"])
+async def test_a_lost_blob_fails_this_document_and_not_the_worker(desk: Desk, lost: str) -> None:
+    await desk.put_document({"do": "answer"})
+    name = {
+        "plan": names.plan("t", desk.document_id, "odd", "p1"),
+        "source": names.source("t", desk.document_id),
+        "earlier": f"t/{desk.document_id}/earlier",
+    }[lost]
+    await desk.worker.blobs.delete(name)
+    (failed,) = await desk.do(desk.item(0))
+    assert isinstance(failed, SliceFailed)
+    assert failed.error.code == ("source_missing" if lost == "source" else "result_missing")
+
+
+async def test_a_flipped_byte_in_the_plan_fails_this_document_and_not_the_worker(desk: Desk) -> None:
+    await desk.put_document({"do": "answer"})
+    name = names.plan("t", desk.document_id, "odd", "p1")
+    sound = await desk.worker.blobs.get(name)
+    await desk.worker.blobs.delete(name)
+    await desk.worker.blobs.put(name, sound[:-2] + b"x}")
+    (failed,) = await desk.do(desk.item(0))
+    assert isinstance(failed, SliceFailed)
+    assert failed.error.code == "result_missing"
+
+
+async def test_the_fourth_claim_of_a_slice_that_kills_its_worker_gives_it_up(desk: Desk) -> None:
+    await desk.put_document({"do": "answer"})
+    item = desk.item(0)
+    for _ in range(3):
+        claimed = await desk.worker.claim(item)
+        assert claimed
+        await desk.worker.pool.give_back(claimed[1])
+        await expire(desk.database, item)
+    (failed,) = await desk.do(item)
+    assert isinstance(failed, SliceFailed)
+    assert (failed.error.code, failed.error.facts, failed.strike) == ("worker_lost", {"strikes": 3}, 4)
+
+
+async def expire(database: Mongo, item: WorkItem) -> None:
+    past = {"$subtract": ["$$NOW", 1]}
+    await database.control["leases"].update_one({"_id": item.work_id}, [{"$set": {"expires_at": past}}])
+
+
+async def begun(desk: Desk, tmp_path: Path, item: WorkItem) -> tuple["asyncio.Task[None]", list[int]]:
+    """Let a slice spin; the work and the pids of child and grandchild."""
+    claimed = await desk.worker.claim(item)
+    assert claimed
+    work = asyncio.create_task(desk.worker.work(item, *claimed))
+    await until((tmp_path / "pids").exists, what="the slice spins")
+    return work, [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+
+
+@pytest.mark.parametrize("status", ["cancelling", "deleted"])
+async def test_a_document_that_is_to_stop_stops_within_two_seconds_without_a_fact(
+    desk: Desk, tmp_path: Path, status: str
+) -> None:
+    await desk.put_document({"do": "spin", "pids": str(tmp_path / "pids")})
+    await desk.show("processing")
+    item = desk.item(0)
+    work, pids = await begun(desk, tmp_path, item)
+    await desk.show(status)
+    async with asyncio.timeout(4):  # 2 on an idle machine
+        await work
+    assert not any(map(processes.is_alive, pids))
+    assert await desk.facts() == []
+    assert (await desk.lease(item))["ended"] is True
+
+
+async def test_whoever_has_lost_the_lease_stops_and_says_nothing(desk: Desk, tmp_path: Path) -> None:
+    await desk.put_document({"do": "spin", "pids": str(tmp_path / "pids")})
+    item = desk.item(0)
+    work, pids = await begun(desk, tmp_path, item)
+    await expire(desk.database, item)
+    other = Leases(desk.database, Owner.of("there/odd"))
+    assert await other.claim(item.work_id, {}) == Lease(item.work_id, strikes=2, losses=1)
+    async with asyncio.timeout(10):
+        await work
+    assert not any(map(processes.is_alive, pids))
+    assert await desk.facts() == []
+    assert (await desk.lease(item))["ended"] is False  # it is the other's
+
+
+async def test_a_worker_that_ends_gives_its_lease_back_without_a_loss(desk: Desk, tmp_path: Path) -> None:
+    await desk.put_document({"do": "spin", "pids": str(tmp_path / "pids")})
+    item = desk.item(0)
+    work, pids = await begun(desk, tmp_path, item)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert not any(map(processes.is_alive, pids))
+    assert await Leases(desk.database, Owner.of("there/odd")).claim(item.work_id, {}) == Lease(item.work_id, 2, 0)
+    assert await desk.facts() == []
+
+
+async def test_a_lease_is_renewed_for_as_long_as_the_work_takes(desk: Desk, tmp_path: Path) -> None:
+    await desk.put_document({"do": "spin", "pids": str(tmp_path / "pids")})
+    item = desk.item(0)
+    work, _ = await begun(desk, tmp_path, item)
+    first = (await desk.lease(item))["expires_at"]
+
+    async def later() -> bool:
+        return bool((await desk.lease(item))["expires_at"] > first)
+
+    await until(later, within=10)
+    work.cancel()
+    await asyncio.wait([work])
