@@ -46,6 +46,7 @@ class DocumentState(NamedTuple):
     status: Status = "uploaded"
     run: int = 1
     facts: int = 1
+    last_event: str = ""  # the last fact that changed the state: the cause of whatever is decided on it
     completed_at: datetime | None = None
     failed_stage: str | None = None
     cancel_too_late: bool = False
@@ -87,7 +88,11 @@ def evolve(state: DocumentState | None, fact: Fact) -> DocumentState | None:
     after = _document(state, fact)
     if after is state:
         return state
-    return after._replace(facts=state.facts + 1, updated_at=max(state.updated_at, fact.at))  # clocks differ
+    return after._replace(
+        facts=state.facts + 1,
+        last_event=fact.event_id,
+        updated_at=max(state.updated_at, fact.at),  # clocks differ
+    )
 
 
 def _uploaded(fact: DocumentUploaded) -> DocumentState:
@@ -99,6 +104,7 @@ def _uploaded(fact: DocumentUploaded) -> DocumentState:
         jobs={line.stage: Job(line.stage, line.weight) for line in fact.pipeline},
         uploaded_at=fact.at,
         updated_at=fact.at,
+        last_event=fact.event_id,
     )
 
 

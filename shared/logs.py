@@ -37,6 +37,11 @@ def configure(service: str, level: str) -> None:
     structlog.contextvars.bind_contextvars(service=service)
 
 
+def bind(**about: str | None) -> None:
+    """Let every further line of this task, and of the tasks it starts, say what it is about."""
+    structlog.contextvars.bind_contextvars(**{name: value for name, value in about.items() if value})
+
+
 def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a module."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)

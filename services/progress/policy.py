@@ -7,7 +7,7 @@ the same facts with the same ids.
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from shared.document import DocumentState
@@ -26,19 +26,11 @@ def decide(state: DocumentState, now: datetime, *, stored: bool, at_work: bool) 
     """
     match state.status:
         case "processed" if stored:
-            yield DocumentCompleted.claim(
-                document_id=state.document_id, claim=str(state.run), tenant=state.tenant, at=now,
-                producer=PRODUCER, run=state.run,
-            )  # fmt: skip
+            yield DocumentCompleted.claim(claim=str(state.run), run=state.run, **_about(state, now))
         case "cancelling" if not at_work:
-            yield DocumentCancelled.claim(
-                document_id=state.document_id, claim=str(state.run), tenant=state.tenant, at=now,
-                producer=PRODUCER, run=state.run,
-            )  # fmt: skip
+            yield DocumentCancelled.claim(claim=str(state.run), run=state.run, **_about(state, now))
         case "deleted" if not state.erased and not at_work:
-            yield DocumentErased.claim(
-                document_id=state.document_id, claim="1", tenant=state.tenant, at=now, producer="eraser"
-            )
+            yield DocumentErased.claim(claim="1", **_about(state, now))
         case "processing" | "retrying":
             for job in state.jobs.values():
                 yield from _job(state, job, now)
@@ -66,14 +58,30 @@ def _job(state: DocumentState, job: Job, now: datetime) -> Iterator[Fact]:
     if job.status == "retrying" and job.due_at is None:
         assert job.error
         yield RetryScheduled.claim(
-            document_id=state.document_id, claim=f"{job.stage}/{job.attempt + 1}", tenant=state.tenant, at=now,
-            producer=PRODUCER, stage=job.stage, attempt=job.attempt + 1, error=job.error,
+            claim=f"{job.stage}/{job.attempt + 1}",
+            stage=job.stage,
+            attempt=job.attempt + 1,
+            error=job.error,
             due_at=now + timedelta(milliseconds=round(delay(state, job) * 1000)),
-        )  # fmt: skip
+            **_about(state, now),
+        )
     elif (job.status == "retrying" and job.due_at and job.due_at <= now) or (
         job.wanted and state.is_turn_of(job.stage)
     ):
         yield StageRequested.claim(
-            document_id=state.document_id, claim=f"{state.run}/{job.stage}/{job.attempt + 1}", tenant=state.tenant,
-            at=now, producer=PRODUCER, stage=job.stage, attempt=job.attempt + 1, run=state.run,
-        )  # fmt: skip
+            claim=f"{state.run}/{job.stage}/{job.attempt + 1}",
+            stage=job.stage,
+            attempt=job.attempt + 1,
+            run=state.run,
+            **_about(state, now),
+        )
+
+
+def _about(state: DocumentState, now: datetime) -> dict[str, Any]:
+    return {
+        "document_id": state.document_id,
+        "tenant": state.tenant,
+        "cause": state.last_event,
+        "at": now,
+        "producer": PRODUCER,
+    }

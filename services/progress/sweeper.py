@@ -29,7 +29,7 @@ def judge(lease: Mapping[str, Any], state: DocumentState | None, now: datetime) 
         return OVER
     if lease.get("reported") == lease["strikes"]:
         return None
-    return _loss(lease, now)
+    return _loss(lease, now, state.last_event)
 
 
 def _is_over(lease: Mapping[str, Any], job: Job) -> bool:
@@ -41,13 +41,14 @@ def _is_over(lease: Mapping[str, Any], job: Job) -> bool:
     return lease["plan"] != job.plan or number in job.failed or job.has(number)
 
 
-def _loss(lease: Mapping[str, Any], now: datetime) -> Fact:
+def _loss(lease: Mapping[str, Any], now: datetime, cause: str) -> Fact:
     losses = lease["strikes"] - lease.get("releases", 0)
     number = lease["slice"]
     common = {
         "document_id": lease["document_id"],
         "claim": f"{lease['stage']}/{lease['attempt']}/{lease['plan']}/{number}/{lease['strikes']}",
         "tenant": lease["tenant"],
+        "cause": cause,
         "at": now,
         "producer": PRODUCER,
         "stage": lease["stage"],

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from shared import kafka, logs, mongo, topics
 from shared.blobs import Blobs
 from shared.folding import Loop
+from shared.harness import folders
 from shared.harness.children import Pool
 from shared.harness.consumer import Consumer
 from shared.harness.coordination import Coordination, checkpoint_of
@@ -45,6 +46,7 @@ async def serve(stage: str, module: str, settings: StageSettings) -> None:
 
 async def work(stage: str, module: str, settings: StageSettings, database: Mongo, sink: Log, owner: Owner) -> None:
     """Do slices for ever."""
+    await asyncio.to_thread(folders.sweep)
     blobs = Blobs.open(settings.store)
     worker = Worker(
         stage=stage,

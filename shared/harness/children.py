@@ -6,15 +6,14 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from shared import logs
 from shared.errors import Rejected, Transient
+from shared.harness import folders
 from shared.harness.child import DONE, ERROR, FRAME, READY, REQUEST, TICK
 
 log = logs.get(__name__)
@@ -51,7 +50,7 @@ class Child:
 
         Raises Rejected or Transient as the stage did, Crashed, ChildFailed. Cancelling kills the group.
         """
-        workdir = Path(tempfile.mkdtemp(prefix="pagestream-"))
+        workdir = folders.make()
         limits = {"workdir": str(workdir), "memory": memory_mb * _MIB, "cpu_seconds": deadline}
         step = f"The {request['function']} step"
         sound = False  # whether the process may be used again

@@ -150,6 +150,7 @@ class Coordination:
                 document_id=assignment.document_id,
                 claim=f"{self._stage}/{assignment.job.attempt}",
                 tenant=assignment.tenant,
+                cause=assignment.state.last_event,
                 at=utcnow(),
                 producer=f"{self._stage}-coordinator",
                 stage=self._stage,

@@ -1,7 +1,6 @@
 """What a piece of work needs from the store, as local files for the child: source, earlier results, plan, pieces."""
 
 import shutil
-import tempfile
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from typing import Any, Final
 from shared import blobs as names
 from shared.blobs import BlobMissing, Blobs, unseal
 from shared.errors import Rejected
+from shared.harness import folders
 from shared.harness.contract import Plan
 from shared.harness.items import WorkItem
 
@@ -72,7 +72,7 @@ class Inputs:
 
     @asynccontextmanager
     async def _folder(self) -> AsyncIterator[Path]:
-        folder = Path(tempfile.mkdtemp(prefix="pagestream-in-"))
+        folder = folders.make()
         try:
             yield folder
         finally:

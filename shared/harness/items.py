@@ -21,6 +21,7 @@ class WorkItem(BaseModel):
     attempt: int
     plan: str | None
     slice: int
+    cause: str | None = None  # the fact that the coordinator sent it after
     opens: bool  # the first item of the attempt: whoever claims it says StageStarted
     inputs: dict[str, str]
     missing: tuple[int, ...] = ()  # concluding only: the slices without a result
@@ -35,6 +36,7 @@ class WorkItem(BaseModel):
             attempt=assignment.job.attempt,
             plan=assignment.job.plan,
             slice=number,
+            cause=assignment.state.last_event,
             opens=assignment.job.started_at is None,
             inputs=dict(assignment.inputs),
             missing=assignment.missing if number == CONCLUDE else (),

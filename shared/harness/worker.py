@@ -85,6 +85,7 @@ class Worker:
 
         Raises Unconfirmed when the broker does not take the fact: the process must end.
         """
+        logs.bind(document_id=item.document_id, cause=item.cause)
         doing = asyncio.create_task(self._outcome(item, lease, child))
         keeping = asyncio.create_task(self._keep(item, lease))
         try:
@@ -258,6 +259,7 @@ class Worker:
             document_id=item.document_id,
             claim=claim,
             tenant=item.tenant,
+            cause=item.cause,
             at=utcnow(),
             producer=f"{self.stage}-worker",
             stage=item.stage,

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from shared import mongo, topics
 from shared.events import Fact, SliceCompleted, decode
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
+from stack.process import Program
+from stack.running import Running
 from stack.settings import StackSettings
 from stack.system import Programs, Provision, System
 
@@ -40,6 +43,7 @@ class RunningSystem:
         self.settings = SharedSettings(
             kafka=provided.kafka, mongo=provided.mongo, store=f"file://{folder / 'blobs'}", partitions=12
         )
+        self.temporary = folder / "temporary"  # of the services
         self.environment = {
             "PAGESTREAM_KAFKA": self.settings.kafka,
             "PAGESTREAM_MONGO": self.settings.mongo,
@@ -66,7 +70,13 @@ class RunningSystem:
             mongo=self.provided.mongo,
             gateway_port=0,
         )
-        self._system = System(settings, lambda _: None, provision=provision, programs=programs)
+        self.temporary.mkdir(exist_ok=True)
+
+        def all_in_our_folder(running: Running) -> list[Program]:
+            where = {"TMPDIR": str(self.temporary)}
+            return [replace(program, env={**program.env, **where}) for program in programs(running)]
+
+        self._system = System(settings, lambda _: None, provision=provision, programs=all_in_our_folder)
         self._background.run(self._system.start())
 
     def end(self) -> None:

@@ -17,6 +17,7 @@ from waiting import until
 
 from shared.blobs import seal, unseal
 from shared.errors import Rejected, Transient
+from shared.harness import folders
 from shared.harness.children import Child, ChildFailed, Crashed, Pool
 from shared.harness.contract import Document, Plan, Slice
 
@@ -173,6 +174,28 @@ async def test_cancelling_kills_the_whole_group_within_a_second(child: Child, tm
     await until(lambda: not any(processes.is_alive(int(pid)) for pid in pids), within=5)
     assert time.monotonic() - began < 1
     assert private_folders(tmp_path) == []
+
+
+async def test_a_new_life_removes_the_folders_of_dead_workers_and_no_others(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    dead = await asyncio.create_subprocess_exec(sys.executable, "-c", MAKES_A_FOLDER, env=environment(private))
+    await dead.wait()
+    alive = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", MAKES_A_FOLDER + "input()", env=environment(private), stdin=-1
+    )
+    await until(lambda: len(list(private.iterdir())) == 2)
+    (private / "pagestream-of-somebody").mkdir()
+    folders.sweep()
+    left = sorted(folder.name for folder in private.iterdir())
+    assert [name.rpartition("-")[0] for name in left] == [f"pagestream-{alive.pid}", "pagestream-of"]
+    await alive.communicate(b"\n")
+
+
+MAKES_A_FOLDER: Final = "from shared.harness import folders; (folders.make() / 'page').write_text('x');"
+
+
+def environment(temporary: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(temporary)}
 
 
 async def test_a_child_that_rests_gives_its_memory_back(tmp_path: Path) -> None:

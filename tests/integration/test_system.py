@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+import uuid
 
+import kafka_side
 import papers
 import pytest
 from running_system import RunningSystem
 from waiting import until
 
+from shared import kafka, topics
 from shared.events import RetryScheduled, SliceCompleted, StageFailed, StageRequested, WorkerLost
 
 pytestmark = pytest.mark.timeout(240)
@@ -90,3 +93,26 @@ async def test_cancelling_stops_the_recognisers_and_a_retry_resumes_at_the_missi
     ocr = [fact for fact in await system.facts(document_id) if isinstance(fact, SliceCompleted) and fact.stage == "ocr"]
     assert {fact.slice for fact in ocr[done_before:]} == set(range(8)) - set(kept)  # done pages are not done again
     assert await system.results(document_id) == await system.results(undisturbed)
+
+
+@pytest.mark.parametrize("topic", [topics.DOCUMENTS, topics.PROGRESS, topics.slices("ocr")])
+async def test_bytes_that_nobody_can_read_are_parked_once_and_their_partition_moves_on(
+    system: RunningSystem, topic: str
+) -> None:
+    bytes_of_nobody = f"not for us {uuid.uuid4()}".encode()
+    document_id = await system.upload(papers.letter("Erna"))
+    async with kafka.connect(system.settings.kafka) as log:
+        await log.send(topic, bytes_of_nobody, key=document_id)
+
+    async def parked() -> list[dict[str, bytes]]:
+        found = await kafka_side.records(system.settings.kafka, topics.PARKED)
+        return [dict(record.headers) for record in found if record.value == bytes_of_nobody]
+
+    (headers,) = await until(parked)
+    assert headers["parked-from"] == topic.encode()
+    assert headers["parked-id"].startswith(topic.encode() + b"-")
+    assert headers["parked-reason"]
+    assert (await system.until(document_id))["status"] == "completed"
+    after = await system.upload(papers.letter("Emil"))
+    assert (await system.until(after))["status"] == "completed"
+    assert len(await parked()) == 1

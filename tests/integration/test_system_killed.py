@@ -43,6 +43,7 @@ async def assert_complete(system: RunningSystem, document_id: str, undisturbed: 
     assert len([fact for fact in facts if isinstance(fact, DocumentCompleted)]) == 1
     assert await system.results(document_id) == undisturbed
     await until(lambda: nothing_is_held(system, document_id), within=30)
+    await until(lambda: not list(system.temporary.iterdir()), what="no temporary file is left")
 
 
 async def nothing_is_held(system: RunningSystem, document_id: str) -> bool:
