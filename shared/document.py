@@ -29,6 +29,7 @@ Status = Literal[
     "uploaded", "processing", "retrying", "processed", "completed", "failed", "cancelling", "cancelled", "deleted"
 ]
 
+RESULT_MISSING: Final = "result_missing"
 TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 MOVING: Final = frozenset({"uploaded", "processing", "retrying"})
 
@@ -132,6 +133,14 @@ def _document(state: DocumentState, fact: Fact) -> DocumentState:
             assert_never(unreachable)
 
 
+def _is_lost(state: DocumentState, stage: str) -> bool:
+    """Whether the stage after this one failed because this one's result is gone or damaged."""
+    names = list(state.jobs)
+    following = names[names.index(stage) + 1 :][:1]
+    errors = [state.jobs[name].error for name in following if state.jobs[name].status == "failed"]
+    return any(error is not None and error.code == RESULT_MISSING for error in errors)
+
+
 def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
     reopens = state.status in ("failed", "cancelled") or (state.status == "completed" and state.partial)
     if not reopens or fact.event_id in state.requests:
@@ -139,7 +148,9 @@ def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
     jobs = {}
     for stage, job in state.jobs.items():
         before = state.before(stage)
-        jobs[stage] = stages.reopen(job, had_input=before is None or before.status == "completed")
+        jobs[stage] = stages.reopen(
+            job, had_input=before is None or before.status == "completed", lost=_is_lost(state, stage)
+        )
     whole = all(job.status == "completed" for job in jobs.values())  # it was stopped after the last stage had ended
     return state._replace(
         status="processed" if whole else "processing",

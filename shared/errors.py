@@ -118,6 +118,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "Another rebuild is at work.",
         "Wait for it; one that was killed is forgotten after ten seconds.",
     ),
+    "rebuild_overtaken": (
+        "Another generation became live meanwhile, for example because the database was dropped.",
+        "Run `pagestream rebuild` again.",
+    ),
     "no_older_generation": (
         "There is no older generation to go back to.",
         "Run `pagestream rebuild`: it builds a new one from the log.",

@@ -120,9 +120,12 @@ def want(job: Job) -> Job:
     return job._replace(status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset())
 
 
-def reopen(job: Job, *, had_input: bool) -> Job:
-    """The job in a new run: what is whole stays, what was under way is wanted, the rest follows by itself."""
-    if job.status == "completed" and not job.partial:
+def reopen(job: Job, *, had_input: bool, lost: bool) -> Job:
+    """The job in a new run: what is whole stays, what was under way is wanted, the rest follows by itself.
+
+    `lost`: the stored result is gone; to conclude again restores it.
+    """
+    if job.status == "completed" and not job.partial and not lost:
         return job
     under_way = had_input or job.wanted or job.attempt > 1
     return want(job)._replace(wanted=under_way)

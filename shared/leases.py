@@ -104,7 +104,7 @@ class Leases:
         """Give the work back unfinished, so that anybody may take it at once; a release is no strike."""
         releases = {"$add": [{"$ifNull": ["$releases", 0]}, 1]}
         with suppress(LeaseLost):
-            await self._update(lease, {"expires_at": _NOW, "releases": releases})
+            await self._update(lease, {"expires_at": _NOW, "releases": releases, "released": "$strikes"})
 
     async def expire_earlier_lives(self) -> int:
         """Expire what an earlier life of this slot held when it died; how many leases that were."""

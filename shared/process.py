@@ -7,6 +7,7 @@ it again, and it continues from what is stored.
 import asyncio
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Coroutine
@@ -23,11 +24,14 @@ _BLOCKED_SECONDS: Final = 20.0  # an event loop that is silent for so long has l
 
 def run(service: Coroutine[Any, Any, None]) -> None:
     """Run a service until it ends, SIGTERM or SIGINT; exit status 1 after an error."""
+    code = 0
     try:
         uvloop.run(_until_signalled(service))
     except Exception:
         log.exception("the service ends")
-        raise SystemExit(1) from None
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)  # the blob store's runtime has threads that do not like an interpreter that is taken down
 
 
 async def _until_signalled(service: Coroutine[Any, Any, None]) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from shared import topics
 from shared.events import utcnow
 from shared.folding import Checkpoint, partitions_of
-from shared.mongo import PROJECTIONS, Mongo
+from shared.mongo import PROJECTIONS, DuplicateKeyError, Mongo
 
 FOLD: Final = "progress"
 OWNERSHIP: Final = "fold/progress"
@@ -19,8 +19,9 @@ async def live(mongo: Mongo, partitions: int) -> str:
     """The generation that readers read; where there is none (a new or dropped database) one begins at offset 0."""
     generation = await mongo.live_generation()
     if generation is None or not await checkpoint(mongo, generation).exists():
-        generation = await begin(mongo, partitions)
-        await point(mongo, generation)
+        began = await begin(mongo, partitions)
+        await point(mongo, began, instead_of=generation)
+        return began
     return generation
 
 
@@ -34,12 +35,20 @@ async def begin(mongo: Mongo, partitions: int) -> str:
     return generation
 
 
-async def point(mongo: Mongo, generation: str) -> None:
-    """Let readers read `generation` from now on."""
+async def point(mongo: Mongo, generation: str, instead_of: str | None) -> bool:
+    """Let readers read `generation` from now on; False, and nothing moves, where another than the expected is live."""
     now = utcnow()
-    await mongo.generations.replace_one({"_id": "live"}, {"generation": generation, "since": now}, upsert=True)
+    pointer = {"generation": generation, "since": now}
+    expected = {"_id": "live", "generation": instead_of}
+    try:
+        moved = await mongo.generations.replace_one(expected, pointer, upsert=instead_of is None)
+    except DuplicateKeyError:
+        return False
+    if instead_of is not None and not moved.matched_count:
+        return False
     await mongo.generations.update_one({"_id": generation}, {"$set": {"live_since": now}})
     await mongo.point_views(generation)
+    return True
 
 
 async def before(mongo: Mongo, generation: str | None) -> str | None:
@@ -69,12 +78,16 @@ async def drop(mongo: Mongo, generation: str) -> None:
     await mongo.generations.delete_one({"_id": generation})
 
 
-async def ask_to_make_way(mongo: Mongo, generation: str) -> None:
-    """Ask the live projection of `generation` to end; a request that is not followed up lapses by itself."""
+async def ask_to_make_way(mongo: Mongo, generation: str) -> bool:
+    """Ask the live projection of `generation` to end; a request that is not followed up lapses by itself.
+
+    False where another generation is live by now.
+    """
     lapses = {"$add": ["$$NOW", _HANDOVER_MS]}
-    await mongo.generations.update_one(
+    asked = await mongo.generations.update_one(
         {"_id": "live", "generation": generation}, [{"$set": {"handover_until": lapses}}]
     )
+    return bool(asked.matched_count)
 
 
 async def must_make_way(mongo: Mongo) -> bool:

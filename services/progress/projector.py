@@ -23,6 +23,8 @@ from shared.states import States
 
 TENANT: str = "tenant"  # the header that says whose update it is
 
+_GONE = ("DocumentDeleted", "DocumentErased")
+
 
 class Projector:
     """Keeps one generation. `changed` collects the documents that somebody else should look at."""
@@ -63,7 +65,7 @@ class Projector:
         await asyncio.gather(mongo.add(self._timeline, rows), mongo.advance(self._jobs, jobs))
         # The states last: what is in them is not folded again.
         await self._states.store(shown, {i: found.version for i, found in shown.items()})
-        await self._erase([fact.document_id for _, fact in batch.facts if fact.type == "DocumentErased"])
+        await self._erase([fact.document_id for _, fact in batch.facts if fact.type in _GONE])
         reach("progress.written")
         self.changed |= touched
         self.unreadable += len(batch.unreadable)
@@ -86,7 +88,7 @@ class Projector:
         return rows
 
     async def _erase(self, ids: list[str]) -> None:
-        """Keep nothing of erased documents but the fact that they were there."""
+        """Keep nothing of deleted documents but the fact that they were there; once more when they are erased."""
         for collection in (self._jobs, self._timeline, self._chunks, self._extractions) if ids else ():
             await collection.delete_many({"$or": [{"document_id": {"$in": ids}}, {"_id": {"$in": ids}}]})
 

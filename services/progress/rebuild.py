@@ -61,8 +61,8 @@ async def swap(
     database: Mongo, settings: ProgressSettings, builder: Builder, live: str | None, owner: Owner
 ) -> dict[str, Any]:
     """Stop the live projection, reach it, compare, let readers read the new one."""
-    if live:
-        await generations.ask_to_make_way(database, live)
+    if live and not await generations.ask_to_make_way(database, live):
+        raise Rejected("rebuild_overtaken")
     async with (
         holding(Ownership(database, generations.OWNERSHIP, owner)),
         kafka.connect(settings.kafka) as log,
@@ -72,7 +72,8 @@ async def swap(
         for generation in (builder.generation, live):  # what the live one had no time for is no difference
             await builder.store_results(generation)
         outcome = await compare(database, live, builder.generation)
-        await generations.point(database, builder.generation)
+        if not await generations.point(database, builder.generation, instead_of=live):
+            raise Rejected("rebuild_overtaken")
         await announce_epoch(log, builder.generation)
     await generations.forget(database, but=[builder.generation, *([live] if live else [])])
     return outcome

@@ -4,7 +4,7 @@ Whether a lease has expired is for the database's clock to say.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from shared.document import TERMINAL, DocumentState
@@ -13,6 +13,7 @@ from shared.harness.items import MAX_LOSSES
 from shared.jobs import Job
 
 PRODUCER: Final = "sweeper"
+TAKEN_UP: Final = timedelta(seconds=60)  # until work that was given back is taken for lost
 OVER: Final = "over"  # nobody waits for this work any more: the lease is to be ended
 
 
@@ -29,6 +30,8 @@ def judge(lease: Mapping[str, Any], state: DocumentState | None, now: datetime) 
         return OVER
     if lease.get("reported") == lease["strikes"]:
         return None
+    if lease.get("released") == lease["strikes"] and now - lease["expires_at"] < TAKEN_UP:
+        return None  # whoever gave it back has sent it again
     return _loss(lease, now, state.last_event)
 
 

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Final, cast
 
 import orjson
 
-from shared.blobs import seal, unseal
+from shared.blobs import BlobDamaged, seal, unseal
 from shared.errors import PagestreamError, Transient
 from shared.harness.contract import Document, Plan, Result, Slice, Stage, Task
 
@@ -137,6 +137,8 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
     """An error as the parent reads it: its kind, its code, its facts."""
     if isinstance(error, MemoryError):
         return {"kind": "memory"}
+    if isinstance(error, BlobDamaged):
+        return {"kind": "damaged", "detail": str(error)}
     if not isinstance(error, PagestreamError):
         return {"kind": "bug", "traceback": "".join(traceback.format_exception(error))[-8000:]}
     if isinstance(error, Transient):

@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from shared import logs
+from shared.blobs import BlobDamaged
 from shared.errors import Rejected, Transient
 from shared.harness import folders
 from shared.harness.child import DONE, ERROR, FRAME, READY, REQUEST, TICK
@@ -60,7 +61,7 @@ class Child:
                 answer = await self._exchange(process, orjson.dumps({**request, **limits}), on_tick)
             sound = True
             return answer
-        except (Rejected, Transient, ChildFailed):
+        except (Rejected, Transient, BlobDamaged, ChildFailed):
             sound = True
             raise
         except TimeoutError:
@@ -137,6 +138,8 @@ def _failure(raw: Mapping[str, Any]) -> Exception:
             return Transient(raw["code"], retry_after=raw["retry_after"], **raw["facts"])
         case "memory":
             return MemoryError()
+        case "damaged":
+            return BlobDamaged(raw["detail"])
         case _:
             return ChildFailed(raw["traceback"])
 

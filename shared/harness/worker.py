@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from shared import blobs as names
-from shared import logs
+from shared import logs, topics
 from shared.blobs import BlobDamaged, BlobMissing, Blobs, unseal
 from shared.errors import PagestreamError, Rejected, Transient
 from shared.events import (
@@ -75,6 +75,9 @@ class Worker:
             "attempt": item.attempt, "plan": item.plan, "slice": item.slice
         }  # fmt: skip
         lease = await self.leases.claim(item.work_id, about)
+        if lease and await self._is_stopped(item):  # what is cancelled while it waits is never begun
+            await self.leases.end(lease)
+            lease = None
         if lease is None:
             await self.pool.give_back(child)
             return None
@@ -105,19 +108,27 @@ class Worker:
             await self.leases.end(lease)
         except asyncio.CancelledError:
             await _cancelled(doing)
-            await self.leases.release(lease)
+            await self._give_back(item, lease)
             raise
         finally:
             keeping.cancel()
             await self.pool.give_back(child)
+
+    async def _give_back(self, item: WorkItem, lease: Lease) -> None:
+        """Let another worker, or our next life, take the piece at once."""
+        await self.leases.release(lease)
+        await self.log.send(topics.slices(self.stage), item.model_dump_json().encode())
 
     async def _keep(self, item: WorkItem, lease: Lease) -> None:
         """Renew the lease every second; raises when the work must stop."""
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
             await self.leases.renew(lease)
-            if await self.mongo.document_status(item.document_id) in ("cancelling", "cancelled", "deleted"):
+            if await self._is_stopped(item):
                 raise Stopped(item.document_id)
+
+    async def _is_stopped(self, item: WorkItem) -> bool:
+        return await self.mongo.document_status(item.document_id) in ("cancelling", "cancelled", "deleted")
 
     async def _outcome(self, item: WorkItem, lease: Lease, child: Child) -> Fact:
         """The one fact that this piece of work ends in."""
@@ -198,11 +209,25 @@ class Worker:
         assert item.plan
         name = names.result(item.tenant, item.document_id, self.stage, item.plan, item.missing)
         if not await self._is_done(name):
-            async with self.inputs.pieces(item) as (plan, results):
-                request = {"function": "conclude", "plan": plan, "results": results}
-                await self.blobs.put(name, await self._run(item, child, request))
+            try:
+                result = await self._concluded(item, child)
+            except (BlobMissing, BlobDamaged):
+                await self._repair(item, child)
+                result = await self._concluded(item, child)
+            await self.blobs.put(name, result)
         claim = f"{item.stage}/{item.attempt}"
         return self._say(StageCompleted, item, claim, plan=item.plan, result=name, partial=bool(item.missing))
+
+    async def _concluded(self, item: WorkItem, child: Child) -> bytes:
+        async with self.inputs.pieces(item) as (plan, results):
+            return await self._run(item, child, {"function": "conclude", "plan": plan, "results": results})
+
+    async def _repair(self, item: WorkItem, child: Child) -> None:
+        """Compute anew every piece whose stored result was lost or damaged since it was said to be done."""
+        assert item.plan
+        plan = await self.inputs.plan(item.tenant, item.document_id, self.stage, item.plan)
+        for number in sorted(set(range(len(plan.slices))) - set(item.missing)):
+            await self._slice(item.model_copy(update={"slice": number}), child)
 
     async def _is_done(self, name: str) -> bool:
         """Whether a sound result is there already, from an earlier claim that died before its fact."""

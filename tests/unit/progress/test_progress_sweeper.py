@@ -1,5 +1,7 @@
 """The sweeper: given a lease that expired without an end, what follows."""
 
+from datetime import timedelta
+
 import pytest
 from history import (
     DOCUMENT,
@@ -112,3 +114,13 @@ def test_a_lease_of_what_this_projection_has_not_read_yet_is_left_alone(row, log
 
 def test_a_lease_of_a_document_that_is_not_known_yet_is_left_alone():
     assert judge(lease(), None, NOON) is None
+
+
+def test_work_that_was_given_back_is_lost_only_if_nobody_takes_it_up():
+    just_now = lease(released=1, expires_at=NOON - timedelta(seconds=5))
+    long_ago = lease(released=1, expires_at=NOON - timedelta(seconds=90))
+    taken_up_again = lease(released=1, strikes=2, expires_at=NOON - timedelta(seconds=5))
+
+    assert verdict(just_now, RUNNING) is None
+    assert isinstance(verdict(long_ago, RUNNING), WorkerLost)
+    assert isinstance(verdict(taken_up_again, RUNNING), WorkerLost)

@@ -33,10 +33,11 @@ from history import (
     scheduled,
     started,
     uploaded,
+    whole,
 )
 
 from shared.document import evolve
-from shared.events import CONCLUDE, PLAN
+from shared.events import CONCLUDE, PLAN, Failure
 from shared.pipeline import StageLine
 
 STAGE_FACTS = [
@@ -279,3 +280,13 @@ def test_the_time_of_the_last_change_never_goes_back_though_the_clocks_differ():
     state = fold([*UPLOADED, started(when=50), planned(when=20)])
 
     assert state.updated_at == at(50)
+
+
+def test_a_retry_concludes_a_stage_again_whose_stored_result_was_lost():
+    lost_input = Failure(code="result_missing", facts={"name": "ocr"}, retryable=True)
+    log = [uploaded(), *whole("ocr"), started("chunk"), failed(PLAN, stage="chunk", plan=None, error=lost_input)]
+    log += [given_up("chunk", final=True, error=lost_input), retry()]
+    ocr, chunk = (fold(log).jobs[stage] for stage in ("ocr", "chunk"))
+
+    assert (ocr.status, ocr.wanted, ocr.done) == ("pending", True, 1)  # its slices stay done
+    assert chunk.wanted
