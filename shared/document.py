@@ -195,7 +195,7 @@ def _stage(state: DocumentState, fact: OfStage) -> DocumentState:
     state = state._replace(jobs={**state.jobs, fact.stage: after})
     if isinstance(fact, StageCompleted):
         state = _input_changed(state, fact.stage)
-    return _status(state, after)
+    return state if after.status == job.status else _status(state, after)
 
 
 def _input_changed(state: DocumentState, stage: str) -> DocumentState:

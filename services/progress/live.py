@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shared.document import TERMINAL, DocumentState
-from shared.events import PLAN, Fact, Progress, RetryRequested, SliceFact, StagePlanned, StageRequested
+from shared.events import PLAN, Fact, Progress, RetryRequested, SliceCompleted, SliceFact, StagePlanned, StageRequested
 from shared.jobs import Job
 
 
@@ -53,6 +53,8 @@ def follow(live: Live, before: DocumentState | None, after: DocumentState, fact:
     """The overlay after a fact: what the fact ended is dropped, a new attempt may show less than the old one."""
     if after is before:
         return live
+    if isinstance(fact, SliceCompleted) and not live.in_hand:  # most of a replay: nothing to drop, every floor holds
+        return live._replace(ticks=0) if live.ticks else live
     ended = _ended(fact)
     in_hand = {
         key: held

@@ -11,6 +11,7 @@ from shared.harness.children import Pool
 from shared.harness.consumer import Consumer
 from shared.harness.coordination import Coordination, checkpoint_of
 from shared.harness.inputs import Inputs
+from shared.harness.pieces import Pieces
 from shared.harness.settings import StageSettings
 from shared.harness.worker import Worker
 from shared.kafka import Log
@@ -50,16 +51,14 @@ async def work(stage: str, module: str, settings: StageSettings, database: Mongo
     blobs = Blobs.open(settings.store)
     worker = Worker(
         stage=stage,
-        settings=settings,
         log=sink,
-        blobs=blobs,
         mongo=database,
         leases=Leases(database, owner),
-        inputs=Inputs(blobs),
+        pieces=Pieces(settings, sink, blobs, Inputs(blobs)),
         pool=Pool(module, settings.children, settings.child_idle_seconds),
     )
     log.info("worker starts", slots=settings.children)
-    await Consumer(worker, owner, Workers(database)).run()
+    await Consumer(worker, settings, owner, Workers(database)).run()
 
 
 async def coordinate(stage: str, settings: StageSettings, database: Mongo, sink: Log, owner: Owner) -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from shared import topics
 from shared.failpoints import reach
 from shared.harness.items import WorkItem
+from shared.harness.settings import StageSettings
 from shared.harness.worker import Worker
 from shared.leases import Owner, Workers
 from shared.parking import park
@@ -23,8 +24,9 @@ _MAX_POLL_MS: Final = 24 * 3_600_000  # waiting for a free child is no sign of d
 class Consumer:
     """Feeds one worker from the stage's topic."""
 
-    def __init__(self, worker: Worker, owner: Owner, workers: Workers) -> None:
+    def __init__(self, worker: Worker, settings: StageSettings, owner: Owner, workers: Workers) -> None:
         self._worker = worker
+        self._settings = settings
         self._owner = owner
         self._workers = workers
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,7 +48,7 @@ class Consumer:
 
     def subscribed(self) -> KafkaBroker:
         """The broker with its one subscriber: one consumer a process, manual acknowledgement, from the earliest."""
-        settings = self._worker.settings
+        settings = self._settings
         broker = KafkaBroker(settings.kafka, graceful_timeout=1.0, allow_auto_create_topics=False, logger=None)
         subscriber = broker.subscriber(
             topics.slices(self._worker.stage),

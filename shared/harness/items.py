@@ -1,11 +1,13 @@
 """A work item: one slice of one document, on its way from the coordinator to whichever worker is free."""
 
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.events import CONCLUDE
+from shared.events import CONCLUDE, StageFact, utcnow
 from shared.harness.coordinator import Assignment
+
+F = TypeVar("F", bound=StageFact)
 
 MAX_LOSSES: Final = 3  # claims of one slice that ended without a word
 
@@ -56,3 +58,18 @@ class WorkItem(BaseModel):
 def work_id(document_id: str, stage: str, attempt: int, plan: str | None, number: int) -> str:
     """The name of the lease of one slice in one attempt."""
     return f"{document_id}/{stage}/{attempt}/{plan}/{number}"
+
+
+def say(kind: type[F], item: WorkItem, claim: str, **fields: Any) -> F:
+    """A worker's fact about an item, now."""
+    return kind.claim(
+        document_id=item.document_id,
+        claim=claim,
+        tenant=item.tenant,
+        cause=item.cause,
+        at=utcnow(),
+        producer=f"{item.stage}-worker",
+        stage=item.stage,
+        attempt=item.attempt,
+        **fields,
+    )

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from websockets.asyncio.client import connect
@@ -27,7 +28,7 @@ class Watch:
     def assert_only_grew(self) -> None:
         """Within an epoch no version is shown after a greater one, and a new epoch begins with a snapshot."""
         for frames in self.connections:
-            for before, after in zip(frames, frames[1:], strict=False):
+            for before, after in pairwise(frames):
                 if before["epoch"] == after["epoch"]:
                     assert before["version"] <= after["version"], f"I4 {self.document_id}: {before} before {after}"
                 else:

@@ -30,11 +30,13 @@ from shared.harness.children import Pool
 from shared.harness.contract import Document, Plan, Slice
 from shared.harness.inputs import Inputs
 from shared.harness.items import WorkItem
+from shared.harness.pieces import Pieces, identity
 from shared.harness.settings import StageSettings
-from shared.harness.worker import Worker, identity
+from shared.harness.worker import Worker
 from shared.kafka import Log
 from shared.leases import Lease, Leases, Owner
 from shared.mongo import Mongo
+from shared.pipeline import StageLine
 from shared.settings import SharedSettings
 
 STAGES: Final = Path(__file__).parent / "stages"
@@ -52,7 +54,7 @@ class Desk:
 
     async def put_document(self, *pieces: dict[str, Any]) -> None:
         """The blobs of an uploaded document, and a plan with one slice for each of `pieces`."""
-        blobs, document_id = self.worker.blobs, self.document_id
+        blobs, document_id = self.worker.pieces.blobs, self.document_id
         document = Document(document_id=document_id, tenant="t", filename="a", content_type=None, size=1)
         await blobs.put(names.source("t", document_id), b"v1")
         await blobs.put_result(names.meta("t", document_id), document.model_dump(mode="json"))
@@ -96,14 +98,15 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     monkeypatch.setenv("PYTHONPATH", f"{STAGES}:{REPOSITORY}")
     blobs, pool = Blobs.open(settings.store), Pool("restless", 1, idle_seconds=60)
+    odd = StageLine(stage="odd", weight=1.0)
+    await topics.provision(settings.kafka, partitions=settings.partitions, pipeline=[odd])
+    limits = StageSettings(child_memory_mb=1024, slice_deadline_seconds=20)
     worker = Worker(
         stage="odd",
-        settings=StageSettings(child_memory_mb=1024, slice_deadline_seconds=20),
         log=log,
-        blobs=blobs,
         mongo=database,
         leases=Leases(database, Owner.of("here/odd")),
-        inputs=Inputs(blobs),
+        pieces=Pieces(limits, log, blobs, Inputs(blobs)),
         pool=pool,
     )
     yield Desk(worker, database, settings)
@@ -128,7 +131,7 @@ async def test_planning_slices_and_concluding_each_end_in_one_fact(desk: Desk) -
     (completed,) = await desk.do(item)
     assert isinstance(completed, StageCompleted)
     assert not completed.partial
-    result = await desk.worker.blobs.get_result(completed.result)
+    result = await desk.worker.pieces.blobs.get_result(completed.result)
     assert (result["ocr"], len(result["results"])) == ("read before", 2)
     assert (await desk.lease(item))["ended"] is True
     assert await desk.worker.claim(item) is None
@@ -140,13 +143,14 @@ async def test_a_conclusion_without_a_slice_is_partial_and_has_a_name_of_its_own
     (partial,) = await desk.do(desk.item(CONCLUDE, missing=(1,)))
     assert isinstance(partial, StageCompleted)
     assert partial.partial
-    assert (await desk.worker.blobs.get_result(partial.result))["results"][1] is None
-    assert not await desk.worker.blobs.exists(names.result("t", desk.document_id, "odd", "p1", ()))
+    assert (await desk.worker.pieces.blobs.get_result(partial.result))["results"][1] is None
+    assert not await desk.worker.pieces.blobs.exists(names.result("t", desk.document_id, "odd", "p1", ()))
 
 
 async def test_a_result_that_is_there_is_not_computed_again(desk: Desk) -> None:
     await desk.put_document({"do": "bug"})
-    await desk.worker.blobs.put_result(names.piece("t", desk.document_id, "odd", "p1", 0), {"by": "an earlier life"})
+    name = names.piece("t", desk.document_id, "odd", "p1", 0)
+    await desk.worker.pieces.blobs.put_result(name, {"by": "an earlier life"})
     (done,) = await desk.do(desk.item(0))
     assert isinstance(done, SliceCompleted)
 
@@ -154,10 +158,10 @@ async def test_a_result_that_is_there_is_not_computed_again(desk: Desk) -> None:
 async def test_a_damaged_result_is_computed_again(desk: Desk) -> None:
     await desk.put_document({"do": "chatter"})
     name = names.piece("t", desk.document_id, "odd", "p1", 0)
-    await desk.worker.blobs.put(name, b"half of it")
+    await desk.worker.pieces.blobs.put(name, b"half of it")
     (done,) = await desk.do(desk.item(0))
     assert isinstance(done, SliceCompleted)
-    assert await desk.worker.blobs.get_result(name) == {"said": True}
+    assert await desk.worker.pieces.blobs.get_result(name) == {"said": True}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,7 @@ async def test_a_lost_blob_fails_this_document_and_not_the_worker(desk: Desk, lo
         "source": names.source("t", desk.document_id),
         "earlier": f"t/{desk.document_id}/earlier",
     }[lost]
-    await desk.worker.blobs.delete(name)
+    await desk.worker.pieces.blobs.delete(name)
     (failed,) = await desk.do(desk.item(0))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == ("source_missing" if lost == "source" else "result_missing")
@@ -201,9 +205,9 @@ async def test_a_lost_blob_fails_this_document_and_not_the_worker(desk: Desk, lo
 async def test_a_flipped_byte_in_the_plan_fails_this_document_and_not_the_worker(desk: Desk) -> None:
     await desk.put_document({"do": "answer"})
     name = names.plan("t", desk.document_id, "odd", "p1")
-    sound = await desk.worker.blobs.get(name)
-    await desk.worker.blobs.delete(name)
-    await desk.worker.blobs.put(name, sound[:-2] + b"x}")
+    sound = await desk.worker.pieces.blobs.get(name)
+    await desk.worker.pieces.blobs.delete(name)
+    await desk.worker.pieces.blobs.put(name, sound[:-2] + b"x}")
     (failed,) = await desk.do(desk.item(0))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == "result_missing"

@@ -1,0 +1,142 @@
+"""The pieces of a stage's work: plan, slices, conclusion; each done in a child and stored before anyone is told."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from shared import blobs as names
+from shared.blobs import BlobDamaged, BlobMissing, Blobs, unseal
+from shared.errors import Transient
+from shared.events import CONCLUDE, PLAN, Fact, Progress, SliceCompleted, StageCompleted, StagePlanned, utcnow
+from shared.harness.children import Child
+from shared.harness.contract import Plan
+from shared.harness.inputs import Inputs
+from shared.harness.items import WorkItem, say
+from shared.harness.settings import StageSettings
+from shared.kafka import Log
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Does one piece at a time for whoever holds its lease."""
+
+    settings: StageSettings
+    log: Log  # for ticks only
+    blobs: Blobs
+    inputs: Inputs
+
+    async def do(self, item: WorkItem, child: Child) -> Fact:
+        """Plan, do one slice or conclude, and store what came of it; the fact that says so, which is not appended yet.
+
+        Raises Rejected, Transient, Crashed, ChildFailed, BlobMissing, BlobDamaged.
+        """
+        match item.slice:
+            case number if number == PLAN:
+                return await self._plan(item, child)
+            case number if number == CONCLUDE:
+                return await self._conclude(item, child)
+            case _:
+                return await self._slice(item, child)
+
+    async def _plan(self, item: WorkItem, child: Child) -> Fact:
+        sealed = await self._run(item, child, {"function": "plan"})
+        plan = Plan.model_validate(unseal(sealed))
+        plan_id = identity(item.inputs, plan.engine)
+        await self.blobs.put(names.plan(item.tenant, item.document_id, item.stage, plan_id), sealed)
+        return say(
+            StagePlanned,
+            item,
+            f"{item.stage}/{item.attempt}/plan",
+            plan=plan_id,
+            slices=len(plan.slices),
+            weight=sum(piece.weight for piece in plan.slices),
+            page_count=plan.page_count,
+        )
+
+    async def _slice(self, item: WorkItem, child: Child) -> Fact:
+        assert item.plan
+        piece = (await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)).slices[item.slice]
+        name = names.piece(item.tenant, item.document_id, item.stage, item.plan, item.slice)
+        if not await self._is_done(name):
+            request = {"function": "work", "slice": piece.model_dump(mode="json")}
+            await self.blobs.put(name, await self._run(item, child, request))
+        return say(
+            SliceCompleted,
+            item,
+            f"{item.stage}/{item.plan}/{item.slice}",
+            plan=item.plan,
+            slice=item.slice,
+            weight=piece.weight,
+            pages=piece.pages,
+        )
+
+    async def _conclude(self, item: WorkItem, child: Child) -> Fact:
+        assert item.plan
+        name = names.result(item.tenant, item.document_id, item.stage, item.plan, item.missing)
+        if not await self._is_done(name):
+            try:
+                result = await self._concluded(item, child)
+            except (BlobMissing, BlobDamaged):
+                await self._repair(item, child)
+                result = await self._concluded(item, child)
+            await self.blobs.put(name, result)
+        claim = f"{item.stage}/{item.attempt}"
+        return say(StageCompleted, item, claim, plan=item.plan, result=name, partial=bool(item.missing))
+
+    async def _concluded(self, item: WorkItem, child: Child) -> bytes:
+        async with self.inputs.pieces(item) as (plan, results):
+            return await self._run(item, child, {"function": "conclude", "plan": plan, "results": results})
+
+    async def _repair(self, item: WorkItem, child: Child) -> None:
+        """Compute anew every piece whose stored result was lost or damaged since it was said to be done."""
+        assert item.plan
+        plan = await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)
+        for number in sorted(set(range(len(plan.slices))) - set(item.missing)):
+            await self._slice(item.model_copy(update={"slice": number}), child)
+
+    async def _is_done(self, name: str) -> bool:
+        """Whether a sound result is there already, from an earlier claim that died before its fact."""
+        try:
+            await self.blobs.get_result(name)
+        except (BlobMissing, BlobDamaged):
+            return False
+        return True
+
+    async def _run(self, item: WorkItem, child: Child, request: Mapping[str, Any]) -> bytes:
+        async with self.inputs.of(item) as inputs:
+            return await child.run(
+                {**request, **inputs},
+                deadline=self.settings.slice_deadline_seconds,
+                memory_mb=self.settings.child_memory_mb,
+                on_tick=lambda tick: self._tick(item, tick),
+            )
+
+    def _tick(self, item: WorkItem, tick: Mapping[str, Any]) -> None:
+        progress = Progress(
+            document_id=item.document_id,
+            tenant=item.tenant,
+            stage=item.stage,
+            attempt=item.attempt,
+            slice=item.slice,
+            at=utcnow(),
+            **tick,
+        )
+        self.log.tick(progress)
+
+    async def pages(self, item: WorkItem) -> tuple[int, int] | None:
+        """The pages that the piece is about; None also where the plan, and so the reason of the failure, is lost."""
+        if item.plan is None or item.slice < 0:
+            return None
+        with suppress(BlobMissing, BlobDamaged, Transient):
+            plan = await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)
+            return plan.slices[item.slice].pages
+        return None
+
+
+def identity(inputs: Mapping[str, str], engine: str) -> str:
+    """A plan's id: what goes in, and with what it is done."""
+    return sha256(orjson.dumps([sorted(inputs.items()), engine])).hexdigest()[:16]
