@@ -7,7 +7,7 @@ COMPILED := cli.programs, services.gateway.serving, services.progress.app, share
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test check bench lock clean
+.PHONY: help install up demo test soak check bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: $(INSTALLED) ## start everything, run the sample documents, keep running
 
 test: $(INSTALLED) ## run all tests, the real parts included
 	@$(BIN)/python -m pytest
+
+soak: $(INSTALLED) ## every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
+	@$(BIN)/python -m pytest tests/chaos -m "soak or not soak" --durations=10
 
 check: $(INSTALLED) ## lint, format, types, architecture
 	@$(BIN)/ruff check .

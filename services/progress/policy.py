@@ -15,6 +15,7 @@ from shared.events import DocumentCancelled, DocumentCompleted, DocumentErased, 
 from shared.jobs import Job
 
 PRODUCER: Final = "policy"
+ERASER: Final = "eraser"
 BASE_SECONDS: Final = 2.0  # before the second attempt; doubles with each further one
 CAP_SECONDS: Final = 300.0
 
@@ -30,7 +31,7 @@ def decide(state: DocumentState, now: datetime, *, stored: bool, at_work: bool) 
         case "cancelling" if not at_work:
             yield DocumentCancelled.claim(claim=str(state.run), run=state.run, **_about(state, now))
         case "deleted" if not state.erased and not at_work:
-            yield DocumentErased.claim(claim="1", **_about(state, now))
+            yield DocumentErased.claim(claim="1", **{**_about(state, now), "producer": ERASER})
         case "processing" | "retrying":
             for job in state.jobs.values():
                 yield from _job(state, job, now)

@@ -40,6 +40,7 @@ class Projector:
             lambda kept: projection.to_row(kept, generation),
             projection.from_row,
         )
+        self._documents = database.projection("documents", generation)
         self._jobs = database.projection("processing_jobs", generation)
         self._timeline = database.projection("timeline", generation)
         self._chunks = database.projection("chunks", generation)
@@ -89,8 +90,12 @@ class Projector:
 
     async def _erase(self, ids: list[str]) -> None:
         """Keep nothing of deleted documents but the fact that they were there; once more when they are erased."""
-        for collection in (self._jobs, self._timeline, self._chunks, self._extractions) if ids else ():
+        if not ids:
+            return
+        for collection in (self._jobs, self._timeline, self._chunks, self._extractions):
             await collection.delete_many({"$or": [{"document_id": {"$in": ids}}, {"_id": {"$in": ids}}]})
+        # What was noted beside the state: a rebuild never loads an erased document, so it would not note it.
+        await self._documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
 
     async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
         """Give new documents their file names, which the log does not hold."""

@@ -4,23 +4,22 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Collection, Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import kafka_side
 import processes
 from background import Background
 from infrastructure import CACHE, Infrastructure
-from running_system import PATIENCE, RunningSystem
+from running_system import ENDED, PATIENCE, RunningSystem
 from waiting import until
 
 from cli.programs import provide, service_programs
-from shared import topics
-from shared.events import Fact, decode
+from shared.events import Fact
 from stack import infrastructure, ports
 from stack.backoff import Backoff
 from stack.events import Event
@@ -30,6 +29,7 @@ from stack.running import Running
 from stack.settings import StackSettings
 from stack.supervisor import Supervisor
 from tests.chaos import checker
+from tests.chaos.observing import read_log
 
 STAGES: Final = {"ocr": "ocr", "chunk": "chunker", "extract": "extractor"}  # stage -> service
 
@@ -130,16 +130,29 @@ class ChaosSystem(RunningSystem):
         return str(self._running.gateway)
 
     @asynccontextmanager
-    async def armed(self, services: Collection[str], **env: str) -> AsyncIterator[None]:
-        """Restart services with more in their environment; without it from the next restart after leaving."""
-        for service in services:
+    async def armed(self, environments: Mapping[str, Mapping[str, str]]) -> AsyncIterator[None]:
+        """Restart services with more in their environment, by service; after leaving the next restart is without."""
+        for service, env in environments.items():
             self._arms(service).write_text("".join(f"export {name}='{value}'\n" for name, value in env.items()))
         try:
-            await asyncio.gather(*(self.restart(service) for service in services))
+            await asyncio.gather(*(self.restart(service) for service in environments))
             yield
         finally:
-            for service in services:
+            for service in environments:
                 self._arms(service).unlink()
+
+    @asynccontextmanager
+    async def crashing(self, points: Mapping[str, str]) -> AsyncIterator[None]:
+        """Restart services so that each kills itself once at its failpoint, by service; all must have done so."""
+        marks = {service: self.control / f"crashed-{uuid.uuid4().hex}" for service in points}
+        async with self.armed(
+            {
+                service: {"PAGESTREAM_CRASH_AT": point, "PAGESTREAM_CRASH_MARK": str(marks[service])}
+                for service, point in points.items()
+            }
+        ):
+            yield
+        assert [service for service, mark in marks.items() if not mark.exists()] == [], "it never came to the failpoint"
 
     async def restart(self, service: str, number: int = signal.SIGTERM) -> None:
         """End a service and wait until its next life has begun to work."""
@@ -151,6 +164,15 @@ class ChaosSystem(RunningSystem):
             return any(line["event"] == saying for line in self.log_of(service)[before:])
 
         await until(said, PATIENCE, what=f"{service} is at work")
+
+    async def kill(self, service: str, number: int = signal.SIGKILL) -> None:
+        """Signal a service, as soon as it is there, and wait until another process has taken its place."""
+        await self.until_there(service)
+        await super().kill(service, number)
+
+    async def until_there(self, service: str) -> int:
+        """The process of a service, as soon as there is one."""
+        return await until(lambda: self.pid_of(service), PATIENCE, what=f"{service} runs") or 0
 
     # ---- parts: kafka, mongodb
 
@@ -221,15 +243,28 @@ class ChaosSystem(RunningSystem):
         self.acknowledged.add(document_id)
         return document_id
 
+    async def until_ended(self, *ids: str, within: float = PATIENCE) -> list[Any]:
+        """The views of documents once all have ended. Asks the database: so many polls would be a load of their own."""
+        async with self.database() as database:
+
+            async def ended() -> bool:
+                rows = database.projection("documents", await database.live_generation() or "")
+                found = {"_id": {"$in": ids}, "view.status": {"$in": sorted(ENDED)}}
+                return await rows.count_documents(found) == len(ids)
+
+            await until(ended, within, what=f"{len(ids)} documents have ended")
+        return [await self.get(document_id) for document_id in ids]
+
     async def completed(self, *ids: str, within: float = PATIENCE) -> list[Any]:
         """The views of documents, each of which must have been completed."""
-        views = [await self.until(document_id, within=within) for document_id in ids]
+        views = await self.until_ended(*ids, within=within)
         assert {view["status"] for view in views} == {"completed"}, [view["error"] for view in views]
         return views
 
     async def all_facts(self) -> list[Fact]:
         """Everything that the log says."""
-        return [decode(record.value) for record in await kafka_side.records(self.settings.kafka, topics.DOCUMENTS)]
+        log, _ = await read_log(self.settings.kafka)
+        return [logged.fact for logged in log]
 
     async def check(self, within: float = checker.WITHIN) -> None:
         """Everything holds."""
@@ -240,11 +275,15 @@ class ChaosSystem(RunningSystem):
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[ChaosSystem]:
-    """A system with its services begun; nothing of it is left on leaving."""
+def started(folder: Path, *, broker_port: int = 0, address: str | None = None) -> Iterator[ChaosSystem]:
+    """A system with its services begun; nothing of it is left on leaving.
+
+    `address` is where everybody looks for the broker if that is not where it listens.
+    """
     with ExitStack() as stack:
         background = stack.enter_context(Background())
-        parts, running = background.run(_parts(folder / "infrastructure"))
+        parts, running = background.run(_parts(folder / "infrastructure", broker_port))
+        running = running.model_copy(update={"kafka": address or running.kafka})
         stack.callback(lambda: background.run(parts.stop()))
         system = ChaosSystem(folder, background, parts, running)
         stack.callback(system.end)
@@ -252,9 +291,9 @@ def started(folder: Path) -> Iterator[ChaosSystem]:
         yield system
 
 
-async def _parts(folder: Path) -> tuple[Supervisor, Running]:
+async def _parts(folder: Path, broker_port: int) -> tuple[Supervisor, Running]:
     settings = StackSettings(
-        data=folder, cache=CACHE, kafka=None, mongo=None, kafka_port=0, kafka_controller_port=0, mongo_port=0
+        data=folder, cache=CACHE, kafka=None, mongo=None, kafka_port=broker_port, kafka_controller_port=0, mongo_port=0
     )
     wanted = infrastructure.wanted_ports(settings) | {"gateway": Wanted(0, "The gateway", "")}
     chosen = await ports.choose_patiently(wanted)

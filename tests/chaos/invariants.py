@@ -146,7 +146,7 @@ def _timeline(log: Sequence[Logged], states: Mapping[str, DocumentState]) -> dic
         if state is None:
             continue
         so_far[fact.document_id] = state
-        if state.status != "deleted" and not states[fact.document_id].erased:
+        if states[fact.document_id].status != "deleted":
             row = {"document_id": fact.document_id, "type": fact.type, "at": fact.at}
             rows.setdefault(fact.event_id, {**row, "version": state.version, "offset": offset})
     return rows

@@ -21,7 +21,7 @@ from tests.integration import kafka_side, processes
 
 async def observe(settings: SharedSettings, temporary: Path | None = None) -> Observation:
     """Look once. `temporary` is where the services put their files; None = where everybody does."""
-    log, unknown = await _log(settings.kafka)
+    log, unknown = await read_log(settings.kafka)
     async with mongo.connect(settings) as database:
         generation = await database.live_generation()
         rows = {name: await _rows(database.projection(name, generation or "")) for name in mongo.PROJECTIONS}
@@ -46,7 +46,8 @@ async def observe(settings: SharedSettings, temporary: Path | None = None) -> Ob
         )
 
 
-async def _log(bootstrap: str) -> tuple[list[Logged], dict[str, str]]:
+async def read_log(bootstrap: str) -> tuple[list[Logged], dict[str, str]]:
+    """The facts of the log in the order of each partition, and by partition what nobody knows."""
     log, unknown = [], {}
     for record in await kafka_side.records(bootstrap, topics.DOCUMENTS):
         try:

@@ -1,0 +1,94 @@
+"""Every service killed between any two side effects: the same facts again, no page read twice, the same results."""
+
+from typing import Any
+
+import pictures
+import pytest
+from waiting import until
+
+from shared.events import SliceCompleted, StageCompleted
+from tests.chaos.chaos_system import STAGES, ChaosSystem
+from tests.chaos.conftest import Fault
+from tests.chaos.watching import watching
+
+GAPS = ("claimed", "acknowledged", "stored", "appended", "ended")
+TIMES = (1, 2, 3)  # planning, the one slice, concluding
+QUICK = {("acknowledged", 2), ("stored", 2), ("appended", 3), ("progress.written", 1), ("fold.stored", 2)}
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def each(*gaps: str) -> list[Any]:
+    """Every gap the first, second and third time; those of the quick selection without the mark."""
+    cases = [(gap, time) for gap in gaps for time in TIMES]
+    return [pytest.param(*case, marks=[] if case in QUICK else pytest.mark.soak) for case in cases]
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, Any]:
+    """What the picture gives that nobody disturbed."""
+    return {}
+
+
+async def results_of(system: ChaosSystem, undisturbed: dict[str, Any]) -> dict[str, Any]:
+    if not undisturbed:
+        document_id = await system.upload(pictures.picture())
+        await system.completed(document_id)
+        undisturbed |= await system.results(document_id)
+    return undisturbed
+
+
+async def assert_as_if_nothing_had_been(system: ChaosSystem, document_id: str, expected: dict[str, Any]) -> None:
+    """Completed in the first attempt, each fact claimed once, with the results that an undisturbed document has."""
+    (view,) = await system.completed(document_id)
+    assert {stage["attempt"] for stage in view["stages"].values()} == {1}
+    facts = {fact.event_id: fact for fact in await system.facts(document_id)}.values()
+    assert len([fact for fact in facts if isinstance(fact, StageCompleted)]) == 3
+    assert len([fact for fact in facts if isinstance(fact, SliceCompleted) and fact.stage == "ocr"]) == 1
+    assert await system.results(document_id) == expected
+
+
+@pytest.mark.parametrize(("gap", "time"), each(*GAPS))
+async def test_2_every_stage_killed_in_the_same_gap(
+    system: ChaosSystem, fault: Fault, undisturbed: dict[str, Any], gap: str, time: int
+) -> None:
+    expected = await results_of(system, undisturbed)
+    points = {service: f"{stage}.{gap}#{time}" for stage, service in STAGES.items()}
+    with fault(2, f"each stage killed at {gap}, time {time}") as strikes:
+        async with system.crashing(points):
+            strikes()
+            runs = len(system.runs())
+            document_id = await system.upload(pictures.picture())
+            await assert_as_if_nothing_had_been(system, document_id, expected)
+            assert len(system.runs()) == runs + 1  # no second OCR where the result exists
+            await system.check()
+
+
+@pytest.mark.parametrize(("gap", "time"), each("progress.written", "progress.published", "fold.stored"))
+async def test_2_the_projector_killed_between_write_publish_and_checkpoint(
+    system: ChaosSystem, fault: Fault, undisturbed: dict[str, Any], gap: str, time: int
+) -> None:
+    expected = await results_of(system, undisturbed)
+    with fault(2, f"projector killed at {gap}, time {time}") as strikes:
+        async with system.crashing({"progress": f"{gap}#{time}"}):
+            strikes()
+            document_id = await system.upload(pictures.picture())
+            async with watching(system.url, document_id) as watch:
+                await assert_as_if_nothing_had_been(system, document_id, expected)
+                view = await system.get(document_id)
+                await until(lambda: watch.shows(view), within=10, what="the last frame arrives")
+            await system.check()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("time", TIMES)
+async def test_2_every_coordinator_killed_after_its_checkpoint(
+    system: ChaosSystem, fault: Fault, undisturbed: dict[str, Any], time: int
+) -> None:
+    expected = await results_of(system, undisturbed)
+    with fault(2, f"each coordinator killed at fold.stored, time {time}") as strikes:
+        async with system.crashing(dict.fromkeys(STAGES.values(), f"fold.stored#{time}")):
+            strikes()
+            document_id = await system.upload(pictures.picture())
+            await assert_as_if_nothing_had_been(system, document_id, expected)
+            await system.check()
