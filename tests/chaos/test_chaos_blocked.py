@@ -18,6 +18,8 @@ from tests.chaos.conftest import Fault
 
 SABOTAGE: Final = (Path(__file__).parent / "sabotage.py").read_text()
 
+UNSEEN: Final = pytest.mark.xfail(strict=True, reason="neither fold nor worker looks whether its fetch task lives")
+
 pytestmark = [pytest.mark.timeout(240), pytest.mark.soak]
 
 
@@ -35,7 +37,11 @@ async def sabotaged(system: ChaosSystem, tmp_path: Path) -> AsyncIterator[ChaosS
 @pytest.mark.parametrize("service", ["ocr", "progress"])
 @pytest.mark.parametrize(
     ("number", "what"),
-    [(signal.SIGUSR1, "event loop blocked"), (signal.SIGUSR2, "fetch task dead"), (signal.SIGHUP, "producer dead")],
+    [
+        (signal.SIGUSR1, "event loop blocked"),
+        pytest.param(signal.SIGUSR2, "fetch task dead", marks=UNSEEN),
+        (signal.SIGHUP, "producer dead"),
+    ],
     ids=["blocked", "fetching", "producing"],
 )
 async def test_6_a_process_that_does_nothing_is_ended_and_replaced(

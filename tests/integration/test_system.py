@@ -69,9 +69,9 @@ async def test_twenty_documents_at_once_are_all_completed_without_a_loss_or_a_re
 async def test_cancelling_stops_the_recognisers_and_a_retry_resumes_at_the_missing_pages(
     system: RunningSystem,
 ) -> None:
-    undisturbed = await system.upload(papers.scan(8))
+    undisturbed = await system.upload(papers.scan(16))
     await system.until(undisturbed, {"completed"})
-    document_id = await system.upload(papers.scan(8))
+    document_id = await system.upload(papers.scan(16))
     await system.until_pages(document_id, 2)
     await until(system.at_work)
     began = time.monotonic()
@@ -82,16 +82,16 @@ async def test_cancelling_stops_the_recognisers_and_a_retry_resumes_at_the_missi
     assert view["status"] == "cancelled"
     assert system.at_work() == []
     kept = await system.slices_done(document_id)
-    assert 2 <= len(kept) < 8
+    assert 2 <= len(kept) < 16
     done_before = len([fact for fact in await system.facts(document_id) if isinstance(fact, SliceCompleted)])
 
     assert (await system.call("POST", f"/v1/documents/{document_id}/retry")).status_code == 202
     view = await system.until(document_id, {"completed", "failed"})
     assert view["status"] == "completed"
-    assert view["pages"]["done"] == 8
-    assert await system.slices_done(document_id) == dict.fromkeys(range(8), 1)
+    assert view["pages"]["done"] == 16
+    assert await system.slices_done(document_id) == dict.fromkeys(range(16), 1)
     ocr = [fact for fact in await system.facts(document_id) if isinstance(fact, SliceCompleted) and fact.stage == "ocr"]
-    assert {fact.slice for fact in ocr[done_before:]} == set(range(8)) - set(kept)  # done pages are not done again
+    assert {fact.slice for fact in ocr[done_before:]} == set(range(16)) - set(kept)  # done pages are not done again
     assert await system.results(document_id) == await system.results(undisturbed)
 
 
