@@ -17,6 +17,11 @@ def parent_of(pid: int) -> int | None:
     return int(status.rpartition(")")[2].split()[1]) if status else None
 
 
+def environment(pid: int) -> list[str]:
+    """What a process was started with, as NAME=value; nothing when it is gone."""
+    return _read(Path(f"/proc/{pid}/environ")).split("\0")
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs; a zombie does not."""
     status = _read(Path(f"/proc/{pid}/stat"))

@@ -101,10 +101,11 @@ class RunningSystem:
         return str(self.system.running.gateway)
 
     def pid_of(self, service: str) -> int | None:
-        """The process of a service, None while it is not there."""
+        """The process of a service of this system, None while it is not there; other systems may run beside it."""
         module = f"services.{service}"
         found = (pid for pid, command in processes.commands() if command[-2:] == ["-m", module])
-        return next((pid for pid in found if processes.parent_of(pid) == os.getpid()), None)
+        ours = (pid for pid in found if processes.parent_of(pid) == os.getpid())
+        return next((pid for pid in ours if f"TMPDIR={self.temporary}" in processes.environment(pid)), None)
 
     async def kill(self, service: str, number: int = signal.SIGKILL) -> None:
         """Signal a service and wait until another process has taken its place."""
