@@ -15,13 +15,10 @@ S = TypeVar("S")
 
 
 class States(Generic[S]):
-    """States by document id, kept in `rows`; `to_row` and `from_row` translate."""
+    """States by document id, kept in `rows`, from which `from_row` reads them."""
 
-    def __init__(
-        self, rows: Rows, to_row: Callable[[S], Row], from_row: Callable[[Row], S], capacity: int = 20_000
-    ) -> None:
+    def __init__(self, rows: Rows, from_row: Callable[[Row], S], capacity: int = 20_000) -> None:
         self._rows = rows
-        self._to_row = to_row
         self._from_row = from_row
         self._capacity = capacity
         self._kept: OrderedDict[str, S] = OrderedDict()
@@ -43,9 +40,9 @@ class States(Generic[S]):
         """The stored states that match `query`."""
         return {row["_id"]: self._from_row(row) async for row in self._rows.find(query)}
 
-    async def store(self, states: Mapping[str, S], versions: Mapping[str, int]) -> None:
-        """Write states whose version has grown; an older or equal version is applied already."""
-        await advance(self._rows, ((i, {**self._to_row(state), "version": versions[i]}) for i, state in states.items()))
+    async def store(self, states: Mapping[str, S], rows: Mapping[str, Row]) -> None:
+        """Write the rows of states whose `version` has grown; an older or equal version is applied already."""
+        await advance(self._rows, rows.items())
         for i, state in states.items():
             self._kept[i] = state
             self._kept.move_to_end(i)

@@ -65,6 +65,7 @@ def to_row(projection: Projection, epoch: str) -> Row:
         "tenant": state.tenant,
         "uploaded_at": state.uploaded_at,
         "deleted": deleted,
+        "version": projection.version,
         "view": {"status": "deleted"} if deleted else shown,
         "plans": {stage: job.plan for stage, job in state.jobs.items() if job.plan},
         "results": {stage: job.result for stage, job in state.jobs.items() if job.result},
@@ -90,8 +91,8 @@ def from_row(row: Row) -> Projection:
     return Projection(settled.from_row(row["settled"]), live, row["filename"], row["offset"])
 
 
-def job_rows(projection: Projection) -> list[tuple[str, Row]]:
-    """The rows of the collection `processing_jobs`, by id."""
+def job_rows(projection: Projection, row: Row) -> list[tuple[str, Row]]:
+    """The rows of the collection `processing_jobs`, by id; `row` is the document's, as `to_row` made it."""
     state = projection.state
     if state.status == "deleted":
         return []
@@ -103,7 +104,7 @@ def job_rows(projection: Projection) -> list[tuple[str, Row]]:
                 "tenant": state.tenant,
                 "type": stage,
                 "version": projection.version,
-                **_job_columns(view.render_job(state, job, projection.live), job),
+                **_job_columns(row["view"]["stages"][stage], job),
             },
         )
         for stage, job in state.jobs.items()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import orjson
 
-from services.progress import projection, timeline, view
+from services.progress import projection, timeline
 from services.progress.projection import Projection
 from shared import blobs as names
 from shared import mongo, topics
@@ -35,11 +35,7 @@ class Projector:
         self.unreadable = 0
         self._blobs = blobs
         self._log = sink
-        self._states: States[Projection] = States(
-            database.projection("documents", generation),
-            lambda kept: projection.to_row(kept, generation),
-            projection.from_row,
-        )
+        self._states: States[Projection] = States(database.projection("documents", generation), projection.from_row)
         self._documents = database.projection("documents", generation)
         self._jobs = database.projection("processing_jobs", generation)
         self._timeline = database.projection("timeline", generation)
@@ -58,19 +54,20 @@ class Projector:
         """Fold a batch, write what changed, publish it; a batch that is read again is published again."""
         touched = {entry.item.document_id for entry in batch.entries}
         kept = await self._states.load(touched)
-        rows = self._fold(batch, kept)
+        told = self._fold(batch, kept)
         await self._name(batch, kept)
         touched &= kept.keys()
         shown = {i: projection.settle(kept[i]) for i in touched}
-        jobs = (row for found in shown.values() for row in projection.job_rows(found))
-        await asyncio.gather(mongo.add(self._timeline, rows), mongo.advance(self._jobs, jobs))
+        rows = {i: projection.to_row(found, self.generation) for i, found in shown.items()}
+        jobs = (row for i, found in shown.items() for row in projection.job_rows(found, rows[i]))
+        await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._jobs, jobs))
         # The states last: what is in them is not folded again.
-        await self._states.store(shown, {i: found.version for i, found in shown.items()})
+        await self._states.store(shown, rows)
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type in _GONE])
         reach("progress.written")
         self.changed |= touched
         self.unreadable += len(batch.unreadable)
-        await self._publish(shown)
+        await self._publish(rows)
 
     def _fold(self, batch: Batch, kept: dict[str, Projection]) -> list[Row]:
         rows = []
@@ -111,20 +108,19 @@ class Projector:
             return ""  # erased, or lost with the document's source: its stages will say so
         return str(meta["filename"])
 
-    async def _publish(self, shown: Mapping[str, Projection]) -> None:
+    async def _publish(self, rows: Mapping[str, Row]) -> None:
         if self._log is None:
             return
-        records = [(i, self._update(found), [(TENANT, found.state.tenant.encode())]) for i, found in shown.items()]
+        records = [(i, self._update(i, row), [(TENANT, row["tenant"].encode())]) for i, row in rows.items()]
         await self._log.send_all(topics.UPDATES, records)
         reach("progress.published")
 
-    def _update(self, found: Projection) -> bytes:
+    def _update(self, document_id: str, row: Row) -> bytes:
         """What a gateway is told: the whole view without user content, or that the document is gone."""
-        update = {"document_id": found.state.document_id, "epoch": self.generation, "version": found.version}
-        if found.state.status == "deleted":
+        update = {"document_id": document_id, "epoch": self.generation, "version": row["version"]}
+        if row["deleted"]:
             return orjson.dumps(update | {"deleted": True})
-        document = view.render(found.state, found.live, filename="", epoch=self.generation)
-        del document["filename"]
+        document = {name: value for name, value in row["view"].items() if name != "filename"}
         return orjson.dumps(update | {"document": document})
 
 

@@ -42,7 +42,7 @@ class Coordination:
         self._mongo = mongo
         self._log = sink
         self._max_attempts = max_attempts
-        self._states: States[Assignment] = States(mongo.coordinator(stage), to_row, from_row)
+        self._states: States[Assignment] = States(mongo.coordinator(stage), from_row)
         self._open: dict[str, Assignment] = {}
         self._in_flight: dict[str, set[int]] = {}
         self._served: dict[str, float] = {}
@@ -68,7 +68,7 @@ class Coordination:
             self._landed(fact)
             if after and after is not before:
                 states[fact.document_id] = changed[fact.document_id] = after._replace(offset=entry.offset)
-        await self._states.store(changed, {i: state.offset + 1 for i, state in changed.items()})
+        await self._states.store(changed, {i: to_row(assignment) for i, assignment in changed.items()})
         self._follow(changed)
 
     def _landed(self, fact: Fact) -> None:
@@ -174,6 +174,7 @@ def to_row(assignment: Assignment) -> Row:
     return {
         "stage": assignment.stage,
         "offset": assignment.offset,
+        "version": assignment.offset + 1,
         "active": assignment.active,
         "settled": settled.to_row(assignment.state),
     }

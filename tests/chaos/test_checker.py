@@ -35,12 +35,13 @@ def at_rest(facts: Sequence[Fact]) -> Observation:
         rows.setdefault(row["_id"], row)
     assert kept
     positions = {PLACE: len(facts)}
+    document = projection.to_row(kept, "epoch")
     return Observation(
         log=[Logged(0, offset, fact) for offset, fact in enumerate(facts)],
         ends=dict(positions),
         checkpoints={name: dict(positions) for name in ("progress", *(f"coordinator/{stage}" for stage in STAGES))},
-        documents={DOCUMENT: projection.to_row(kept, "epoch")},
-        jobs=dict(projection.job_rows(kept)),
+        documents={DOCUMENT: document},
+        jobs=dict(projection.job_rows(kept, document)),
         timeline=rows,
         coordinators={s: {DOCUMENT: to_row(Assignment(kept.state, s, len(facts) - 1))} for s in STAGES},
         chunks={DOCUMENT: ["one"]},

@@ -131,14 +131,14 @@ def test_of_a_deleted_document_only_its_end_is_left():
     row = projection.to_row(projection.named(projected(DELETED), "lease.pdf"), "k3f9")
 
     assert (row["deleted"], row["view"], row["filename"]) == (True, {"status": "deleted"}, "")
-    assert projection.job_rows(projected(DELETED)) == []
+    assert projection.job_rows(projected(DELETED), row) == []
 
 
 def test_a_job_has_a_row_of_its_own():
     kept = projected(
         [uploaded(), started(when=1), planned(), done(0), failed(1), failed(2), given_up(), scheduled(due=10)]
     )
-    rows = dict(projection.job_rows(kept))
+    rows = dict(projection.job_rows(kept, projection.to_row(kept, "e")))
     row = rows[f"{kept.state.document_id}/ocr"]
 
     assert len(rows) == 3
