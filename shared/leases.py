@@ -21,6 +21,7 @@ _STANDBY_SECONDS: Final = 0.5
 
 _NOW: Final = "$$NOW"
 _EXPIRED: Final[Row] = {"$lte": ["$expires_at", _NOW]}
+_LIVE: Final[Row] = {"$expr": {"$gt": ["$expires_at", _NOW]}}  # as a filter
 
 
 def _in(milliseconds: int) -> Row:
@@ -110,7 +111,7 @@ class Leases:
         """Expire what an earlier life of this slot held when it died; how many leases that were."""
         owner = self._owner
         done = await self._rows.update_many(
-            {"slot": owner.slot, "boot": {"$ne": owner.boot}, "ended": False, "$expr": {"$gt": ["$expires_at", _NOW]}},
+            {"slot": owner.slot, "boot": {"$ne": owner.boot}, "ended": False, **_LIVE},
             [{"$set": {"expires_at": _NOW}}],
         )
         return done.modified_count
@@ -120,6 +121,41 @@ class Leases:
         done = await self._rows.update_one(mine, [{"$set": change}])
         if not done.matched_count:
             raise LeaseLost(lease.work)
+
+
+class LeaseBook:
+    """All leases, whoever holds them: what coordinators, the policy and the sweeper look at."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._rows = mongo.control["leases"]
+
+    async def at_work(self, document_id: str) -> bool:
+        """Whether somebody holds a live lease of the document."""
+        live = {"document_id": document_id, "ended": False, **_LIVE}
+        return await self._rows.find_one(live, {"_id": 1}) is not None
+
+    async def in_flight(self, stage: str) -> dict[str, set[int]]:
+        """The slices of a stage that somebody holds a live lease of, by document."""
+        held: dict[str, set[int]] = {}
+        async for lease in self._rows.find({"stage": stage, "ended": False, **_LIVE}):
+            held.setdefault(lease["document_id"], set()).add(lease["slice"])
+        return held
+
+    async def expired(self) -> list[Row]:
+        """The leases that expired without an end."""
+        return [lease async for lease in self._rows.find({"ended": False, "$expr": _EXPIRED})]
+
+    async def close(self, lease: Row) -> None:
+        """End an expired lease that nobody waits for, unless it was claimed meanwhile."""
+        await self._rows.update_one(_unchanged(lease), [{"$set": {"ended": True, "ended_at": _NOW}}])
+
+    async def reported(self, lease: Row) -> None:
+        """Note that the loss was said, unless the lease was claimed meanwhile."""
+        await self._rows.update_one(_unchanged(lease), {"$set": {"reported": lease["strikes"]}})
+
+
+def _unchanged(lease: Row) -> Row:
+    return {"_id": lease["_id"], "strikes": lease["strikes"], "expires_at": lease["expires_at"]}
 
 
 class Ownership:
@@ -165,8 +201,7 @@ class Workers:
 
     async def slots(self, stage: str) -> int:
         """The live slots of a stage, all workers together."""
-        live = {"stage": stage, "$expr": {"$gt": ["$expires_at", _NOW]}}
-        return sum([row["slots"] async for row in self._rows.find(live)])
+        return sum([row["slots"] async for row in self._rows.find({"stage": stage, **_LIVE})])
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from shared.document import TERMINAL, DocumentState
 from shared.events import Fact, utcnow
 from shared.folding import Batch, Loop
 from shared.kafka import Log
+from shared.leases import LeaseBook
 from shared.mongo import Mongo, Row
 from shared.parking import park
 
@@ -34,6 +35,7 @@ class LiveProjection:
         self, database: Mongo, blobs: Blobs, projector: Projector, results: Results, sink: Log, loaders: int
     ) -> None:
         self._mongo = database
+        self._leases = LeaseBook(database)
         self._blobs = blobs
         self._projector = projector
         self._results = results
@@ -122,30 +124,25 @@ class LiveProjection:
         """Whether somebody may still write about the document: a worker with a live lease, or a loader of ours."""
         if self._is_loading(document_id):
             return True
-        live = {"document_id": document_id, "ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
-        return await self._mongo.control["leases"].find_one(live, {"_id": 1}) is not None
+        return await self._leases.at_work(document_id)
 
     async def sweep(self, loop: Loop) -> None:
         """Look for leases that expired without an end, for ever, once the fold knows what the log knows."""
-        leases = self._mongo.control["leases"]
-        expired = {"ended": False, "$expr": {"$lte": ["$expires_at", "$$NOW"]}}
         while True:
-            found = [lease async for lease in leases.find(expired)] if loop.caught_up else []
+            found = await self._leases.expired() if loop.caught_up else []
             states = await self._projector.states({lease["document_id"] for lease in found})
             for lease in found:
                 await self._judge(lease, states.get(lease["document_id"]))
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _judge(self, lease: Row, state: DocumentState | None) -> None:
-        leases = self._mongo.control["leases"]
-        unchanged = {"_id": lease["_id"], "strikes": lease["strikes"], "expires_at": lease["expires_at"]}
         verdict = sweeper.judge(lease, state, utcnow())
         if verdict == sweeper.OVER:
-            await leases.update_one(unchanged, [{"$set": {"ended": True, "ended_at": "$$NOW"}}])
+            await self._leases.close(lease)
         elif verdict is not None:
             log.warning("worker lost", work=lease["_id"], strike=lease["strikes"])
             await self._log.append(verdict)
-            await leases.update_one(unchanged, {"$set": {"reported": lease["strikes"]}})
+            await self._leases.reported(lease)
 
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""

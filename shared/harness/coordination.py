@@ -24,7 +24,7 @@ from shared.folding import Batch, Checkpoint, partitions_of
 from shared.harness.coordinator import Assignment, GiveUp, Send, cost, decide, evolve, queue
 from shared.harness.items import WorkItem
 from shared.kafka import Log
-from shared.leases import Workers
+from shared.leases import LeaseBook, Workers
 from shared.mongo import Mongo, Row
 from shared.states import States
 
@@ -39,7 +39,8 @@ class Coordination:
 
     def __init__(self, stage: str, mongo: Mongo, sink: Log, max_attempts: int) -> None:
         self._stage = stage
-        self._mongo = mongo
+        self._leases = LeaseBook(mongo)
+        self._workers = Workers(mongo)
         self._log = sink
         self._max_attempts = max_attempts
         self._states: States[Assignment] = States(mongo.coordinator(stage), from_row)
@@ -101,7 +102,7 @@ class Coordination:
         if now - self._looked_at > _LOOK_AGAIN_SECONDS:
             await self._look_again(now)
         if now - self._slots_at > _WINDOW_SECONDS:
-            self._slots, self._slots_at = await Workers(self._mongo).slots(self._stage), now
+            self._slots, self._slots_at = await self._workers.slots(self._stage), now
         decisions = decide(self._open.values(), self._in_flight, self._served, self._slots, self._max_attempts)
         for decision in decisions:
             match decision:
@@ -163,10 +164,7 @@ class Coordination:
     async def _look_again(self, now: float) -> None:
         """Believe the leases, not our memory: whatever has no live lease is to be sent (again)."""
         self._looked_at = now
-        self._in_flight = {}
-        live = {"stage": self._stage, "ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
-        async for lease in self._mongo.control["leases"].find(live):
-            self._in_flight.setdefault(lease["document_id"], set()).add(lease["slice"])
+        self._in_flight = await self._leases.in_flight(self._stage)
 
 
 def to_row(assignment: Assignment) -> Row:
