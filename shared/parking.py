@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
-from shared import logs, topics
+from shared import logs, reading, topics
 from shared.kafka import Log
 
 log = logs.get(__name__)
@@ -44,23 +44,12 @@ async def replay(sink: Log, parked: Parked) -> None:
 
 async def found(bootstrap: str) -> AsyncIterator[Parked]:
     """All parked records that are still kept, oldest first, each id once."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        place = TopicPartition(topics.PARKED, 0)
-        consumer.assign([place])
-        end = (await consumer.end_offsets([place]))[place]
-        await consumer.seek_to_beginning(place)
-        seen: set[str] = set()
-        while await consumer.position(place) < end:
-            for records in (await consumer.getmany(place, timeout_ms=500)).values():
-                for record in records:
-                    parked = _parked(record)
-                    if parked.id not in seen:
-                        seen.add(parked.id)
-                        yield parked
-    finally:
-        await consumer.stop()
+    seen: set[str] = set()
+    async for record in reading.to_the_end(bootstrap, TopicPartition(topics.PARKED, 0)):
+        parked = _parked(record)
+        if parked.id not in seen:
+            seen.add(parked.id)
+            yield parked
 
 
 def _parked(record: ConsumerRecord) -> Parked:

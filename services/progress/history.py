@@ -7,12 +7,10 @@ import sys
 from collections.abc import AsyncIterator
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.partitioner import DefaultPartitioner
 
 from services.progress import view
 from services.progress.live import Live
-from shared import logs, topics
+from shared import logs, reading, topics
 from shared.document import DocumentState, evolve
 from shared.errors import Rejected, describe
 from shared.events import Fact, NotAnEnvelope, decode
@@ -38,24 +36,14 @@ async def at_version(settings: SharedSettings, document_id: str, version: int | 
 
 async def facts(settings: SharedSettings, document_id: str) -> AsyncIterator[Fact]:
     """Every fact about one document, in the order of the log. Raises UnknownFact."""
-    partitions = list(range(settings.partitions))
-    place = TopicPartition(topics.DOCUMENTS, DefaultPartitioner()(document_id.encode(), partitions, partitions))
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        consumer.assign([place])
-        end = (await consumer.end_offsets([place]))[place]
-        await consumer.seek_to_beginning(place)
-        while await consumer.position(place) < end:
-            for record in (await consumer.getmany(place, timeout_ms=500)).get(place, ()):
-                if record.key != document_id.encode():
-                    continue
-                try:
-                    yield decode(record.value)
-                except NotAnEnvelope:
-                    continue  # as every fold does
-    finally:
-        await consumer.stop()
+    place = reading.place_of(topics.DOCUMENTS, document_id, settings.partitions)
+    async for record in reading.to_the_end(settings.kafka, place):
+        if record.key != document_id.encode():
+            continue
+        try:
+            yield decode(record.value)
+        except NotAnEnvelope:
+            continue  # as every fold does
 
 
 async def tell(document_id: str, version: int | None) -> None:

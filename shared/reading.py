@@ -1,0 +1,27 @@
+"""Reads a partition from its beginning to its end, once: for whoever asks the log a question and then leaves."""
+
+from collections.abc import AsyncGenerator
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
+
+
+def place_of(topic: str, key: str, partitions: int) -> TopicPartition:
+    """The partition that holds everything under `key`."""
+    numbers = list(range(partitions))
+    return TopicPartition(topic, DefaultPartitioner()(key.encode(), numbers, numbers))
+
+
+async def to_the_end(bootstrap: str, place: TopicPartition) -> AsyncGenerator[ConsumerRecord, None]:
+    """Every record that is kept in the partition now, oldest first."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([place])
+        end = (await consumer.end_offsets([place]))[place]
+        await consumer.seek_to_beginning(place)
+        while await consumer.position(place) < end:
+            for record in (await consumer.getmany(place, timeout_ms=500)).get(place, ()):
+                yield record
+    finally:
+        await consumer.stop()
