@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from cli.programs import PROVISION, service_programs
-from stack.settings import StackSettings
-from stack.system import System
+from benchmarks.system import started
 
 MEGABYTES: Final = 1200  # all processes together, at most
 SECONDS: Final = 15.0  # until a second start is ready, at most
@@ -27,11 +25,9 @@ def main() -> None:
 
 async def measure(folder: Path) -> None:
     """Print the seconds until ready and the megabytes by process."""
-    ports = dict.fromkeys(("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port"), 0)
-    settings = StackSettings(data=folder / "data", cache=StackSettings().downloads, **ports)
     for start in ("first", "second"):
         began = time.perf_counter()
-        async with System(settings, lambda event: None, provision=PROVISION, programs=service_programs) as running:
+        async with started(folder) as running:
             await running.ready(60.0)
             ready = time.perf_counter() - began
             print(f"{start} start ready in {ready:.1f} s" + (f"  (wanted: {SECONDS:g} s)" if start == "second" else ""))

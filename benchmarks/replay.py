@@ -22,6 +22,7 @@ from typing import Any, Final
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from benchmarks.system import settings
 from cli.programs import PROVISION
 from shared import topics
 from shared.events import (
@@ -34,7 +35,6 @@ from shared.events import (
     StageStarted,
 )
 from shared.pipeline import PIPELINE
-from stack.settings import StackSettings
 from stack.system import System
 
 FACTS_PER_SECOND: Final = 30_000
@@ -55,9 +55,7 @@ def main() -> None:
 
 async def measure(folder: Path, facts: int, documents: int) -> None:
     """Everything, on a broker and database of its own."""
-    ports = dict.fromkeys(("kafka_port", "kafka_controller_port", "mongo_port"), 0)
-    settings = StackSettings(data=folder / "data", cache=StackSettings().downloads, **ports)
-    async with System(settings, lambda event: None, provision=PROVISION) as running:
+    async with System(settings(folder), lambda event: None, provision=PROVISION) as running:
         here = running.running
         written = await write(here.kafka, documents, facts // documents - FIXED)
         environment = {

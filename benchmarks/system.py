@@ -11,14 +11,22 @@ from stack.settings import StackSettings
 from stack.system import System
 
 
+def settings(folder: Path) -> StackSettings:
+    """A stack in `folder` on free ports; what was downloaded for the project is used again."""
+    ports = dict.fromkeys(("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port"), 0)
+    return StackSettings(data=folder / "data", cache=StackSettings().downloads, **ports)
+
+
+def started(folder: Path) -> System:
+    """The whole system in `folder`, to be entered."""
+    return System(settings(folder), lambda event: None, provision=PROVISION, programs=service_programs)
+
+
 @asynccontextmanager
 async def system() -> AsyncIterator[tuple[System, Client]]:
-    """The running system and a client of it; what was downloaded for the project is used again."""
-    downloads = StackSettings().downloads
+    """The running system and a client of it."""
     with tempfile.TemporaryDirectory(prefix="pagestream-bench-") as folder:
-        ports = dict.fromkeys(("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port"), 0)
-        settings = StackSettings(data=Path(folder) / "data", cache=downloads, **ports)
-        async with System(settings, lambda event: None, provision=PROVISION, programs=service_programs) as running:
+        async with started(Path(folder)) as running:
             await running.ready(60.0)
             async with Client(str(running.running.gateway)) as client:
                 yield running, client

@@ -1,7 +1,5 @@
 """`pagestream parked`: records that nobody could read, why, and putting them back."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated, Final
 
 import typer
@@ -11,7 +9,6 @@ from cli import exits
 from cli.options import console
 from shared import kafka, parking
 from shared.errors import Rejected, Transient
-from shared.kafka import Log
 from shared.parking import Parked
 from shared.settings import read
 from stack import running
@@ -68,7 +65,7 @@ async def _show(record: str) -> int:
 
 async def _replay(record: str) -> int:
     parked = await _find(record)
-    async with _log() as log:
+    async with kafka.connect(_broker()) as log:
         await parking.replay(log, parked)
     console().print(f"{parked.id} is on the topic {parked.topic} again.")
     return exits.COMPLETED
@@ -88,9 +85,3 @@ def _broker() -> str:
     if settings.kafka or here:
         return settings.kafka or str(here and here.kafka)
     raise Transient("not_running", folder=str(settings.data))
-
-
-@asynccontextmanager
-async def _log() -> AsyncIterator[Log]:
-    async with kafka.connect(_broker()) as log:
-        yield log
