@@ -14,12 +14,13 @@ def place_of(topic: str, key: str, partitions: int) -> TopicPartition:
 
 async def to_the_end(bootstrap: str, place: TopicPartition) -> AsyncGenerator[ConsumerRecord, None]:
     """Every record that is kept in the partition now, oldest first."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="none")
     await consumer.start()
     try:
         consumer.assign([place])
         end = (await consumer.end_offsets([place]))[place]
-        await consumer.seek_to_beginning(place)
+        # Not seek_to_beginning: the reset that a new assignment asks for may be answered after it, with the end.
+        consumer.seek(place, (await consumer.beginning_offsets([place]))[place])
         while await consumer.position(place) < end:
             for record in (await consumer.getmany(place, timeout_ms=500)).get(place, ()):
                 yield record
