@@ -17,6 +17,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from shared import logs, topics
 from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress
 from shared.failpoints import reach
+from shared.fetching import Fetching
 from shared.mongo import Mongo, Row
 
 log = logs.get(__name__)
@@ -141,7 +142,7 @@ class Loop:
     async def run(self, *, until: Positions | None = None) -> None:
         """Fold for ever, or until every partition has reached `until`, and not one record further.
 
-        Raises CheckpointGone, and whatever the fold raises: the process ends and is started again.
+        Raises CheckpointGone, FetchingStopped, and whatever the fold raises: the process ends and is started again.
         """
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
@@ -182,6 +183,7 @@ class Loop:
 
     async def _follow(self, consumer: AIOKafkaConsumer, until: Positions | None) -> None:
         checked = time.monotonic()
+        fetching = Fetching(consumer)
         while True:
             self._measure(consumer)
             if until is not None and all(self.positions[place] >= offset for place, offset in until.items()):
@@ -194,7 +196,9 @@ class Loop:
                 raise Halted(f"the log was cut: {error}") from error
             if records:
                 await self._take(read(_before(records, until)))
-            elif time.monotonic() - checked > _CHECK_SECONDS:
+                continue
+            await fetching.look()
+            if time.monotonic() - checked > _CHECK_SECONDS:
                 await self._checkpoint.load()
                 checked = time.monotonic()
 

@@ -12,13 +12,13 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared import logs, topics
+from shared.fetching import Fetching
 
 log = logs.get(__name__)
 
 _POLL_MS: Final = 1_000
 _MOST: Final = 2_000  # records at once
 _BACKLOG: Final = 256  # more records than this at once mean that we are behind: only the newest of each document counts
-_CHECK_EVERY: Final = 10.0  # seconds between two looks whether the consumer still moves
 EPOCH_KEY: Final = "epoch"
 
 
@@ -28,10 +28,6 @@ class Update(NamedTuple):
     key: str
     tenant: str
     value: bytes
-
-
-class Stalled(RuntimeError):
-    """The consumer has stopped fetching without an error; only a new process helps."""
 
 
 class Feed:
@@ -49,9 +45,6 @@ class Feed:
         self._places = [TopicPartition(topics.UPDATES, number) for number in range(partitions)]
         self._on_updates = on_updates
         self._on_gap = on_gap
-        self._ends: dict[TopicPartition, int] = {}  # of the broker, at the last look
-        self._seen: dict[TopicPartition, int] = {}  # our positions, at the last look
-        self._positions: dict[TopicPartition, int] = {}
         self._consumer: AIOKafkaConsumer | None = None
         self.ready = asyncio.Event()
 
@@ -65,7 +58,7 @@ class Feed:
             raise OSError(f"the broker does not answer: {type(error).__name__}") from error
 
     async def run(self) -> None:
-        """Raises Stalled, and what the callbacks raise: the process ends and is started again."""
+        """Raises FetchingStopped, and what the callbacks raise: the process ends and is started again."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
@@ -81,18 +74,16 @@ class Feed:
             await self._go_to_end(consumer)
             self._consumer = consumer
             self.ready.set()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow(consumer))
-                tasks.create_task(self._watch(consumer))
+            await self._follow(consumer)
         finally:
             await consumer.stop()
 
     async def _go_to_end(self, consumer: AIOKafkaConsumer) -> None:
         for place, end in (await consumer.end_offsets(self._places)).items():
             consumer.seek(place, end)
-            self._positions[place] = end
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        fetching = Fetching(consumer)
         while True:
             try:
                 fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST)
@@ -102,23 +93,10 @@ class Feed:
                 await self._on_gap()
                 continue
             records = [record for found in fetched.values() for record in found]
-            if records:
-                self._positions |= {place: found[-1].offset + 1 for place, found in fetched.items()}
+            if not records:
+                await fetching.look()
+            else:
                 await self._on_updates(newest(records) if len(records) > _BACKLOG else [_update(r) for r in records])
-
-    async def _watch(self, consumer: AIOKafkaConsumer) -> None:
-        """A fetch task can die silently: alive means that positions reach what the end was at the last look."""
-        while True:
-            ends = dict(self._ends)
-            await asyncio.sleep(_CHECK_EVERY)
-            stuck = [place for place, end in ends.items() if self._positions[place] < end]
-            if stuck and all(self._positions[p] == self._seen.get(p) for p in stuck):
-                raise Stalled(f"{len(stuck)} partitions of {topics.UPDATES} have records that do not arrive")
-            self._seen = dict(self._positions)
-            try:
-                self._ends = await consumer.end_offsets(self._places)
-            except KafkaError:
-                self._ends = {}  # the broker is away, which is no fault of the consumer's
 
 
 def newest(records: Sequence[ConsumerRecord]) -> list[Update]:

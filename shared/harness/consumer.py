@@ -7,10 +7,12 @@ from aiokafka import ConsumerRecord
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
+from faststream.kafka.subscriber.usecase import DefaultSubscriber
 from pydantic import ValidationError
 
 from shared import topics
 from shared.failpoints import reach
+from shared.fetching import Fetching
 from shared.harness.items import WorkItem
 from shared.harness.settings import StageSettings
 from shared.harness.worker import Worker
@@ -30,15 +32,20 @@ class Consumer:
         self._owner = owner
         self._workers = workers
         self._tasks: set[asyncio.Task[None]] = set()
+        self._taking = False  # a record is in hand: it may wait for a free child for hours
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         """Consume until cancelled, or raise what must end the process."""
-        broker = self.subscribed()
+        broker, subscriber = self.subscribed()
         await self._worker.leases.expire_earlier_lives()
         try:
             await broker.start()
+            assert subscriber.consumer
+            fetching = Fetching(subscriber.consumer)
             while True:
+                if not self._taking:
+                    await fetching.look()
                 await self._workers.announce(self._owner, self._worker.stage, self._worker.pool.size)
                 done, _ = await asyncio.wait([self._broken], timeout=_ANNOUNCE_SECONDS)
                 for ended in done:
@@ -46,8 +53,8 @@ class Consumer:
         finally:
             await self._stop(broker)
 
-    def subscribed(self) -> KafkaBroker:
-        """The broker with its one subscriber: one consumer a process, manual acknowledgement, from the earliest."""
+    def subscribed(self) -> tuple[KafkaBroker, DefaultSubscriber]:
+        """The broker and its one subscriber: one consumer a process, manual acknowledgement, from the earliest."""
         settings = self._settings
         broker = KafkaBroker(settings.kafka, graceful_timeout=1.0, allow_auto_create_topics=False, logger=None)
         subscriber = broker.subscriber(
@@ -62,10 +69,11 @@ class Consumer:
             decoder=_as_received,
         )
         subscriber(self.on_record)
-        return broker
+        return broker, subscriber
 
     async def on_record(self, body: bytes, message: KafkaMessage) -> None:
         """Claim, acknowledge, hand over. Anything unexpected ends the process: nothing may pass unacknowledged."""
+        self._taking = True
         try:
             try:
                 item = WorkItem.model_validate_json(body)
@@ -81,6 +89,8 @@ class Consumer:
                 self._start(asyncio.ensure_future(self._worker.work(item, *claimed)))
         except Exception as error:
             self._break(error)
+        finally:
+            self._taking = False
 
     def _start(self, task: "asyncio.Task[None]") -> None:
         self._tasks.add(task)
