@@ -127,7 +127,7 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "Run `pagestream rebuild`: it builds a new one from the log.",
     ),
     "not_in_log": (
-        "The log holds no document {document_id} at version {version}.",
+        "The log holds no document {document_id} at {version}.",
         "See `pagestream show {document_id}` for its timeline and versions.",
     ),
     "not_parked": (

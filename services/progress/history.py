@@ -30,7 +30,8 @@ async def at_version(settings: SharedSettings, document_id: str, version: int | 
             break
         state = after
     if state is None:
-        raise Rejected("not_in_log", document_id=document_id, version=version)
+        asked = "any version" if version is None else f"version {version}"
+        raise Rejected("not_in_log", document_id=document_id, version=asked)
     return state
 
 
