@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
+from msgspec.structs import replace
+
 from shared import settled, topics
 from shared.events import (
     CONCLUDE,
@@ -68,7 +70,7 @@ class Coordination:
             after = evolve(before, fact, self._stage)
             self._landed(fact)
             if after and after is not before:
-                states[fact.document_id] = changed[fact.document_id] = after._replace(offset=entry.offset)
+                states[fact.document_id] = changed[fact.document_id] = replace(after, offset=entry.offset)
         await self._states.store(changed, {i: to_row(assignment) for i, assignment in changed.items()})
         self._follow(changed)
 
