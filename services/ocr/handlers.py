@@ -11,7 +11,7 @@ from services.ocr import documents, preparation
 from services.ocr.pages import Line, concluded
 from services.ocr.reading import read_picture
 from services.ocr.settings import OcrSettings
-from services.ocr.tesseract import Engine
+from services.ocr.tesseract import BLOCK, Engine
 from shared.harness.contract import Plan, Result, Slice, Task
 from shared.settings import read
 
@@ -64,4 +64,4 @@ def _reader(task: Task, chosen: OcrSettings) -> Callable[[Image.Image], tuple[Li
     read_once = partial(
         _engine(chosen).read, languages=_languages(task), seconds=chosen.page_seconds, workdir=task.workdir
     )
-    return partial(read_picture, engine=read_once)
+    return partial(read_picture, engine=read_once, second=partial(read_once, layout=BLOCK))
