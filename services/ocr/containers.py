@@ -6,7 +6,6 @@ damaged is still read.
 """
 
 import io
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -38,11 +37,6 @@ _ENCRYPTED_FLAG: Final = 1  # of a member's general purpose bits (APPNOTE 4.4.4)
 _MANIFEST_BYTES: Final = 1024 * 1024  # of what is looked at only to tell the kind
 # XML of documents declares no entities; those who do mean to multiply them or to read other files.
 _ENTITY: Final = tuple("<!ENTITY".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
-# Kreuzberg 4.10 joins the words at both sides of a tab or of a hyphen that does not break.
-_LOST: Final = (
-    (re.compile(rb"<w:tab\s*/>"), b'<w:t xml:space="preserve">\t</w:t>'),
-    (re.compile(rb"<w:noBreakHyphen\s*/>"), b"<w:t>-</w:t>"),
-)
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, ValueError)
 
 
@@ -96,9 +90,6 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int, limi
     content = b"".join(parts)
     if any(entity in content for entity in _ENTITY):
         raise Rejected("corrupt_document", detail=f"its part {member.filename} declares XML entities")
-    if member.filename.startswith("word/"):
-        for lost, kept in _LOST:
-            content = lost.sub(kept, content)
     return content
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from services.ocr import containers, images, mail, opendocument, pdf, plaintext, webpage
+from services.ocr import containers, images, mail, opendocument, pdf, plaintext, webpage, wordprocessing
 from services.ocr.pages import TEXT_PAGE_SECONDS, Line
 from services.ocr.settings import OcrSettings
 from services.ocr.sniffing import kind_of
@@ -77,6 +77,8 @@ def _texts(source: Path, kind: Kind, settings: OcrSettings) -> list[str]:
             texts = [webpage.text_of(webpage.decoded(_bounded(source, settings)))]
         case Kind.ODT | Kind.ODS | Kind.ODP:
             texts = opendocument.pages(containers.copied(source, settings.max_unpacked_bytes))
+        case Kind.DOCX:
+            texts = wordprocessing.pages(containers.copied(source, settings.max_unpacked_bytes))
         case _:
             texts = _office(source, kind, settings)
     return plaintext.paged(texts)

@@ -1,4 +1,4 @@
-"""Kreuzberg, which reads Office documents; it is given bytes and gives back text.
+"""Kreuzberg, which reads Excel, PowerPoint and RTF; it is given bytes and gives back text.
 
 It never recognises pictures here, keeps no cache, fetches nothing, and works on one thread. Only a process that meets
 such a document loads it: the library adds 350 MB of address space.
@@ -23,7 +23,7 @@ _SAID: Final = 160  # characters of its words that are passed on
 
 
 def read(data: bytes, kind: Kind) -> list[str]:
-    """The text of a document page by page: slides, sheets, or what its explicit page breaks part; at least one.
+    """The text of a document page by page: slides, sheets, or the whole; at least one.
 
     Raises Rejected: corrupt_document.
     """
@@ -35,8 +35,7 @@ def read(data: bytes, kind: Kind) -> list[str]:
         return list(_sheets(found)) or [""]
     if kind is Kind.PPTX:
         return found.content.split(_BREAK)[1:] or [found.content]
-    parted = [page["content"] for page in found.pages or ()]
-    return parted if any(parted) else [found.content]
+    return [found.content]
 
 
 def _configuration() -> kreuzberg.ExtractionConfig:
@@ -45,7 +44,7 @@ def _configuration() -> kreuzberg.ExtractionConfig:
         enable_quality_processing=False,  # it rewrites what it takes for mistakes
         disable_ocr=True,  # type: ignore[call-arg]  # its stubs lack it
         concurrency=kreuzberg.ConcurrencyConfig(max_threads=1),
-        pages=kreuzberg.PageConfig(extract_pages=True, insert_page_markers=True, marker_format=f"\n\n{_BREAK}\n\n"),
+        pages=kreuzberg.PageConfig(insert_page_markers=True, marker_format=f"\n\n{_BREAK}\n\n"),
     )
 
 
