@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 
@@ -24,7 +25,7 @@ MOST: Final = 200  # documents in one answer
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for something newer than `since`.")]
 Since = Annotated[str | None, Query(max_length=128, description="The ETag of the last answer, without quotes.")]
-Languages = Annotated[str | None, Query(pattern=r"^[a-z]{3}(_[a-z]+)?([,+][a-z]{3}(_[a-z]+)?){0,7}$")]
+Languages = Annotated[str | None, Query(pattern=r"^[a-z]{3}(_[a-z]+){0,2}([,+ ][a-z]{3}(_[a-z]+){0,2}){0,7}$")]
 
 
 @router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
@@ -50,7 +51,7 @@ async def upload(
         filename=filenames.clean(filename),
         content_type=content_type[:255] or None,
         chunks=chunks,
-        languages=tuple(languages.replace("+", ",").split(",")) if languages else (),
+        languages=tuple(re.split("[,+ ]", languages)) if languages else (),
         force=force,
         key=idempotency_key,
     )

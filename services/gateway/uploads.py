@@ -82,7 +82,9 @@ class Uploads:
         return upload
 
     async def _store(self, offer: Offer, document_id: str) -> _Stored:
-        digest = hmac.new(self._secret, digestmod=hashlib.sha256)
+        digest = hmac.new(
+            self._secret, "+".join(offer.languages).encode(), hashlib.sha256
+        )  # in others it reads otherwise
         head, rest = await _head(offer.chunks)
         media_type = media.sniff(head)
         size = 0

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from importlib.metadata import version
 from typing import Final
 
 from PIL import Image
 
-from services.ocr import images, pdf, plaintext, preparation
+from services.ocr import documents, preparation
 from services.ocr.pages import Line, concluded
 from services.ocr.reading import read_picture
 from services.ocr.settings import OcrSettings
-from services.ocr.sniffing import HEAD_BYTES, Kind, sniff
-from services.ocr.tesseract import Engine
+from services.ocr.tesseract import BLOCK, Engine
 from shared.harness.contract import Plan, Result, Slice, Task
 from shared.settings import read
 
@@ -21,24 +21,14 @@ settings: Final = cache(partial(read, OcrSettings))
 def plan(task: Task) -> Plan:
     """The pieces of a document of any kind this stage reads.
 
-    Raises Rejected: empty_file, unsupported_type, encrypted, corrupt_pdf, corrupt_image, too_large, too_many_pages,
-    language_not_installed. Raises Transient: provider_unavailable.
+    Raises Rejected: empty_file, unsupported_type, encrypted, corrupt_pdf, corrupt_image, corrupt_document, too_large,
+    too_many_pages, language_not_installed. Raises Transient: provider_unavailable.
     """
     chosen = settings()
-    with task.source.open("rb") as source:
-        kind = sniff(source.read(HEAD_BYTES))
     engine = _engine(chosen)
     engine.check(_languages(task))
-    match kind:
-        case Kind.PDF:
-            slices = pdf.sliced(task, kind, chosen)
-        case Kind.TEXT:
-            slices = plaintext.sliced(task, kind, chosen)
-        case _:
-            slices = images.sliced(task, kind, chosen)
-    limit = f"{chosen.max_render_pixels} pixels"
-    name = f"tesseract {engine.version()} {'+'.join(_languages(task))}, preparation {preparation.VERSION}, {limit}"
-    return Plan(engine=name, slices=slices, page_count=max(piece.pages[1] for piece in slices if piece.pages))
+    slices = documents.sliced(task, chosen)
+    return Plan(engine=_named(task, chosen), slices=slices, page_count=documents.check_count(slices, chosen))
 
 
 def work(task: Task, piece: Slice) -> Result:
@@ -47,19 +37,19 @@ def work(task: Task, piece: Slice) -> Result:
     Raises Rejected: corrupt_pdf, corrupt_image, too_large. Raises Transient: timeout, crashed, provider_unavailable.
     """
     chosen = settings()
-    match Kind(piece.args["kind"]):
-        case Kind.PDF:
-            pages = pdf.read(task, piece, chosen, _reader(task, chosen))
-        case Kind.TEXT:
-            pages = plaintext.read(task)
-        case _:
-            pages = images.read(task, piece, chosen, _reader(task, chosen))
-    return {"pages": pages}
+    return {"pages": documents.read(task, piece, chosen, _reader(task, chosen))}
 
 
 def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result:
     """The whole text, and where each page stands in it."""
     return concluded(plan, results)
+
+
+def _named(task: Task, chosen: OcrSettings) -> str:
+    """All that shapes a result: the programs, their versions and settings."""
+    tesseract = f"tesseract {_engine(chosen).version()} {'+'.join(_languages(task))}"
+    limit = f"{chosen.max_render_pixels} pixels"
+    return f"{tesseract}, preparation {preparation.VERSION}, kreuzberg {version('kreuzberg')}, {limit}"
 
 
 def _engine(chosen: OcrSettings) -> Engine:
@@ -74,4 +64,4 @@ def _reader(task: Task, chosen: OcrSettings) -> Callable[[Image.Image], tuple[Li
     read_once = partial(
         _engine(chosen).read, languages=_languages(task), seconds=chosen.page_seconds, workdir=task.workdir
     )
-    return partial(read_picture, engine=read_once)
+    return partial(read_picture, engine=read_once, second=partial(read_once, layout=BLOCK))

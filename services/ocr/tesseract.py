@@ -18,8 +18,12 @@ from services.ocr.pages import Line, Word
 from services.ocr.textlayer import cleaned
 from shared.errors import Rejected, Transient
 
+# Page segmentation modes: columns, tables and pictures are looked for; the page is one block of text.
+COLUMNS: Final = 3
+BLOCK: Final = 6
+
 _WORD_LEVEL: Final = "5"
-_COLUMNS: Final = 12  # level, page, block, paragraph, line, word, left, top, width, height, confidence, text
+_CELLS: Final = 12  # level, page, block, paragraph, line, word, left, top, width, height, confidence, text
 _DPI: Final = 300  # said to stop the engine from guessing; it measures letters by itself
 _ASKED: Final = re.compile(r"[A-Za-z_]+")
 
@@ -51,20 +55,23 @@ class Engine:
                 raise Rejected("language_not_installed", **facts)
 
     def read(
-        self, picture: Image.Image, languages: tuple[str, ...], *, seconds: float, workdir: Path
+        self, picture: Image.Image, languages: tuple[str, ...], *, seconds: float, workdir: Path, layout: int = COLUMNS
     ) -> tuple[Line, ...]:
-        """The lines of a gray picture. Raises Transient: timeout, crashed. Leaves nothing in `workdir`."""
+        """The lines of a gray picture, laid out as COLUMNS or as one BLOCK.
+
+        Raises Transient: timeout, crashed. Leaves nothing in `workdir`.
+        """
         _start(self.program)
         pixels = workdir / "page.bmp"  # not compressed: a PNG costs the engine and us 0.13 s a page
         picture.save(pixels)
         try:
             with _temporary_files_in(workdir):
-                return parsed(self._run(pixels, "+".join(languages), seconds))
+                return parsed(self._run(pixels, "+".join(languages), seconds, layout))
         finally:
             pixels.unlink()
 
-    def _run(self, pixels: Path, languages: str, seconds: float) -> str:
-        config = f"{self._models()} --dpi {_DPI} --psm 3"
+    def _run(self, pixels: Path, languages: str, seconds: float, layout: int) -> str:
+        config = f"{self._models()} --dpi {_DPI} --psm {layout}"
         try:
             rows: str = pytesseract.image_to_data(str(pixels), lang=languages, config=config, timeout=seconds)
         except pytesseract.TesseractNotFoundError as error:
@@ -92,7 +99,7 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
 def parsed(rows: str) -> tuple[Line, ...]:
     """The lines of Tesseract's TSV output, boxes in pixels."""
     cells = (row.split("\t") for row in rows.splitlines())
-    words = [cell for cell in cells if len(cell) == _COLUMNS and cell[0] == _WORD_LEVEL and cell[11].strip()]
+    words = [cell for cell in cells if len(cell) == _CELLS and cell[0] == _WORD_LEVEL and cell[11].strip()]
     lines: list[Line] = []
     before = None
     for (block, paragraph, _), run in groupby(words, key=lambda cell: (cell[2], cell[3], cell[4])):
