@@ -5,13 +5,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from services.gateway.access import TENANT, Doorkeeper
+from services.gateway.access import Doorkeeper
+from services.gateway.callers import Caller, right_for
 from services.gateway.claims import Claims
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
+from services.gateway.keyring import Keyring
 from services.gateway.mongo import DocumentKey, Projections, Status
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
+from services.gateway.tokens import Tokens
 from services.gateway.uploads import Uploads
 from shared.blobs import Blobs
 from shared.kafka import Log
@@ -32,6 +35,8 @@ class Gateway:
     sockets: Sockets
     streams: Streams
     doorkeeper: Doorkeeper
+    keyring: Keyring
+    tokens: Tokens
 
 
 def of(request: Request) -> Gateway:
@@ -40,14 +45,25 @@ def of(request: Request) -> Gateway:
     return gateway
 
 
-def tenant_of(request: Request) -> str:
-    """Whose request it is."""
-    return TENANT
+def caller_of(request: Request) -> Caller:
+    """Whose request it is, as `access.SignIn` found out."""
+    caller: Caller = request.state.caller
+    return caller
 
 
-def key_of(document_id: str, tenant: Annotated[str, Depends(tenant_of)]) -> DocumentKey:
-    """The document that a path names."""
-    return DocumentKey(tenant, document_id)
+Asking = Annotated[Caller, Depends(caller_of)]
+
+
+def tenant_of(caller: Asking) -> str:
+    """The tenant, all of whose documents a call is about. Raises Problem("not_allowed") for a token."""
+    caller.require_all()
+    return caller.tenant
+
+
+def key_of(document_id: str, caller: Asking, request: Request) -> DocumentKey:
+    """The document that a path names. Raises Problem("not_allowed") for a token that does not cover the call."""
+    caller.require(right_for(request.method), document_id)
+    return DocumentKey(caller.tenant, document_id)
 
 
 Parts = Annotated[Gateway, Depends(of)]

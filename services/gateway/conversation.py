@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from services.gateway import frames, requests
+from services.gateway.callers import Caller
 from services.gateway.frames import Ref
 from services.gateway.hub import Hub, Viewer
 from services.gateway.problems import Problem
@@ -13,6 +14,8 @@ from services.gateway.subscriptions import Position, Target
 from shared.mongo import PyMongoError
 
 BAD_FRAME: Final = 4400
+SIGN_IN: Final = 4401
+NOT_ALLOWED: Final = 4403
 NOT_FOUND: Final = 4404
 TOO_MANY: Final = 4429
 TRY_LATER: Final = 1013
@@ -43,11 +46,11 @@ class Conversation:
     """One socket's requests. `hang_up(code, reason)` is called when it must be closed."""
 
     def __init__(
-        self, hub: Hub, viewer: Viewer, tenant: str, hang_up: Callable[[int, str], None], *, most_subscriptions: int
+        self, hub: Hub, viewer: Viewer, caller: Caller, hang_up: Callable[[int, str], None], *, most_subscriptions: int
     ) -> None:
         self._hub = hub
         self._viewer = viewer
-        self._tenant = tenant
+        self._caller = caller
         self._most = most_subscriptions
         self._allowance = Allowance(_BURST, _PER_SECOND)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,7 +58,13 @@ class Conversation:
 
     def start_with(self, document_id: str) -> None:
         """The address itself names the document; the socket is about nothing else."""
-        self._start(Target.document(self._tenant, document_id), None, None, sole=True)
+        target = Target.document(self._caller.tenant, document_id)
+        try:
+            self._caller.require_watching(target)
+        except Problem as problem:
+            self._hang_up(NOT_ALLOWED, problem.code)
+        else:
+            self._start(target, None, None, sole=True)
 
     def hear(self, data: str | bytes, now: float) -> None:
         """Take one frame of the client's; answers follow by themselves."""
@@ -67,7 +76,7 @@ class Conversation:
         except Problem as problem:
             self._hang_up(BAD_FRAME, problem.sentence)
             return
-        target = request.target(self._tenant)
+        target = request.target(self._caller.tenant)
         match request:
             case Subscribe():
                 self._subscribe(request, target)
@@ -83,10 +92,14 @@ class Conversation:
         self._hub.leave(self._viewer)
 
     def _subscribe(self, request: Subscribe, target: Target) -> None:
-        if target.is_feed and target.name != "documents":
-            self._refuse(Problem("feed.not_found", feed=target.name), target, request.ref)
-        elif self._hub.count(self._viewer) + len(self._tasks) >= self._most:
-            self._refuse(Problem("too_many_subscriptions", limit=self._most), target, request.ref)
+        try:
+            self._caller.require_watching(target)
+            if target.is_feed and target.name != "documents":
+                raise Problem("feed.not_found", feed=target.name)
+            if self._hub.count(self._viewer) + len(self._tasks) >= self._most:
+                raise Problem("too_many_subscriptions", limit=self._most)
+        except Problem as problem:
+            self._refuse(problem, target, request.ref)
         else:
             self._start(target, request.ref, request.position)
 

@@ -27,6 +27,21 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "Send one part named `file`, or the bytes themselves with ?filename=.",
     ),
     "bad_frame": (400, "The frame cannot be read: {detail}.", "Send the frames of pagestream.v1 only."),
+    "sign_in": (
+        401,
+        "Pagestream asks for a key, and none that is valid was sent.",
+        "Send `Authorization: Bearer KEY`; your operator makes keys with `pagestream keys add`.",
+    ),
+    "key_in_address": (
+        401,
+        "A key never travels in an address: addresses end up in histories and logs.",
+        "Send it as `Authorization: Bearer KEY`, or use a token from POST /v1/tokens.",
+    ),
+    "not_allowed": (
+        403,
+        "This token does not give the right to do this.",
+        "Ask whoever gave it to you for another, or use a key.",
+    ),
     "foreign_origin": (
         403,
         "Pages of {origin} may not call this Pagestream.",
@@ -39,6 +54,7 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     ),
     "not_found": (404, "There is nothing at {path}.", "See /docs for what there is."),
     "document.not_found": (404, "There is no such document.", "Check the id; GET /v1/documents lists yours."),
+    "token.not_found": (404, "There is no such token.", "It has expired or was revoked: nothing needs to be done."),
     "page.not_found": (404, "The document has {total} pages, no page {page}.", "Ask for a page from 1 to {total}."),
     "feed.not_found": (404, "There is no feed named {feed}.", "Subscribe to the feed `documents`."),
     "method_not_allowed": (405, "{method} is not possible here.", "See /docs for what is."),
@@ -91,6 +107,8 @@ class Problem(Exception):
         self.facts = facts
         self.status, self.sentence, self.action = _words(code, facts)
         self.headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            self.headers["WWW-Authenticate"] = "Bearer"
 
     def body(self) -> Body:
         """The problem document. The facts are its extension members."""

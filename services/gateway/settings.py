@@ -1,8 +1,9 @@
 """The gateway's settings, read once at start."""
 
 from ipaddress import ip_address
+from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from shared.settings import SharedSettings
 
@@ -10,23 +11,19 @@ from shared.settings import SharedSettings
 class GatewaySettings(SharedSettings):
     """Where the gateway listens, whom it trusts and how much it takes."""
 
-    gateway_trust_network: bool = False  # whoever reaches the address may read everything
-    gateway_host: str = "127.0.0.1"
+    gateway_host: str = "127.0.0.1"  # beyond this machine only with keys
+    gateway_trust_network: bool = False  # while there are no keys, whoever reaches the address may do everything
+    metrics: Literal["loopback", "key"] = "loopback"  # who may read /metrics: programs on this machine, or also keys
     gateway_port: int = Field(default=8000, ge=1, le=65535)
     max_upload: int = Field(default=1024**3, ge=1)  # bytes of one document
     uploads_at_once: int = Field(default=32, ge=1)  # each may hold three 5 MiB parts in memory; more wait their turn
     origins: tuple[str, ...] = ()  # pages that may call besides our own, as JSON: ["https://desk.example"]
     subscriptions_per_socket: int = Field(default=1_000, ge=1)
 
-    @field_validator("gateway_host")
-    @classmethod
-    def _on_this_machine(cls, host: str, given: ValidationInfo) -> str:
-        if not is_loopback(host) and not given.data["gateway_trust_network"]:
-            raise ValueError(
-                "without API keys the gateway answers on this machine only; use 127.0.0.1, ::1 or localhost, or say "
-                "PAGESTREAM_GATEWAY_TRUST_NETWORK=true where something else keeps strangers out, as in a container"
-            )
-        return host
+    @property
+    def open_house(self) -> bool:
+        """Whether nobody is asked for a key while there are none: on this machine, or where the network is trusted."""
+        return is_loopback(self.gateway_host) or self.gateway_trust_network
 
     @field_validator("origins")
     @classmethod

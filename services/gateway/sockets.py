@@ -22,16 +22,21 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from services.gateway import requests
-from services.gateway.access import TENANT, Doorkeeper
-from services.gateway.conversation import NOT_FOUND, Conversation
+from services.gateway.access import Doorkeeper
+from services.gateway.callers import Caller, secret_of
+from services.gateway.conversation import NOT_ALLOWED, NOT_FOUND, SIGN_IN, TOO_MANY, TRY_LATER, Conversation
 from services.gateway.frames import Frame
 from services.gateway.hub import Hub
+from services.gateway.keyring import Keyring
 from services.gateway.outbox import Outbox, Slot
 from services.gateway.problems import Problem
+from shared.mongo import PyMongoError
 
 SUBPROTOCOL: Final = Subprotocol("pagestream.v1")
 RESTART: Final = 1012
 TOO_SLOW: Final = 4408
+
+_CLOSES: Final = {401: SIGN_IN, 403: NOT_ALLOWED, 429: TOO_MANY}  # what refuses a request closes a socket
 
 _OPEN_WITHIN: Final = 10.0  # seconds for the handshake
 _CLOSE_WITHIN: Final = 5.0  # seconds for a goodbye; a reader that is stuck does not take it
@@ -48,6 +53,7 @@ class Socket(ServerConnection):
 
     outbox: Outbox
     sockets: "Sockets"
+    caller: Caller  # once signed in
     document_id: str | None = None  # of `/v1/documents/{id}/live`
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,9 +100,10 @@ def text_frame(frame: Frame) -> bytes:
 class Sockets:
     """All connections of a gateway; stands where the library expects its own `Server`."""
 
-    def __init__(self, hub: Hub, doorkeeper: Doorkeeper, *, most_subscriptions: int) -> None:
+    def __init__(self, hub: Hub, doorkeeper: Doorkeeper, keyring: Keyring, *, most_subscriptions: int) -> None:
         self._hub = hub
         self._doorkeeper = doorkeeper
+        self._keyring = keyring
         self._most_subscriptions = most_subscriptions
         self._serving = True
         self.open: set[Socket] = set()
@@ -166,12 +173,30 @@ class Sockets:
         self.handler_tasks.add(task)
         task.add_done_callback(self.handler_tasks.discard)
 
+    async def _sign_in(self, socket: Socket) -> Caller | None:
+        """Who it is, None for whoever was sent away: a page learns why from a close code, never from a handshake."""
+        assert socket.request
+        headers = socket.request.headers
+        offered = [name.strip() for name in ",".join(headers.get_all("Sec-WebSocket-Protocol")).split(",")]
+        query = urlsplit(socket.request.path).query
+        try:
+            return await self._keyring.caller(secret_of(headers.get("Authorization"), query, offered))
+        except Problem as problem:
+            await socket.hang_up(_CLOSES[problem.status], problem.code)
+        except PyMongoError:
+            await socket.hang_up(TRY_LATER, "database_unavailable")
+        return None
+
     async def _serve(self, socket: Socket) -> None:
         """Answer until the connection is closed. Raises ConnectionClosed."""
+        caller = await self._sign_in(socket)
+        if caller is None:
+            return
+        socket.caller = caller
         socket.start_keepalive()
         self.open.add(socket)
         hang_up = partial(self.part, socket)
-        conversation = Conversation(self._hub, socket, TENANT, hang_up, most_subscriptions=self._most_subscriptions)
+        conversation = Conversation(self._hub, socket, caller, hang_up, most_subscriptions=self._most_subscriptions)
         try:
             if socket.document_id:
                 conversation.start_with(socket.document_id)
@@ -188,8 +213,7 @@ class Sockets:
         try:
             host = ",".join(request.headers.get_all("Host"))
             origin = ",".join(request.headers.get_all("Origin")) or None
-            self._doorkeeper.check_host(host)
-            self._doorkeeper.check_origin(origin, host)
+            self._doorkeeper.check(host, origin, self._keyring)
             path = urlsplit(request.path).path
             match = _PATH.fullmatch(path)
             if match is None:

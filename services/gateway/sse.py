@@ -8,6 +8,7 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from services.gateway.callers import Caller
 from services.gateway.frames import Frame
 from services.gateway.hub import Hub
 from services.gateway.outbox import Outbox, Slot
@@ -33,9 +34,10 @@ class Streams:
 class Stream(StreamingResponse):
     """One stream on one target, as a response. Raises Problem before it starts when there is no such target."""
 
-    def __init__(self, streams: Streams, target: Target, have: Position | None) -> None:
+    def __init__(self, streams: Streams, caller: Caller, target: Target, have: Position | None) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(self._events(), media_type="text/event-stream", headers=headers)
+        self.caller = caller
         self._streams = streams
         self._target = target
         self._have = have
