@@ -14,7 +14,9 @@ from services.gateway.context import Gateway
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
+from services.gateway.limits import Limits, Pace, Tally
 from services.gateway.mongo import Projections, Status
+from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
@@ -43,6 +45,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         hub = Hub(projections)
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
+        each = limits_of(settings)
         yield Gateway(
             blobs=blobs,
             log=log,
@@ -52,12 +55,25 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             status=Status(database),
             hub=hub,
             feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
-            sockets=Sockets(hub, doorkeeper, keyring, most_subscriptions=settings.subscriptions_per_socket),
-            streams=Streams(hub),
+            sockets=Sockets(hub, doorkeeper, keyring, each, most_subscriptions=settings.subscriptions_per_socket),
+            streams=Streams(hub, each),
             doorkeeper=doorkeeper,
             keyring=keyring,
             tokens=tokens,
+            limits=each,
+            quotas=Quotas(projections, settings.quotas),
         )
+
+
+def limits_of(settings: GatewaySettings) -> Limits:
+    """What one key and one address may have in hand."""
+    return Limits(
+        connections=Tally("too_many_connections", settings.connections_each),
+        subscriptions=Tally("too_many_subscriptions_in_all", settings.subscriptions_each),
+        uploads=Tally("too_many_uploads_at_once", settings.uploads_each),
+        upload_bytes=Tally("too_many_upload_bytes", settings.upload_bytes_each),
+        frames=Pace(settings.frames_per_second_each),
+    )
 
 
 def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:

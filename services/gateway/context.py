@@ -11,7 +11,9 @@ from services.gateway.claims import Claims
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
+from services.gateway.limits import Holders, Limits
 from services.gateway.mongo import DocumentKey, Projections, Status
+from services.gateway.quotas import Quotas
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from services.gateway.tokens import Tokens
@@ -37,6 +39,8 @@ class Gateway:
     doorkeeper: Doorkeeper
     keyring: Keyring
     tokens: Tokens
+    limits: Limits
+    quotas: Quotas
 
 
 def of(request: Request) -> Gateway:
@@ -54,6 +58,11 @@ def caller_of(request: Request) -> Caller:
 Asking = Annotated[Caller, Depends(caller_of)]
 
 
+def holders_of(caller: Asking, request: Request) -> Holders:
+    """The names under which a request counts for the limits."""
+    return (caller.name, request.client.host if request.client else "")
+
+
 def tenant_of(caller: Asking) -> str:
     """The tenant, all of whose documents a call is about. Raises Problem("not_allowed") for a token."""
     caller.require_all()
@@ -66,6 +75,7 @@ def key_of(document_id: str, caller: Asking, request: Request) -> DocumentKey:
     return DocumentKey(caller.tenant, document_id)
 
 
+Holding = Annotated[Holders, Depends(holders_of)]
 Parts = Annotated[Gateway, Depends(of)]
 Tenant = Annotated[str, Depends(tenant_of)]
 Key = Annotated[DocumentKey, Depends(key_of)]

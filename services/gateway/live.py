@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 
-from services.gateway.context import Asking, Key, Parts, Tenant
+from services.gateway.context import Asking, Holding, Key, Parts, Tenant
 from services.gateway.problems import Problem
 from services.gateway.sse import Stream, position_of
 from services.gateway.subscriptions import Target
@@ -16,17 +16,18 @@ LastEventId = Annotated[str | None, Header(max_length=128)]
 
 @router.get("/documents/{document_id}/live", summary="One document live: a WebSocket, or text/event-stream when asked")
 async def document(
-    gateway: Parts, asking: Asking, key: Key, request: Request, last_event_id: LastEventId = None
+    gateway: Parts, asking: Asking, holders: Holding, key: Key, request: Request, last_event_id: LastEventId = None
 ) -> Stream:
     """A snapshot, then every change."""
     _require_event_stream(request)
-    return Stream(gateway.streams, asking, Target.document(*key), position_of(last_event_id))
+    return Stream(gateway.streams, asking, holders, Target.document(*key), position_of(last_event_id))
 
 
 @router.get("/live", summary="Many subscriptions on one WebSocket, or a feed as text/event-stream")
 async def feed(
     gateway: Parts,
     asking: Asking,
+    holders: Holding,
     tenant: Tenant,
     request: Request,
     feed: Annotated[str, Query(max_length=64)] = "documents",
@@ -35,7 +36,7 @@ async def feed(
     _require_event_stream(request)
     if feed != "documents":
         raise Problem("feed.not_found", feed=feed)
-    return Stream(gateway.streams, asking, Target.of_feed(tenant, feed), None)
+    return Stream(gateway.streams, asking, holders, Target.of_feed(tenant, feed), None)
 
 
 def _require_event_stream(request: Request) -> None:

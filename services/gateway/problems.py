@@ -76,6 +76,31 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "Use a new key for each document; repeat a key only to repeat the same upload.",
     ),
     "too_many_uploads": (429, "All {limit} places for uploads are taken.", "Try again in a few seconds."),
+    "too_many_connections": (
+        429,
+        "One key or address may have {limit} live connections.",
+        "Close those you do not need; one WebSocket carries many subscriptions.",
+    ),
+    "too_many_uploads_at_once": (
+        429,
+        "One key or address may send {limit} documents at once.",
+        "Send them one after the other.",
+    ),
+    "too_many_upload_bytes": (
+        429,
+        "One key or address may send {limit} bytes at once.",
+        "Send the documents one after the other.",
+    ),
+    "too_many_subscriptions_in_all": (
+        429,
+        "One key or address may have {limit} subscriptions.",
+        "Unsubscribe from what is done, or subscribe to the feed `documents`.",
+    ),
+    "quota_exceeded": (
+        429,
+        "The quota `{quota}` of {limit} is used up: {left} left.",
+        "Wait until it resets, let documents end or delete some; or ask your operator for more.",
+    ),
     "too_many_requests": (429, "This connection sends too much.", "Come back later, and ask for less."),
     "too_many_subscriptions": (
         429,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from services.gateway.quotas import Quota
 from shared.settings import SharedSettings
 
 
@@ -19,6 +20,14 @@ class GatewaySettings(SharedSettings):
     uploads_at_once: int = Field(default=32, ge=1)  # each may hold three 5 MiB parts in memory; more wait their turn
     origins: tuple[str, ...] = ()  # pages that may call besides our own, as JSON: ["https://desk.example"]
     subscriptions_per_socket: int = Field(default=1_000, ge=1)
+    # Of one key, and of one address, at the same time:
+    connections_each: int = Field(default=10_000, ge=1)  # sockets and event streams
+    subscriptions_each: int = Field(default=100_000, ge=1)
+    frames_per_second_each: int = Field(default=2_000, ge=1)  # from the client; ten times as many at once
+    uploads_each: int = Field(default=256, ge=1)
+    upload_bytes_each: int = Field(default=64 * 1024**3, ge=1)
+    # By tenant, "*" for all others; none is no limit: {"*": {"documents": 100, "pages_a_day": 9000}}
+    quotas: dict[str, Quota] = Field(default_factory=dict)
 
     @property
     def open_house(self) -> bool:

@@ -28,6 +28,7 @@ from services.gateway.conversation import NOT_ALLOWED, NOT_FOUND, SIGN_IN, TOO_M
 from services.gateway.frames import Frame
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
+from services.gateway.limits import Holders, Limits
 from services.gateway.outbox import Outbox, Slot
 from services.gateway.problems import Problem
 from shared.mongo import PyMongoError
@@ -100,10 +101,13 @@ def text_frame(frame: Frame) -> bytes:
 class Sockets:
     """All connections of a gateway; stands where the library expects its own `Server`."""
 
-    def __init__(self, hub: Hub, doorkeeper: Doorkeeper, keyring: Keyring, *, most_subscriptions: int) -> None:
+    def __init__(
+        self, hub: Hub, doorkeeper: Doorkeeper, keyring: Keyring, limits: Limits, *, most_subscriptions: int
+    ) -> None:
         self._hub = hub
         self._doorkeeper = doorkeeper
         self._keyring = keyring
+        self._limits = limits
         self._most_subscriptions = most_subscriptions
         self._serving = True
         self.open: set[Socket] = set()
@@ -173,30 +177,39 @@ class Sockets:
         self.handler_tasks.add(task)
         task.add_done_callback(self.handler_tasks.discard)
 
-    async def _sign_in(self, socket: Socket) -> Caller | None:
-        """Who it is, None for whoever was sent away: a page learns why from a close code, never from a handshake."""
+    async def _sign_in(self, socket: Socket) -> Caller:
+        """Who it is. Raises Problem only now: a page learns from a close code why, never from a handshake."""
         assert socket.request
         headers = socket.request.headers
         offered = [name.strip() for name in ",".join(headers.get_all("Sec-WebSocket-Protocol")).split(",")]
         query = urlsplit(socket.request.path).query
         try:
             return await self._keyring.caller(secret_of(headers.get("Authorization"), query, offered))
-        except Problem as problem:
-            await socket.hang_up(_CLOSES[problem.status], problem.code)
         except PyMongoError:
-            await socket.hang_up(TRY_LATER, "database_unavailable")
-        return None
+            raise Problem("database_unavailable") from None
 
     async def _serve(self, socket: Socket) -> None:
         """Answer until the connection is closed. Raises ConnectionClosed."""
-        caller = await self._sign_in(socket)
-        if caller is None:
-            return
-        socket.caller = caller
+        try:
+            socket.caller = await self._sign_in(socket)
+            holders = (socket.caller.name, str(socket.remote_address[0]))
+            with self._limits.connections.one(holders):
+                await self._converse(socket, holders)
+        except Problem as problem:
+            await socket.hang_up(_CLOSES.get(problem.status, TRY_LATER), problem.code)
+
+    async def _converse(self, socket: Socket, holders: Holders) -> None:
         socket.start_keepalive()
         self.open.add(socket)
-        hang_up = partial(self.part, socket)
-        conversation = Conversation(self._hub, socket, caller, hang_up, most_subscriptions=self._most_subscriptions)
+        conversation = Conversation(
+            self._hub,
+            socket,
+            socket.caller,
+            partial(self.part, socket),
+            limits=self._limits,
+            holders=holders,
+            most_subscriptions=self._most_subscriptions,
+        )
         try:
             if socket.document_id:
                 conversation.start_with(socket.document_id)
