@@ -76,9 +76,18 @@ async def _keys() -> AsyncIterator["Keys"]:
     from shared import mongo  # noqa: PLC0415  its driver takes 0.3 s to import, which no other command should pay
     from shared.keys import Keys  # noqa: PLC0415
 
-    async with folds.infrastructure(read(StackSettings)) as here:
-        settings = read(SharedSettings).model_copy(update={"mongo": here.mongo})
+    async with _address(read(StackSettings)) as address:
+        settings = read(SharedSettings).model_copy(update={"mongo": address})
         async with mongo.connect(settings) as database:
             keys = Keys(database)
             await keys.prepare()
             yield keys
+
+
+@asynccontextmanager
+async def _address(settings: StackSettings) -> AsyncIterator[str]:
+    if settings.mongo:
+        yield settings.mongo
+    else:
+        async with folds.infrastructure(settings) as here:
+            yield here.mongo

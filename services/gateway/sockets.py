@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import orjson
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode, Opcode
 from websockets.frames import Frame as WireFrame
-from websockets.frames import Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
@@ -24,7 +24,7 @@ from websockets.typing import Subprotocol
 from services.gateway import requests
 from services.gateway.access import Doorkeeper
 from services.gateway.callers import Caller, secret_of
-from services.gateway.conversation import NOT_ALLOWED, NOT_FOUND, SIGN_IN, TOO_MANY, TRY_LATER, Conversation
+from services.gateway.conversation import BAD_FRAME, NOT_ALLOWED, NOT_FOUND, SIGN_IN, TOO_MANY, TRY_LATER, Conversation
 from services.gateway.frames import Frame
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
@@ -47,6 +47,13 @@ _WRITE_LIMIT: Final = 64 * 1024  # bytes in our own buffer, then frames wait in 
 _SLICES: Final = 20  # in which sockets are closed at the end, so that not all come back in the same moment
 _SLICE_EVERY: Final = 0.1  # seconds
 _PATH: Final = re.compile(r"/v1/(?:documents/(?P<document_id>[^/]+)/)?live")
+
+
+class _Protocol(ServerProtocol):
+    """Answers a frame that is too long as any other bad frame: clients know one code for both."""
+
+    def fail(self, code: int, reason: str = "") -> None:
+        super().fail(BAD_FRAME if code == CloseCode.MESSAGE_TOO_BIG else code, reason)
 
 
 class Socket(ServerConnection):
@@ -117,7 +124,7 @@ class Sockets:
     def protocol(self, **_of_uvicorn: Any) -> Socket:
         """The asyncio protocol of one connection, as uvicorn's `ws=` asks for it."""
         socket = Socket(
-            ServerProtocol(select_subprotocol=_select, max_size=4 * requests.MAX_BYTES),
+            _Protocol(select_subprotocol=_select, max_size=4 * requests.MAX_BYTES),
             cast(Server, self),
             ping_interval=_PING_EVERY,
             ping_timeout=_PING_EVERY,

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import sys
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from websockets.typing import Origin, Subprotocol
 
 from shared import topics
 from shared.keys import Keys
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of
+from tests.integration.gateway_infra import REPOSITORY, GatewayProcess, Hand, environment_of, hand_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -322,6 +324,38 @@ async def test_a_revoked_key_is_out_within_seconds_with_everything_it_had_open(
     await stays.close()
     for secret in (issued.secret, token["token"]):
         assert code_of(await http.get(f"/v1/documents/{document_id}", headers=bearer(secret))) == (401, "sign_in")
+
+
+async def pagestream(environment: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    """Exit code, standard output and standard error of the command."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli", *arguments, cwd=REPOSITORY, env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    return process.returncode, out.decode().strip(), err.decode()
+
+
+async def test_the_command_makes_a_key_shows_it_once_and_revokes_it(
+    gateway: GatewayProcess, environment: dict[str, str], http: httpx.AsyncClient
+) -> None:
+    code, key, said = await pagestream(environment, "keys", "add", "--tenant", "initech", "--name", "printer")
+    assert (code, key[:4]) == (0, "psk_")
+    code, listed, _ = await pagestream({**environment, "PAGESTREAM_URL": gateway.url, "PAGESTREAM_KEY": key}, "list")
+    assert code == 0, listed
+    code, refused, _ = await pagestream({**environment, "PAGESTREAM_URL": gateway.url}, "list")
+    assert code == 2, refused
+    _, table, _ = await pagestream(environment, "keys", "list")
+    (row,) = [line.split() for line in table.splitlines() if "printer" in line]
+    assert row[:3] == [said.split()[1], "initech", "printer"]
+    assert key not in table
+    assert (await pagestream(environment, "keys", "revoke", row[0]))[0] == 0
+    async with asyncio.timeout(3):
+        while (await http.get("/v1/documents", headers=bearer(key))).status_code != 401:
+            await asyncio.sleep(0.05)
+    assert (await pagestream(environment, "keys", "revoke", row[0]))[0] == 2
+    assert (await pagestream(environment, "keys", "add", "--tenant", "Not/A/Name"))[0] == 2
 
 
 # ---- tokens
