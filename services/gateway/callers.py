@@ -1,9 +1,9 @@
-"""Who calls, and what they may: a tenant's key everything of the tenant, a token one document."""
+"""Who calls, and what they may: a tenant's key everything of the tenant, a token one document or one batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
 from services.gateway.problems import Problem
@@ -31,7 +31,8 @@ class Caller:
     tenant: str
     name: str
     right: Right = "all"
-    document_id: str | None = None  # of a token: the one document it is for
+    document_id: str | None = None  # of a token: the one document it is for, or
+    batch: str | None = None  # the one batch
     issuer: str = ""  # of a token: the id of the key it was made with, empty where there was none
     expires_at: datetime | None = None
 
@@ -41,16 +42,25 @@ class Caller:
             raise Problem("not_allowed")
 
     def require(self, right: Right, document_id: str) -> None:
-        """Raise Problem("not_allowed") unless they have `right` on the document, whether it exists or not."""
-        if right not in _GRANTS[self.right] or (self.right != "all" and document_id != self.document_id):
+        """Raise Problem("not_allowed") unless they have `right` on the document, whether it exists or not.
+
+        For a token on a batch `require_member` says the rest.
+        """
+        covered = self.right == "all" or self.batch is not None or document_id == self.document_id
+        if right not in _GRANTS[self.right] or not covered:
+            raise Problem("not_allowed")
+
+    def require_member(self, view: Mapping[str, Any]) -> None:
+        """Raise Problem("not_allowed") for a token on a batch that the document is not in."""
+        if self.batch is not None and view.get("batch") != self.batch:
             raise Problem("not_allowed")
 
     def require_watching(self, target: Target) -> None:
         """Raise Problem("not_allowed") unless they may be shown `target`."""
-        if target.is_feed:
-            self.require_all()
-        else:
+        if target.kind == "document":
             self.require("read", target.name)
+        elif self.batch is None or (target.kind, target.name) != ("batch", self.batch):
+            self.require_all()
 
 
 LOCAL: Final = Caller(DEFAULT_TENANT, "local")

@@ -69,10 +69,13 @@ def tenant_of(caller: Asking) -> str:
     return caller.tenant
 
 
-def key_of(document_id: str, caller: Asking, request: Request) -> DocumentKey:
+async def key_of(document_id: str, caller: Asking, request: Request) -> DocumentKey:
     """The document that a path names. Raises Problem("not_allowed") for a token that does not cover the call."""
     caller.require(right_for(request.method), document_id)
-    return DocumentKey(caller.tenant, document_id)
+    key = DocumentKey(caller.tenant, document_id)
+    if caller.batch is not None:
+        caller.require_member((await of(request).hub.document(key)).row["view"])
+    return key
 
 
 Holding = Annotated[Holders, Depends(holders_of)]

@@ -9,6 +9,7 @@ from services.gateway.callers import Caller
 from services.gateway.frames import Ref
 from services.gateway.hub import Hub, Viewer
 from services.gateway.limits import Allowance, Holders, Limits
+from services.gateway.mongo import DocumentKey
 from services.gateway.problems import Problem
 from services.gateway.requests import Subscribe, Unsubscribe
 from services.gateway.subscriptions import Position, Target
@@ -113,12 +114,15 @@ class Conversation:
 
     async def _show(self, target: Target, ref: Ref, have: Position | None, *, sole: bool) -> None:
         try:
+            if self._caller.batch is not None and target.kind == "document":
+                found = await self._hub.document(DocumentKey(target.tenant, target.name))
+                self._caller.require_member(found.row["view"])
             await self._hub.subscribe(self._viewer, target, ref, have)
         except Problem as problem:
             if problem.status >= 500:
                 self._hang_up(TRY_LATER, problem.code)
             elif sole:
-                self._hang_up(NOT_FOUND, problem.code)
+                self._hang_up(NOT_ALLOWED if problem.status == 403 else NOT_FOUND, problem.code)
             else:
                 self._refuse(problem, target, ref)
         except PyMongoError:

@@ -101,6 +101,7 @@ def _token_holder(row: Row) -> Caller:
         name=f"token:{row['_id']}",
         right=row["right"],
         document_id=row["document_id"],
+        batch=row["batch"],
         issuer=row["issuer"],
         expires_at=row["expires_at"],
     )

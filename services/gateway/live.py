@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 
-from services.gateway.context import Asking, Holding, Key, Parts, Tenant
+from services.gateway.context import Asking, Holding, Key, Parts
 from services.gateway.problems import Problem
 from services.gateway.sse import Stream, position_of
 from services.gateway.subscriptions import Target
@@ -28,15 +28,16 @@ async def feed(
     gateway: Parts,
     asking: Asking,
     holders: Holding,
-    tenant: Tenant,
     request: Request,
     feed: Annotated[str, Query(max_length=64)] = "documents",
 ) -> Stream:
     """The newest rows, then every changed one."""
     _require_event_stream(request)
+    target = Target.of_feed(asking.tenant, feed)
+    asking.require_watching(target)
     if feed != "documents":
         raise Problem("feed.not_found", feed=feed)
-    return Stream(gateway.streams, asking, holders, Target.of_feed(tenant, feed), None)
+    return Stream(gateway.streams, asking, holders, target, None)
 
 
 def _require_event_stream(request: Request) -> None:

@@ -1,10 +1,10 @@
-"""Hand somebody the right to watch or to steer one document: capability tokens over HTTP."""
+"""Hand somebody the right to watch or to steer one document or batch: capability tokens over HTTP."""
 
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from services.gateway.answers import Json
@@ -22,17 +22,25 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    document_id: Annotated[str, Field(max_length=64)]
+    document_id: Annotated[str, Field(max_length=64)] | None = None
+    batch: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     right: Literal["read", "control"] = "read"
     ttl: Annotated[int, Field(ge=1, le=_YEAR, description="Seconds.")] = _HOUR
 
+    @model_validator(mode="after")
+    def _one_thing(self) -> "Wish":
+        if (self.document_id is None) == (self.batch is None):
+            raise ValueError("it must name a document_id or a batch")
+        return self
 
-@router.post("", status_code=201, summary="A token for one document: watch it, or also retry and cancel it")
+
+@router.post("", status_code=201, summary="A token for one document or batch: watch it, or also retry and cancel")
 async def create(gateway: Parts, asking: Asking, tenant: Tenant, wish: Wish) -> Response:
     """`{"token", "expires_at", "id"}`; the token is shown this once. Erasing a document takes a key."""
-    document = DocumentKey(tenant, wish.document_id)
-    await gateway.hub.document(document)
-    token = await gateway.tokens.add(asking, document, wish.right, timedelta(seconds=wish.ttl))
+    if wish.document_id is not None:
+        await gateway.hub.document(DocumentKey(tenant, wish.document_id))
+    ttl = timedelta(seconds=wish.ttl)
+    token = await gateway.tokens.add(asking, wish.right, ttl, document_id=wish.document_id, batch=wish.batch)
     return Json({"token": token.secret, "expires_at": token.row["expires_at"], "id": token.id}, status_code=201)
 
 

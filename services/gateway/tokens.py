@@ -1,10 +1,9 @@
-"""Capability tokens in the control database: the right to watch or to steer one document, for a while."""
+"""Capability tokens in the control database: the right to watch or to steer one document or batch, for a while."""
 
 from datetime import timedelta
 from typing import NamedTuple
 
 from services.gateway.callers import Caller, Right
-from services.gateway.mongo import DocumentKey
 from services.gateway.problems import Problem
 from shared.credentials import TOKEN_PREFIX, digest, new_id, new_secret
 from shared.events import utcnow
@@ -30,14 +29,17 @@ class Tokens:
         await self._rows.create_index([("digest", 1)], unique=True)
         await self._rows.create_index([("expires_at", 1)], expireAfterSeconds=0)
 
-    async def add(self, issuer: Caller, document: DocumentKey, right: Right, ttl: timedelta) -> Token:
-        """A token of `issuer` on `document`."""
+    async def add(
+        self, issuer: Caller, right: Right, ttl: timedelta, *, document_id: str | None, batch: str | None
+    ) -> Token:
+        """A token of `issuer` on a document or a batch of their tenant."""
         secret = new_secret(TOKEN_PREFIX)
         row: Row = {
             "_id": new_id(),
             "digest": digest(secret),
-            "tenant": document.tenant,
-            "document_id": document.document_id,
+            "tenant": issuer.tenant,
+            "document_id": document_id,
+            "batch": batch,
             "right": right,
             "issuer": issuer.name.removeprefix("key:") if issuer.name.startswith("key:") else "",
             "expires_at": utcnow() + ttl,

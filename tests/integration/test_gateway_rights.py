@@ -406,6 +406,29 @@ async def test_a_token_to_control_also_cancels_and_retries_but_does_not_erase(
     assert code_of(await http.delete(here, headers=bearer(token))) == (403, "not_allowed")
 
 
+async def test_a_token_on_a_batch_opens_the_documents_in_it(
+    gateway: GatewayProcess, http: httpx.AsyncClient, key: str, hand: Hand
+) -> None:
+    member, beside = new_id(), new_id()
+    await hand.put(member, 1, tenant="acme", batch="june")
+    await hand.put(beside, 1, tenant="acme", batch="july")
+    made = await http.post("/v1/tokens", json={"batch": "june", "right": "control"}, headers=bearer(key))
+    token = made.json()["token"]
+    assert (await http.get(f"/v1/documents/{member}", headers=bearer(token))).status_code == 200
+    assert (await http.post(f"/v1/documents/{member}/cancel", headers=bearer(token))).status_code == 202
+    for path in ("", "/text", "/live"):
+        refused = await http.get(f"/v1/documents/{beside}{path}", headers={**bearer(token), **EVENTS})
+        assert code_of(refused) == (403, "not_allowed")
+    assert code_of(await http.post(f"/v1/documents/{beside}/cancel", headers=bearer(token))) == (403, "not_allowed")
+    async with connect(gateway.live, additional_headers=bearer(token)) as live:
+        for ref, document_id in enumerate((beside, member)):
+            await say(live, "subscribe", ref=ref, document_id=document_id)
+        answers = {(frame["ref"], frame["op"]) for frame in (await hear(live), await hear(live))}
+        assert answers == {(0, "error"), (1, "snapshot")}
+    async with connect(live_of(gateway, beside, f"?token={token}")) as live:
+        assert await closing(live) == 4403
+
+
 async def test_a_token_ends_when_it_expires_or_is_revoked_also_while_it_is_in_use(
     gateway: GatewayProcess, http: httpx.AsyncClient, key: str, keys: Keys, hand: Hand
 ) -> None:
@@ -424,7 +447,15 @@ async def test_a_token_ends_when_it_expires_or_is_revoked_also_while_it_is_in_us
 
 
 @pytest.mark.parametrize(
-    "wish", [{}, {"ttl": 60}, {"document_id": "x", "right": "all"}, {"document_id": "x", "ttl": 0}, []]
+    "wish",
+    [
+        {},
+        {"ttl": 60},
+        {"document_id": "x", "right": "all"},
+        {"document_id": "x", "ttl": 0},
+        {"document_id": "x", "batch": "y"},
+        [],
+    ],
 )
 async def test_a_wrong_wish_for_a_token_is_named(http: httpx.AsyncClient, key: str, wish: Any) -> None:
     assert code_of(await http.post("/v1/tokens", json=wish, headers=bearer(key))) == (400, "bad_request")

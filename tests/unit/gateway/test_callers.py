@@ -39,6 +39,20 @@ def test_a_token_covers_no_other_document_and_never_the_whole_tenant() -> None:
     KEY.require_watching(Target.of_feed("acme"))
 
 
+def test_a_token_on_a_batch_covers_the_documents_that_are_in_it_and_its_feed() -> None:
+    token = Caller("acme", "token:3", "read", batch="june")
+    token.require("read", "any")
+    token.require_member({"batch": "june"})
+    token.require_watching(Target("acme", "batch", "june"))
+    assert not may(token, "POST")
+    for view in ({"batch": "july"}, {"batch": None}, {}):
+        with pytest.raises(Problem, match="not_allowed"):
+            token.require_member(view)
+    for target in (Target("acme", "batch", "july"), Target.of_feed("acme"), Target.of_feed("acme", "june")):
+        with pytest.raises(Problem, match="not_allowed"):
+            token.require_watching(target)
+
+
 def test_a_secret_is_found_in_the_header_then_among_the_subprotocols_then_in_the_address() -> None:
     assert secret_of("Bearer psk_a", "token=pst_b", ["bearer.pst_c"]) == "psk_a"
     assert secret_of("bearer  psk_a ", "") == "psk_a"
