@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from shared import logs, topics
+from shared import addresses, logs, topics
 from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress
 from shared.failpoints import reach
 from shared.fetching import Fetching
@@ -139,8 +139,8 @@ def _from_row(row: Row) -> dict[TopicPartition, int]:
 class Loop:
     """Follows the log from a checkpoint until it is cancelled."""
 
-    def __init__(self, bootstrap: str, checkpoint: Checkpoint, fold: Fold) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, address: str, checkpoint: Checkpoint, fold: Fold) -> None:
+        self._address = address
         self._checkpoint = checkpoint
         self._fold = fold
         self._ends: dict[TopicPartition, int] = {}
@@ -156,7 +156,7 @@ class Loop:
         Raises CheckpointGone, FetchingStopped, and whatever the fold raises: the process ends and is started again.
         """
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **addresses.options(self._address),
             enable_auto_commit=False,
             auto_offset_reset="none",
             fetch_max_wait_ms=100,

@@ -10,6 +10,7 @@ from services.progress import generations
 from services.progress.projector import Projector
 from services.progress.results import Results
 from services.progress.settings import ProgressSettings
+from shared import addresses
 from shared.blobs import Blobs
 from shared.folding import Batch, Loop, Positions, Write
 from shared.mongo import Mongo
@@ -56,7 +57,7 @@ class Builder:
         """Where the projection of `live` stands; where there is none, the end of the log."""
         if live and await generations.checkpoint(self._database, live).exists():
             return await generations.checkpoint(self._database, live).load()
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._settings.kafka)
+        consumer = AIOKafkaConsumer(**addresses.options(self._settings.kafka))
         await consumer.start()
         try:
             ends: Positions = await consumer.end_offsets(list(await self.checkpoint.load()))
