@@ -7,11 +7,11 @@ from typing import Final
 from PIL import Image
 
 from services.ocr import images, pdf, plaintext, preparation
+from services.ocr.engines import chosen_by
 from services.ocr.pages import Line, concluded
 from services.ocr.reading import read_picture
 from services.ocr.settings import OcrSettings
 from services.ocr.sniffing import HEAD_BYTES, Kind, sniff
-from services.ocr.tesseract import Engine
 from shared.harness.contract import Plan, Result, Slice, Task
 from shared.settings import read
 
@@ -27,7 +27,7 @@ def plan(task: Task) -> Plan:
     chosen = settings()
     with task.source.open("rb") as source:
         kind = sniff(source.read(HEAD_BYTES))
-    engine = _engine(chosen)
+    engine = chosen_by(chosen)
     engine.check(_languages(task))
     match kind:
         case Kind.PDF:
@@ -37,14 +37,15 @@ def plan(task: Task) -> Plan:
         case _:
             slices = images.sliced(task, kind, chosen)
     limit = f"{chosen.max_render_pixels} pixels"
-    name = f"tesseract {engine.version()} {'+'.join(_languages(task))}, preparation {preparation.VERSION}, {limit}"
+    name = f"{engine.identity()} {'+'.join(_languages(task))}, preparation {preparation.VERSION}, {limit}"
     return Plan(engine=name, slices=slices, page_count=max(piece.pages[1] for piece in slices if piece.pages))
 
 
 def work(task: Task, piece: Slice) -> Result:
     """{"pages": [page, …]} for the pages of one slice.
 
-    Raises Rejected: corrupt_pdf, corrupt_image, too_large. Raises Transient: timeout, crashed, provider_unavailable.
+    Raises Rejected: corrupt_pdf, corrupt_image, too_large, provider_refused. Raises Transient: timeout, crashed,
+    provider_unavailable.
     """
     chosen = settings()
     match Kind(piece.args["kind"]):
@@ -62,16 +63,9 @@ def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result
     return concluded(plan, results)
 
 
-def _engine(chosen: OcrSettings) -> Engine:
-    return Engine(chosen.tesseract, chosen.tessdata)
-
-
 def _languages(task: Task) -> tuple[str, ...]:
     return task.document.languages or tuple(settings().languages.split("+"))
 
 
 def _reader(task: Task, chosen: OcrSettings) -> Callable[[Image.Image], tuple[Line, ...]]:
-    read_once = partial(
-        _engine(chosen).read, languages=_languages(task), seconds=chosen.page_seconds, workdir=task.workdir
-    )
-    return partial(read_picture, engine=read_once)
+    return partial(read_picture, engine=chosen_by(chosen).reader(task, _languages(task)))

@@ -26,9 +26,14 @@ log = logs.get(__name__)
 _SPARE: Final = 1  # child for what is short, while all others have or wait for a core
 
 
-def main(stage: str, module: str) -> None:
-    """Run the stage whose `plan`, `work` and `conclude` are in `module`, until SIGTERM."""
+def main(stage: str, module: str, *, slots: int | None = None) -> None:
+    """Run the stage whose `plan`, `work` and `conclude` are in `module`, until SIGTERM.
+
+    A stage that waits for the network says how many `slots` it has: slices in hand at the same time.
+    """
     settings = read(StageSettings)
+    if slots:
+        settings = settings.model_copy(update={"children": slots})
     logs.configure(stage, settings.log_level)
     run(serve(stage, module, settings))
 
