@@ -111,8 +111,8 @@ async def outlasted(client: Client, document_id: str) -> None:
         raise RuntimeError(f"the book was too short: it is {view['status']}")
 
 
-async def put(log: Log, blobs: Blobs, data: bytes, tenant: str) -> None:
-    """A document of another tenant, as the gateway would bring it in."""
+async def put(log: Log, blobs: Blobs, data: bytes, tenant: str) -> str:
+    """Bring in a document of another tenant, as the gateway would; its id."""
     document_id = str(uuid.uuid4())
     document = Document(
         document_id=document_id, tenant=tenant, filename="other.pdf", content_type=None, size=len(data)
@@ -125,6 +125,7 @@ async def put(log: Log, blobs: Blobs, data: bytes, tenant: str) -> None:
             pipeline=tuple(PIPELINE), size=len(data), media_type="application/pdf",
         )
     )  # fmt: skip
+    return document_id
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -32,7 +32,6 @@ from shared.harness.cores import Core
 READY, REQUEST, BEGUN, TICK, DONE, ERROR = b"h", b"q", b"b", b"t", b"r", b"e"
 FRAME: Final = struct.Struct(">Ic")
 
-_NICE: Final = 10
 _F_SETSIG: Final = 10  # linux/fcntl.h; the module has no name for it
 _TICK_SECONDS: Final = 0.1
 _TICK_FRACTION: Final = 0.01
@@ -43,7 +42,7 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _die_with_worker(int(sys.argv[2]))
-    _give_way()
+    os.nice(10)
     stage = cast(Stage, importlib.import_module(sys.argv[1]))
     send(replies, READY, b"")
     while (frame := receive(requests)) is not None:
@@ -174,13 +173,6 @@ def receive(stream: BinaryIO) -> tuple[bytes, bytes] | None:
         return None
     size, kind = FRAME.unpack(head)
     return kind, stream.read(size)
-
-
-def _give_way() -> None:
-    """Let the services go first. Where the kernel weighs sessions against each other, ours must be told as well."""
-    os.nice(_NICE)
-    with suppress(OSError):  # of a kernel without it (sched(7), autogroup)
-        Path("/proc/self/autogroup").write_text(str(_NICE))
 
 
 def _die_with_worker(lifeline: int) -> None:
