@@ -88,6 +88,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
     "store_unavailable": ("The blob store does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "store_full": ("The blob store is full.", "Ask your operator to free space, then retry."),
     "provider_unavailable": ("{provider} does not answer: {detail}.", "Nothing: it is tried again by itself."),
+    "provider_refused": (
+        "{provider} does not read this page (status {status}).",
+        "Upload the page in another form, or ask your operator what the service reads.",
+    ),
     "port_in_use": (
         "{what} needs port {port}, and another program listens on it.",
         "Stop that program, or set {setting} to a free port (0 takes any).",

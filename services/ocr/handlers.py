@@ -8,10 +8,10 @@ from typing import Final
 from PIL import Image
 
 from services.ocr import documents, preparation
+from services.ocr.engines import chosen_by
 from services.ocr.pages import Line, concluded
 from services.ocr.reading import read_picture
 from services.ocr.settings import OcrSettings
-from services.ocr.tesseract import BLOCK, Engine
 from shared.harness.contract import Plan, Result, Slice, Task
 from shared.settings import read
 
@@ -25,8 +25,7 @@ def plan(task: Task) -> Plan:
     too_many_pages, language_not_installed. Raises Transient: provider_unavailable.
     """
     chosen = settings()
-    engine = _engine(chosen)
-    engine.check(_languages(task))
+    chosen_by(chosen).check(_languages(task))
     slices = documents.sliced(task, chosen)
     return Plan(engine=_named(task, chosen), slices=slices, page_count=documents.check_count(slices, chosen))
 
@@ -34,7 +33,8 @@ def plan(task: Task) -> Plan:
 def work(task: Task, piece: Slice) -> Result:
     """{"pages": [page, …]} for the pages of one slice.
 
-    Raises Rejected: corrupt_pdf, corrupt_image, too_large. Raises Transient: timeout, crashed, provider_unavailable.
+    Raises Rejected: corrupt_pdf, corrupt_image, too_large, provider_refused. Raises Transient: timeout, crashed,
+    provider_unavailable.
     """
     chosen = settings()
     return {"pages": documents.read(task, piece, chosen, _reader(task, chosen))}
@@ -47,13 +47,9 @@ def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result
 
 def _named(task: Task, chosen: OcrSettings) -> str:
     """All that shapes a result: the programs, their versions and settings."""
-    tesseract = f"tesseract {_engine(chosen).version()} {'+'.join(_languages(task))}"
+    engine = f"{chosen_by(chosen).identity()} {'+'.join(_languages(task))}"
     limit = f"{chosen.max_render_pixels} pixels"
-    return f"{tesseract}, preparation {preparation.VERSION}, kreuzberg {version('kreuzberg')}, {limit}"
-
-
-def _engine(chosen: OcrSettings) -> Engine:
-    return Engine(chosen.tesseract, chosen.tessdata)
+    return f"{engine}, preparation {preparation.VERSION}, kreuzberg {version('kreuzberg')}, {limit}"
 
 
 def _languages(task: Task) -> tuple[str, ...]:
@@ -61,7 +57,5 @@ def _languages(task: Task) -> tuple[str, ...]:
 
 
 def _reader(task: Task, chosen: OcrSettings) -> Callable[[Image.Image], tuple[Line, ...]]:
-    read_once = partial(
-        _engine(chosen).read, languages=_languages(task), seconds=chosen.page_seconds, workdir=task.workdir
-    )
-    return partial(read_picture, engine=read_once, second=partial(read_once, layout=BLOCK))
+    engine, languages = chosen_by(chosen), _languages(task)
+    return partial(read_picture, engine=engine.reader(task, languages), second=engine.block_reader(task, languages))

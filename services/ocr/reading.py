@@ -18,7 +18,7 @@ from services.ocr import preparation
 from services.ocr.pages import Line, completed, confidence_of, placed, scaled, words_of
 from services.ocr.resolution import enlargement
 
-Engine = Callable[[Image.Image], tuple[Line, ...]]
+Reader = Callable[[Image.Image], tuple[Line, ...]]  # one gray picture to its lines, boxes in pixels
 
 # Mean word confidences, measured: print 86-96, print upside down 25-35, print at 8 degrees 80 with half of it lost.
 _UPSIDE_DOWN: Final = 60
@@ -33,11 +33,11 @@ _SKEWED: Final = 1.25  # degrees; with less it reads as well as without
 
 class _Reading(NamedTuple):
     lines: tuple[Line, ...]
-    way: Callable[[Engine], Engine]  # how the picture was turned for it
+    way: Callable[[Reader], Reader]  # how the picture was turned for it
 
 
-def read_picture(picture: Image.Image, engine: Engine, second: Engine) -> tuple[Line, ...]:
-    """The lines of a gray picture, boxes in its pixels. A blank page has none."""
+def read_picture(picture: Image.Image, engine: Reader, second: Reader | None) -> tuple[Line, ...]:
+    """The lines of a gray picture, boxes in its pixels. A blank page has none. `second`: an engine for what is left."""
     even = preparation.flattened(picture)
     if preparation.is_blank(even):
         return ()
@@ -45,12 +45,12 @@ def read_picture(picture: Image.Image, engine: Engine, second: Engine) -> tuple[
     sized = preparation.resized(even, factor)
     best = _best(sized, engine)
     lines = best.lines
-    if preparation.unread(sized, [word.box for word in words_of(lines)]) >= _MISSED:
+    if second and preparation.unread(sized, [word.box for word in words_of(lines)]) >= _MISSED:
         lines = completed(lines, best.way(second)(sized), _SURE)
     return placed(lines, scaled(1 / factor, 1 / factor))
 
 
-def _best(picture: Image.Image, engine: Engine) -> _Reading:
+def _best(picture: Image.Image, engine: Reader) -> _Reading:
     angle = preparation.skew(picture)
     straight = partial(straightening, angle)
     steep = abs(angle) >= _STEEP
@@ -63,7 +63,7 @@ def _best(picture: Image.Image, engine: Engine) -> _Reading:
     return best
 
 
-def _as_it_is(engine: Engine) -> Engine:
+def _as_it_is(engine: Reader) -> Reader:
     return engine
 
 
@@ -79,7 +79,7 @@ def _letters_sure(lines: tuple[Line, ...]) -> int:
     return sum(len(word.text) for word in words_of(lines) if (word.confidence or 0) >= _SURE)
 
 
-def turning(engine: Engine) -> Engine:
+def turning(engine: Reader) -> Reader:
     """The engine, reading upside down; boxes stay those of the picture it is given."""
 
     def read(picture: Image.Image) -> tuple[Line, ...]:
@@ -89,7 +89,7 @@ def turning(engine: Engine) -> Engine:
     return read
 
 
-def straightening(degrees: float, engine: Engine) -> Engine:
+def straightening(degrees: float, engine: Reader) -> Reader:
     """The engine, reading the picture turned counter-clockwise by `degrees`; boxes stay those of the picture."""
     cosine, sine = cos(radians(degrees)), sin(radians(degrees))
 

@@ -48,7 +48,7 @@ class Consumer:
             while True:
                 if not self._taking:
                     await fetching.look()
-                await self._workers.announce(self._owner, self._worker.stage, self._worker.pool.size)
+                await self._workers.announce(self._owner, self._worker.stage, self._settings.children)
                 done, _ = await asyncio.wait([self._broken], timeout=_ANNOUNCE_SECONDS)
                 for ended in done:
                     ended.result()
