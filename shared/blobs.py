@@ -44,6 +44,11 @@ def meta(tenant: str, document_id: str) -> str:
     return f"{tenant}/{document_id}/meta"
 
 
+def part(tenant: str, document_id: str, offset: int, token: str) -> str:
+    """Bytes of a resumable upload from `offset` on; `token` tells two that begin there apart."""
+    return f"{tenant}/{document_id}/part-{offset}-{token}"
+
+
 def piece(tenant: str, document_id: str, stage: str, plan: str, number: int) -> str:
     """The result of one slice of a plan."""
     return f"{tenant}/{document_id}/{stage}/{plan}/{number}"

@@ -50,8 +50,11 @@ _CONTROL_INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel([("ended_at", 1)], expireAfterSeconds=86_400),
     ],
     "workers": [IndexModel([("expires_at", 1)], expireAfterSeconds=60)],
-    "owners": [],
+    "owners": [IndexModel([("expires_at", 1)], expireAfterSeconds=86_400)],  # who has let go for a day is forgotten
     "uploads": [IndexModel([("at", 1)])],
+    "idempotency_keys": [IndexModel([("at", 1)])],
+    "partial_uploads": [IndexModel([("expires_at", 1)])],
+    "upload_parts": [IndexModel([("document_id", 1), ("offset", 1)])],
 }
 
 

@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.gateway import answers, control, docs, documents, health, live, results, web
+from services.gateway import answers, control, docs, documents, health, live, results, resumable, web
 from services.gateway.access import Doorkeeper, Guard
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.mongo import Projections, Status
+from services.gateway.parts import ResumableUploads
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
@@ -31,6 +32,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     async with mongo.connect(settings) as database, kafka.connect(settings.kafka, APPEND_WITHIN) as log:
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
+        uploads = Uploads(blobs, claims, log, await claims.prepare(), **limits)
         projections = Projections(database)
         hub = Hub(projections)
         await hub.start()
@@ -39,7 +41,8 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             blobs=blobs,
             log=log,
             claims=claims,
-            uploads=Uploads(blobs, claims, log, await claims.prepare(), **limits),
+            uploads=uploads,
+            resumable=ResumableUploads(database, blobs, uploads),
             projections=projections,
             status=Status(database),
             hub=hub,
@@ -58,7 +61,7 @@ def build(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     app.add_middleware(Guard, doorkeeper=gateway.doorkeeper)
     answers.install(app)
-    for module in (documents, results, control, live, health, docs):
+    for module in (documents, resumable, results, control, live, health, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
     return app

@@ -10,6 +10,7 @@ from services.gateway.claims import Claims
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.mongo import DocumentKey, Projections, Status
+from services.gateway.parts import ResumableUploads
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from services.gateway.uploads import Uploads
@@ -25,6 +26,7 @@ class Gateway:
     log: Log
     claims: Claims
     uploads: Uploads
+    resumable: ResumableUploads
     projections: Projections
     status: Status
     hub: Hub

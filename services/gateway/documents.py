@@ -15,6 +15,7 @@ from services.gateway.hub import Hub
 from services.gateway.mongo import DocumentKey
 from services.gateway.subscriptions import Target
 from services.gateway.uploads import Offer
+from services.gateway.wishes import wishes
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -24,7 +25,9 @@ MOST: Final = 200  # documents in one answer
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for something newer than `since`.")]
 Since = Annotated[str | None, Query(max_length=128, description="The ETag of the last answer, without quotes.")]
-Languages = Annotated[str | None, Query(pattern=r"^[a-z]{3}(_[a-z]+)?([,+][a-z]{3}(_[a-z]+)?){0,7}$")]
+Languages = Annotated[str | None, Query(max_length=128, description="Tesseract's names, as in `eng+deu`.")]
+BatchName = Annotated[str | None, Query(max_length=100, description="The batch: documents that are watched as one.")]
+Tags = Annotated[tuple[str, ...], Query(description="A tag; may be given several times.")]
 
 
 @router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
@@ -35,10 +38,13 @@ async def upload(
     filename: Annotated[str | None, Query(max_length=1024)] = None,
     force: bool = False,
     languages: Languages = None,
+    batch: BatchName = None,
+    tag: Tags = (),
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """202 once the fact is in the log; 200 with `"duplicate": true` when these bytes are here already."""
     gateway.uploads.check_length(request.headers.get("content-length"))
+    wished = wishes(languages, batch, tag, force=force)
     content_type = request.headers.get("content-type", "")
     chunks = aiter(request.stream())
     if boundary := multipart.boundary_of(content_type):
@@ -50,8 +56,7 @@ async def upload(
         filename=filenames.clean(filename),
         content_type=content_type[:255] or None,
         chunks=chunks,
-        languages=tuple(languages.replace("+", ",").split(",")) if languages else (),
-        force=force,
+        wishes=wished,
         key=idempotency_key,
     )
     taken = await gateway.uploads.take(offer)
