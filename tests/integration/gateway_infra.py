@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 import orjson
@@ -175,7 +175,16 @@ def view_of(document_id: str, epoch: str, version: int, **changes: Any) -> dict[
     }
 
 
-def environment_of(running: Running, folder: Path) -> dict[str, str]:
+class Addresses(Protocol):
+    """Where a broker and a database are."""
+
+    @property
+    def kafka(self) -> str: ...
+    @property
+    def mongo(self) -> str: ...
+
+
+def environment_of(running: Addresses, folder: Path) -> dict[str, str]:
     """The settings of a gateway with databases and a store of its own."""
     name = uuid.uuid4().hex[:12]
     return {

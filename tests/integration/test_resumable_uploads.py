@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import os
+import shutil
 import signal
 import uuid
 from collections.abc import AsyncIterator
@@ -13,12 +14,14 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared import blobs
+from shared import blobs, topics
 from shared.blobs import Blobs
-from stack.running import Running
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, infrastructure
-from tests.integration.test_gateway_http import facts_of, new_pdf, stored
+from shared.events import Fact, decode
+from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of
+from tests.integration.infrastructure import Infrastructure
+from tests.integration.test_gateway_http import new_pdf, stored
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -27,20 +30,15 @@ PATCH = {**TUS, "Content-Type": "application/offset+octet-stream"}
 MAX = 64 * 1024 * 1024
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    async with infrastructure(tmp_path_factory.mktemp("stack")) as running:
-        yield running
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gateway")
 
 
-@pytest.fixture(scope="module")
-def environment(running: Running, folder: Path) -> dict[str, str]:
-    return {**environment_of(running, folder), "PAGESTREAM_MAX_UPLOAD": str(MAX)}
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def environment(infrastructure: Infrastructure, folder: Path) -> dict[str, str]:
+    await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
+    return {**environment_of(infrastructure, folder), "PAGESTREAM_MAX_UPLOAD": str(MAX)}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -62,6 +60,24 @@ async def gateway(environment: dict[str, str], folder: Path, hand: Hand) -> Asyn
 async def http(gateway: GatewayProcess) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         yield client
+
+
+async def facts_of(infrastructure: Infrastructure, document_id: str) -> list[Fact]:
+    """The document's facts in the log, which other tests write to as well."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=infrastructure.kafka, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        places = [TopicPartition(topics.DOCUMENTS, number) for number in range(PARTITIONS)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await consumer.end_offsets(places)
+        found: list[Fact] = []
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += [decode(record.value) for record in records if record.key == document_id.encode()]
+        return found
+    finally:
+        await consumer.stop()
 
 
 def metadata(**pairs: str) -> str:
@@ -105,7 +121,7 @@ async def test_the_server_says_what_it_can_do(http: httpx.AsyncClient) -> None:
 
 
 async def test_an_upload_in_parts_becomes_the_document_of_its_id(
-    http: httpx.AsyncClient, running: Running, environment: dict[str, str], folder: Path
+    http: httpx.AsyncClient, infrastructure: Infrastructure, environment: dict[str, str], folder: Path
 ) -> None:
     data = new_pdf()
     url = await create(http, len(data), filename="../Mietvertrag für Köln.pdf", filetype="application/pdf", tags="a, b")
@@ -123,7 +139,7 @@ async def test_an_upload_in_parts_becomes_the_document_of_its_id(
         "application/pdf",
         ["a", "b"],
     )
-    (fact,) = await facts_of(running, document_id)
+    (fact,) = await facts_of(infrastructure, document_id)
     assert (fact.type, fact.tenant, fact.size) == ("DocumentUploaded", "default", len(data))  # type: ignore[union-attr]
     assert await offset_of(http, url) == len(data)
     assert {name for name in stored(folder) if name.startswith(f"default/{document_id}/")} == {
@@ -269,7 +285,7 @@ async def test_of_parts_that_race_for_the_same_bytes_one_wins(http: httpx.AsyncC
     assert len(parts) == 1
 
 
-async def test_last_parts_that_race_make_one_document(http: httpx.AsyncClient, running: Running) -> None:
+async def test_last_parts_that_race_make_one_document(http: httpx.AsyncClient, infrastructure: Infrastructure) -> None:
     data = new_pdf()
     url = await create(http, len(data))
     await patch(http, url, 0, data[:-1])
@@ -278,7 +294,7 @@ async def test_last_parts_that_race_make_one_document(http: httpx.AsyncClient, r
         *(http.head(url, headers=TUS) for _ in range(3)),
     )
     assert sorted(answer.status_code for answer in answers[:3]) == [204, 409, 409]
-    facts = await facts_of(running, url.rpartition("/")[2])
+    facts = await facts_of(infrastructure, url.rpartition("/")[2])
     assert len({fact.event_id for fact in facts}) == 1
 
 
@@ -339,7 +355,7 @@ async def test_a_gateway_killed_in_the_middle_of_a_part_goes_on_after_the_last_o
 
 
 async def test_a_last_part_whose_answer_was_lost_is_made_whole_by_who_asks(
-    http: httpx.AsyncClient, hand: Hand, running: Running
+    http: httpx.AsyncClient, hand: Hand, infrastructure: Infrastructure
 ) -> None:
     """As after a kill between the last part and the fact: all bytes are here, and the upload is not finished."""
     data = new_pdf()
@@ -347,6 +363,51 @@ async def test_a_last_part_whose_answer_was_lost_is_made_whole_by_who_asks(
     document_id = url.rpartition("/")[2]
     await patch(http, url, 0, data)
     await hand.mongo.control["partial_uploads"].update_one({"_id": document_id}, {"$set": {"length": len(data)}})
-    assert await facts_of(running, document_id) == []
+    assert await facts_of(infrastructure, document_id) == []
     assert await offset_of(http, url) == len(data)
-    assert len(await facts_of(running, document_id)) == 1
+    assert len(await facts_of(infrastructure, document_id)) == 1
+
+
+CLIENT = """
+import { createReadStream, statSync } from 'node:fs'
+import { Upload } from 'tus-js-client'
+const [endpoint, path] = process.argv.slice(2)
+let cut = false
+const upload = new Upload(createReadStream(path), {
+  endpoint, chunkSize: 256 * 1024, uploadSize: statSync(path).size, retryDelays: [50, 50, 50],
+  metadata: { filename: 'lease.pdf', filetype: 'application/pdf', batch: 'May' },
+  onAfterResponse: (request, response) => {
+    if (!cut && request.getMethod() === 'PATCH') { cut = true; throw new Error('the answer was lost') }
+  },
+  onError: (error) => { console.error(String(error)); process.exit(1) },
+  onSuccess: () => console.log(upload.url),
+})
+upload.start()
+"""
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="tus-js-client needs Node.js; the rules above are tested alone")
+async def test_a_client_from_npm_uploads_and_resumes_after_a_lost_answer(
+    gateway: GatewayProcess, environment: dict[str, str], tmp_path: Path
+) -> None:
+    data = b"%PDF-1.7 " + os.urandom(1024 * 1024)
+    (tmp_path / "lease.pdf").write_bytes(data)
+    (tmp_path / "client.mjs").write_text(CLIENT)
+    install = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "tus-js-client@4.3.1"]
+    await run(*install, cwd=tmp_path)
+    url = await run("node", "client.mjs", f"{gateway.url}/v1/uploads", "lease.pdf", cwd=tmp_path)
+    document_id = url.rpartition("/")[2]
+    store = Blobs.open(environment["PAGESTREAM_STORE"])
+    assert await store.get(blobs.source("default", document_id)) == data
+    meta = await store.get_result(blobs.meta("default", document_id))
+    assert (meta["filename"], meta["batch"]) == ("lease.pdf", "May")
+
+
+async def run(*command: str, cwd: Path) -> str:
+    """What a program says, once it has ended well."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, cwd=cwd, stdout=pipe, stderr=pipe)
+    async with asyncio.timeout(60):
+        out, error = await process.communicate()
+    assert process.returncode == 0, error.decode()
+    return out.decode().strip()
