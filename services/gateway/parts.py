@@ -151,8 +151,7 @@ class ResumableUploads:
             raise
         result = (taken.fact.document_id, taken.duplicate)
         await self._rows.finish(upload.document_id, result)
-        for part in parts:
-            await self._blobs.delete(part.name)
+        await self._blobs.delete_parts(upload.tenant, upload.document_id)
         return upload._replace(result=result)
 
     async def _read(self, parts: list[Part]) -> AsyncIterator[bytes]:

@@ -36,7 +36,7 @@ class Projector:
         self._blobs = blobs
         self._log = sink
         self._states: States[Projection] = States(database.projection("documents", generation), projection.from_row)
-        self._documents = database.projection("documents", generation)
+        self.documents = database.projection("documents", generation)
         self._jobs = database.projection("processing_jobs", generation)
         self._timeline = database.projection("timeline", generation)
         self._chunks = database.projection("chunks", generation)
@@ -92,7 +92,7 @@ class Projector:
         for collection in (self._jobs, self._timeline, self._chunks, self._extractions):
             await collection.delete_many({"$or": [{"document_id": {"$in": ids}}, {"_id": {"$in": ids}}]})
         # What was noted beside the state: a rebuild never loads an erased document, so it would not note it.
-        await self._documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
+        await self.documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
 
     async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
         """Give new documents their file names, which the log does not hold."""
