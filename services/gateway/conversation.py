@@ -83,7 +83,7 @@ class Conversation:
         self._hub.leave(self._viewer)
 
     def _subscribe(self, request: Subscribe, target: Target) -> None:
-        if target.is_feed and target.name != "documents":
+        if target.kind == "feed" and target.name != "documents":
             self._refuse(Problem("feed.not_found", feed=target.name), target, request.ref)
         elif self._hub.count(self._viewer) + len(self._tasks) >= self._most:
             self._refuse(Problem("too_many_subscriptions", limit=self._most), target, request.ref)
@@ -109,5 +109,4 @@ class Conversation:
             self._hang_up(TRY_LATER, "database_unavailable")
 
     def _refuse(self, problem: Problem, target: Target, ref: Ref) -> None:
-        about = {"feed": target.name} if target.is_feed else {"document_id": target.name}
-        self._viewer.deliver(None, frames.error(problem.error(), ref, about))
+        self._viewer.deliver(None, frames.error(problem.error(), ref, target.about))

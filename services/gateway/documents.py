@@ -12,10 +12,11 @@ from services.gateway import cursors, filenames, multipart
 from services.gateway.answers import Json
 from services.gateway.context import Key, Parts, Tenant
 from services.gateway.hub import Hub
-from services.gateway.mongo import DocumentKey
+from services.gateway.mongo import DocumentKey, Wish
 from services.gateway.subscriptions import Target
 from services.gateway.uploads import Offer
 from services.gateway.wishes import wishes
+from shared.given import Given
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -27,7 +28,7 @@ Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for some
 Since = Annotated[str | None, Query(max_length=128, description="The ETag of the last answer, without quotes.")]
 Languages = Annotated[str | None, Query(max_length=128, description="Tesseract's names, as in `eng+deu`.")]
 BatchName = Annotated[str | None, Query(max_length=100, description="The batch: documents that are watched as one.")]
-Tags = Annotated[tuple[str, ...], Query(description="A tag; may be given several times.")]
+Tags = Annotated[tuple[str, ...], Query(alias="tag", description="A tag; may be given several times.")]
 
 
 @router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
@@ -39,12 +40,12 @@ async def upload(
     force: bool = False,
     languages: Languages = None,
     batch: BatchName = None,
-    tag: Tags = (),
+    tags: Tags = (),
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """202 once the fact is in the log; 200 with `"duplicate": true` when these bytes are here already."""
     gateway.uploads.check_length(request.headers.get("content-length"))
-    wished = wishes(languages, batch, tag, force=force)
+    wished = wishes(languages, batch, tags, force=force)
     content_type = request.headers.get("content-type", "")
     chunks = aiter(request.stream())
     if boundary := multipart.boundary_of(content_type):
@@ -62,7 +63,7 @@ async def upload(
     taken = await gateway.uploads.take(offer)
     document_id = taken.fact.document_id
     if not taken.duplicate:
-        gateway.hub.remember(DocumentKey(tenant, document_id), offer.filename)
+        gateway.hub.remember(DocumentKey(tenant, document_id), Given(offer.filename, wished.batch, wished.tags))
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
     headers = {"Location": f"/v1/documents/{document_id}"}
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
@@ -76,14 +77,17 @@ async def list_documents(
     status: Annotated[str | None, Query(pattern=f"^({STATUSES})$")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
+    batch: BatchName = None,
+    tags: Tags = (),
     wait: Wait = 0,
     since: Since = None,
 ) -> Response:
     """`{"documents": [view, …], "next_cursor": … or null}`; with `wait` and `since` once something changed."""
     after = cursors.read_after(cursor)
+    wish = Wish(tenant, status, batch, tags)
 
     async def read() -> tuple[str, Mapping[str, Any]]:
-        generation, rows = await gateway.projections.newest(tenant, status=status, limit=limit + 1, after=after)
+        generation, rows = await gateway.projections.newest(wish, limit=limit + 1, after=after)
         shown = rows[:limit]
         more = cursors.write_after(shown[-1]["uploaded_at"], shown[-1]["_id"]) if len(rows) > limit else None
         tag = f"{generation}:{_mark([row['view'] for row in shown])}"
@@ -111,7 +115,7 @@ Read = Callable[[], Awaitable[tuple[str, Mapping[str, Any]]]]
 async def newer(hub: Hub, target: Target, read: Read, wait: float, since: str | None) -> tuple[str, Mapping[str, Any]]:
     """What `read` returns (a tag and a body) as soon as it is newer than `since`; after `wait` seconds in any case."""
     until = asyncio.get_running_loop().time() + wait
-    with hub.expecting(target) as news:
+    with hub.news.expecting(target) as news:
         while True:
             news.clear()
             tag, body = await read()

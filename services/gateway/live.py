@@ -23,10 +23,16 @@ async def document(gateway: Parts, key: Key, request: Request, last_event_id: La
 
 @router.get("/live", summary="Many subscriptions on one WebSocket, or a feed as text/event-stream")
 async def feed(
-    gateway: Parts, tenant: Tenant, request: Request, feed: Annotated[str, Query(max_length=64)] = "documents"
+    gateway: Parts,
+    tenant: Tenant,
+    request: Request,
+    feed: Annotated[str, Query(max_length=64)] = "documents",
+    batch: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Stream:
     """The newest rows, then every changed one."""
     _require_event_stream(request)
+    if feed == "batch" and batch:
+        return Stream(gateway.streams, Target.of_batch(tenant, batch), None)
     if feed != "documents":
         raise Problem("feed.not_found", feed=feed)
     return Stream(gateway.streams, Target.of_feed(tenant, feed), None)

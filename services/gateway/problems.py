@@ -40,7 +40,11 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "not_found": (404, "There is nothing at {path}.", "See /docs for what there is."),
     "document.not_found": (404, "There is no such document.", "Check the id; GET /v1/documents lists yours."),
     "page.not_found": (404, "The document has {total} pages, no page {page}.", "Ask for a page from 1 to {total}."),
-    "feed.not_found": (404, "There is no feed named {feed}.", "Subscribe to the feed `documents`."),
+    "feed.not_found": (
+        404,
+        "There is no feed named {feed}.",
+        "Subscribe to the feed `documents`, or to `batch` with the name of one.",
+    ),
     "method_not_allowed": (405, "{method} is not possible here.", "See /docs for what is."),
     "not_acceptable": (
         406,

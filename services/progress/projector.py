@@ -12,11 +12,12 @@ import orjson
 from services.progress import projection, timeline
 from services.progress.projection import Projection
 from shared import blobs as names
-from shared import mongo, topics
+from shared import given, mongo, topics
 from shared.blobs import BlobDamaged, BlobMissing, Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.failpoints import reach
 from shared.folding import Batch
+from shared.given import NOTHING, Given
 from shared.kafka import Log
 from shared.mongo import Mongo, Row
 from shared.states import States
@@ -95,18 +96,18 @@ class Projector:
         await self.documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
 
     async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
-        """Give new documents their file names, which the log does not hold."""
+        """Give new documents their names, batches and tags, which the log does not hold."""
         for document_id in {fact.document_id for _, fact in batch.facts if fact.type == "DocumentUploaded"}:
             found = kept[document_id]
-            if not found.filename:
-                kept[document_id] = projection.named(found, await self._filename(found.state))
+            if not found.given.filename:
+                kept[document_id] = projection.named(found, await self._given(found.state))
 
-    async def _filename(self, state: DocumentState) -> str:
+    async def _given(self, state: DocumentState) -> Given:
         try:
             meta = await self._blobs.get_result(names.meta(state.tenant, state.document_id))
         except (BlobMissing, BlobDamaged):
-            return ""  # erased, or lost with the document's source: its stages will say so
-        return str(meta["filename"])
+            return NOTHING  # erased, or lost with the document's source: its stages will say so
+        return Given.of(meta)
 
     async def _publish(self, rows: Mapping[str, Row]) -> None:
         if self._log is None:
@@ -120,8 +121,7 @@ class Projector:
         update = {"document_id": document_id, "epoch": self.generation, "version": row["version"]}
         if row["deleted"]:
             return orjson.dumps(update | {"deleted": True})
-        document = {name: value for name, value in row["view"].items() if name != "filename"}
-        return orjson.dumps(update | {"document": document})
+        return orjson.dumps(update | {"document": given.without(row["view"])})
 
 
 async def announce_epoch(log: Log, generation: str) -> None:
