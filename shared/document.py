@@ -7,7 +7,10 @@ anything about a document (policy, sweeper, every coordinator) decides on this s
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal, NamedTuple, assert_never
+from typing import Final, Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared import jobs as stages
 from shared.events import (
@@ -34,7 +37,7 @@ TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 MOVING: Final = frozenset({"uploaded", "processing", "retrying"})
 
 
-class DocumentState(NamedTuple):
+class DocumentState(Struct, frozen=True):
     """What is settled about one document. `facts` counts the facts that changed it; `run` is 1 + a person's retries."""
 
     document_id: str
@@ -89,7 +92,8 @@ def evolve(state: DocumentState | None, fact: Fact) -> DocumentState | None:
     after = _document(state, fact)
     if after is state:
         return state
-    return after._replace(
+    return replace(
+        after,
         facts=state.facts + 1,
         last_event=fact.event_id,
         updated_at=max(state.updated_at, fact.at),  # clocks differ
@@ -111,10 +115,10 @@ def _uploaded(fact: DocumentUploaded) -> DocumentState:
 
 def _document(state: DocumentState, fact: Fact) -> DocumentState:
     if state.status == "deleted":  # everything after it changes nothing but whether it is erased
-        return state._replace(erased=True) if isinstance(fact, DocumentErased) and not state.erased else state
+        return replace(state, erased=True) if isinstance(fact, DocumentErased) and not state.erased else state
     match fact:
         case DocumentDeleted():
-            return state._replace(status="deleted")
+            return replace(state, status="deleted")
         case DocumentUploaded() | DocumentErased():
             return state
         case RetryRequested():
@@ -152,7 +156,8 @@ def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
             job, had_input=before is None or before.status == "completed", lost=_is_lost(state, stage)
         )
     whole = all(job.status == "completed" for job in jobs.values())  # it was stopped after the last stage had ended
-    return state._replace(
+    return replace(
+        state,
         status="processed" if whole else "processing",
         run=state.run + 1,
         jobs=jobs,
@@ -166,22 +171,22 @@ def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
 def _cancelling(state: DocumentState, fact: CancelRequested) -> DocumentState:
     if state.status == "cancelling" or fact.event_id in state.requests:
         return state  # asked for already, or said again after a retry
-    return state._replace(status="cancelling", requests=(*state.requests, fact.event_id))
+    return replace(state, status="cancelling", requests=(*state.requests, fact.event_id))
 
 
 def _cancelled(state: DocumentState, fact: DocumentCancelled) -> DocumentState:
     jobs = {
-        stage: job if job.status in ("completed", "failed") else job._replace(status="cancelled", due_at=None)
+        stage: job if job.status in ("completed", "failed") else replace(job, status="cancelled", due_at=None)
         for stage, job in state.jobs.items()
     }
-    return state._replace(status="cancelled", jobs=jobs, completed_at=fact.at)
+    return replace(state, status="cancelled", jobs=jobs, completed_at=fact.at)
 
 
 def _completed(state: DocumentState, fact: DocumentCompleted) -> DocumentState:
     done = all(job.status == "completed" for job in state.jobs.values())
     if fact.run != state.run or not done:
         return state
-    return state._replace(status="completed", completed_at=fact.at, cancel_too_late=state.status == "cancelling")
+    return replace(state, status="completed", completed_at=fact.at, cancel_too_late=state.status == "cancelling")
 
 
 def _stage(state: DocumentState, fact: OfStage) -> DocumentState:
@@ -192,7 +197,7 @@ def _stage(state: DocumentState, fact: OfStage) -> DocumentState:
     after = stages.evolve(job, fact, run=state.run, input_now=before.result if before else None)
     if after is job:
         return state
-    state = state._replace(jobs={**state.jobs, fact.stage: after})
+    state = replace(state, jobs={**state.jobs, fact.stage: after})
     if isinstance(fact, StageCompleted):
         state = _input_changed(state, fact.stage)
     return state if after.status == job.status else _status(state, after)
@@ -204,7 +209,7 @@ def _input_changed(state: DocumentState, stage: str) -> DocumentState:
     for name in names[names.index(stage) + 1 :][:1]:
         job = state.jobs[name]
         if job.plan is not None and job.planned_from != state.jobs[stage].result:
-            return state._replace(jobs={**state.jobs, name: stages.want(job)})
+            return replace(state, jobs={**state.jobs, name: stages.want(job)})
     return state
 
 
@@ -213,7 +218,7 @@ def _status(state: DocumentState, changed: Job) -> DocumentState:
         return state  # what is done is kept, and it is still cancelling
     statuses = {job.status for job in state.jobs.values()}
     if changed.status == "failed":
-        return state._replace(status="failed", failed_stage=changed.stage, completed_at=changed.completed_at)
+        return replace(state, status="failed", failed_stage=changed.stage, completed_at=changed.completed_at)
     if statuses == {"completed"}:
-        return state._replace(status="processed")
-    return state._replace(status="retrying" if "retrying" in statuses else "processing")
+        return replace(state, status="processed")
+    return replace(state, status="retrying" if "retrying" in statuses else "processing")

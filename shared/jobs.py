@@ -7,7 +7,10 @@ A result of the current plan is kept whoever brings it and whenever, until the s
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.events import (
     CONCLUDE,
@@ -28,14 +31,14 @@ from shared.events import (
 JobStatus = Literal["pending", "running", "retrying", "completed", "failed", "cancelled"]
 
 
-class FailedSlice(NamedTuple):
+class FailedSlice(Struct, frozen=True):
     """A slice without a result in this attempt; `pages` first and last where it is about pages."""
 
     error: Failure
     pages: tuple[int, int] | None = None
 
 
-class Job(NamedTuple):
+class Job(Struct, frozen=True):
     """One stage of one document. `guess` is the stage's expected cost per page before it has planned, in seconds.
 
     `run` is the run of the current attempt, `first_attempt` the first attempt of that run.
@@ -94,11 +97,11 @@ def evolve(job: Job, fact: OfStage, *, run: int, input_now: str | None) -> Job:
             return _slice_done(job, fact)
         case RetryScheduled():
             follows = job.status == "retrying" and fact.attempt == job.attempt + 1
-            return job._replace(due_at=fact.due_at) if follows and job.due_at is None else job
+            return replace(job, due_at=fact.due_at) if follows and job.due_at is None else job
         case _ if fact.attempt != job.attempt or not job.open:
             return job  # another attempt speaks, or this one has ended
         case StageStarted():
-            return job if job.status == "running" else job._replace(status="running", started_at=fact.at)
+            return job if job.status == "running" else replace(job, status="running", started_at=fact.at)
         case StagePlanned():
             return _planned(job, fact, input_now)
         case SliceFailed():
@@ -110,14 +113,14 @@ def evolve(job: Job, fact: OfStage, *, run: int, input_now: str | None) -> Job:
         case StageFailed():
             status: JobStatus = "failed" if fact.final else "retrying"
             completed_at = fact.at if fact.final else None
-            return job._replace(status=status, error=fact.error, completed_at=completed_at, lost=frozenset())
+            return replace(job, status=status, error=fact.error, completed_at=completed_at, lost=frozenset())
         case unreachable:
             assert_never(unreachable)
 
 
 def want(job: Job) -> Job:
     """The job as another attempt is asked for; its results stay until that attempt begins."""
-    return job._replace(status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset())
+    return replace(job, status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset())
 
 
 def reopen(job: Job, *, had_input: bool, lost: bool) -> Job:
@@ -128,29 +131,30 @@ def reopen(job: Job, *, had_input: bool, lost: bool) -> Job:
     if job.status == "completed" and not job.partial and not lost:
         return job
     under_way = had_input or job.wanted or job.attempt > 1
-    return want(job)._replace(wanted=under_way)
+    return replace(want(job), wanted=under_way)
 
 
 def _requested(job: Job, fact: StageRequested, run: int, input_now: str | None) -> Job:
     awaited = job.status == "retrying" or job.wanted
     if not awaited or fact.run != run or fact.attempt <= job.attempt:
         return job
-    job = job._replace(
-        status="pending", attempt=fact.attempt, run=run, wanted=False, failed={}, strikes={}, lost=frozenset(),
+    job = replace(
+        job, status="pending", attempt=fact.attempt, run=run, wanted=False, failed={}, strikes={}, lost=frozenset(),
         first_attempt=job.first_attempt if job.run == run else fact.attempt,
         error=None, due_at=None, started_at=None, completed_at=None,
     )  # fmt: skip
     if job.planned_from == input_now:
         return job
-    return job._replace(
-        plan=None, slices=0, weight=0.0, done=0, done_weight=0.0, pages_done=0, result=None, partial=False
+    return replace(
+        job, plan=None, slices=0, weight=0.0, done=0, done_weight=0.0, pages_done=0, result=None, partial=False
     )
 
 
 def _planned(job: Job, fact: StagePlanned, input_now: str | None) -> Job:
     if job.plan is not None:
         return job  # two planners raced: the first in the log counts
-    return job._replace(
+    return replace(
+        job,
         status="running",
         plan=fact.plan,
         planned_from=input_now,
@@ -168,7 +172,8 @@ def _slice_done(job: Job, fact: SliceCompleted) -> Job:
     if concluded or fact.plan != job.plan or not job.expects(fact.slice):
         return job
     first, last = fact.pages or (1, 0)
-    return job._replace(
+    return replace(
+        job,
         done=job.done | 1 << fact.slice,
         done_weight=job.done_weight + fact.weight,
         pages_done=job.pages_done + last - first + 1,
@@ -181,14 +186,14 @@ def _slice_failed(job: Job, fact: SliceFailed) -> Job:
     if fact.plan != job.plan or fact.slice in job.failed or not _in_question(job, fact.slice):
         return job
     failed = {**job.failed, fact.slice: FailedSlice(fact.error, fact.pages)}
-    return job._replace(failed=failed, lost=job.lost - {fact.slice})
+    return replace(job, failed=failed, lost=job.lost - {fact.slice})
 
 
 def _lost(job: Job, fact: WorkerLost) -> Job:
     heard = fact.strike <= job.strikes.get(fact.slice, 0) or fact.slice in job.failed
     if heard or fact.plan != job.plan or not _in_question(job, fact.slice):
         return job
-    return job._replace(strikes={**job.strikes, fact.slice: fact.strike}, lost=job.lost | {fact.slice})
+    return replace(job, strikes={**job.strikes, fact.slice: fact.strike}, lost=job.lost | {fact.slice})
 
 
 def _in_question(job: Job, number: int) -> bool:
@@ -200,7 +205,8 @@ def _in_question(job: Job, number: int) -> bool:
 
 def _concluded(job: Job, fact: StageCompleted) -> Job:
     failed = {number: piece for number, piece in job.failed.items() if number >= 0}
-    return job._replace(
+    return replace(
+        job,
         status="completed",
         result=fact.result,
         partial=fact.partial,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from shared.document import DocumentState
 from shared.events import Failure
 from shared.jobs import FailedSlice, Job
@@ -11,7 +13,7 @@ Row = dict[str, Any]
 
 def to_row(state: DocumentState) -> Row:
     """The row of a state."""
-    row = state._asdict()
+    row = asdict(state)
     row["requests"] = list(state.requests)
     row["jobs"] = [_job_row(job) for job in state.jobs.values()]
     return row
@@ -29,7 +31,7 @@ def bitmap(job: Job) -> bytes:
 
 
 def _job_row(job: Job) -> Row:
-    row = job._asdict()
+    row = asdict(job)
     row["done"] = bitmap(job)
     row["error"] = job.error.model_dump() if job.error else None
     row["failed"] = {

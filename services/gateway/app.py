@@ -3,65 +3,104 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
+from fastapi.security import HTTPBearer
+from starlette.middleware.cors import CORSMiddleware
 
-from services.gateway import answers, control, docs, documents, health, live, results, resumable, web
-from services.gateway.access import Doorkeeper, Guard
+from services.gateway import answers, control, docs, documents, health, live, results, resumable, sharing, web
+from services.gateway.access import Doorkeeper, Guard, SignIn
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
+from services.gateway.keyring import Keyring
+from services.gateway.limits import Limits, Pace, Tally
 from services.gateway.mongo import Projections, Status
 from services.gateway.parts import ResumableUploads
+from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
+from services.gateway.tokens import Tokens
 from services.gateway.uploads import Uploads
 from shared import kafka, mongo, topics
 from shared.blobs import Blobs
+from shared.keys import Keys
 
 APPEND_WITHIN = 10.0  # seconds until an upload is answered with 503
 
 
 @asynccontextmanager
 async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
-    """A gateway connected to broker, database and store. Raises topics.WrongTopic."""
+    """A gateway connected to broker, database and store. Raises topics.WrongTopic, Rejected("no_keys")."""
     used = [t for t in topics.all_topics(settings.partitions) if t.name in (topics.DOCUMENTS, topics.UPDATES)]
     await topics.verify(settings.kafka, used)
     blobs = Blobs.open(settings.store)
     async with mongo.connect(settings) as database, kafka.connect(settings.kafka, APPEND_WITHIN) as log:
+        tokens = Tokens(database)
+        keyring = Keyring(Keys(database), tokens, open_house=settings.open_house)
+        await keyring.prepare(settings.gateway_host)
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
         uploads = Uploads(blobs, claims, log, await claims.prepare(), **limits)
         projections = Projections(database)
+        quotas = Quotas(projections, settings.quotas)
         hub = Hub(projections)
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
+        each = limits_of(settings)
         yield Gateway(
             blobs=blobs,
             log=log,
             claims=claims,
             uploads=uploads,
-            resumable=ResumableUploads(database, blobs, uploads),
+            resumable=ResumableUploads(database, blobs, uploads, quotas),
             projections=projections,
             status=Status(database),
             hub=hub,
             feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
-            sockets=Sockets(hub, doorkeeper, most_subscriptions=settings.subscriptions_per_socket),
-            streams=Streams(hub),
+            sockets=Sockets(hub, doorkeeper, keyring, each, most_subscriptions=settings.subscriptions_per_socket),
+            streams=Streams(hub, each),
             doorkeeper=doorkeeper,
+            keyring=keyring,
+            tokens=tokens,
+            limits=each,
+            quotas=quotas,
         )
 
 
-def build(gateway: Gateway) -> FastAPI:
-    """The HTTP side."""
+def limits_of(settings: GatewaySettings) -> Limits:
+    """What one key and one address may have in hand."""
+    return Limits(
+        connections=Tally("too_many_connections", settings.connections_each),
+        subscriptions=Tally("too_many_subscriptions_in_all", settings.subscriptions_each),
+        uploads=Tally("too_many_uploads_at_once", settings.uploads_each),
+        upload_bytes=Tally("too_many_upload_bytes", settings.upload_bytes_each),
+        frames=Pace(settings.frames_per_second_each),
+    )
+
+
+def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
+    """The HTTP side. What is added last sees a request first."""
     app = FastAPI(
-        title="Pagestream", description="Documents in, progress live, results out.", docs_url=None, redoc_url=None
+        title="Pagestream",
+        description="Documents in, progress live, results out.",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Security(HTTPBearer(auto_error=False, description="An API key, or a token for one document."))],
     )
     app.state.gateway = gateway
-    app.add_middleware(Guard, doorkeeper=gateway.doorkeeper)
+    app.add_middleware(SignIn, keyring=gateway.keyring, metrics_need_key=settings.metrics == "key")
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["*"],
+    )
+    app.add_middleware(Guard, doorkeeper=gateway.doorkeeper, keyring=gateway.keyring)
     answers.install(app)
-    for module in (documents, resumable, results, control, live, health, docs):
+    for module in (documents, resumable, results, control, live, sharing, health, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
     return app

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from services.gateway import cursors, filenames, multipart
 from services.gateway.answers import Json
-from services.gateway.context import Key, Parts, Tenant
+from services.gateway.context import Holding, Key, Parts, Tenant
 from services.gateway.hub import Hub
 from services.gateway.mongo import DocumentKey, Wish
 from services.gateway.subscriptions import Target
@@ -36,6 +37,7 @@ async def upload(
     request: Request,
     gateway: Parts,
     tenant: Tenant,
+    holders: Holding,
     filename: Annotated[str | None, Query(max_length=1024)] = None,
     force: bool = False,
     languages: Languages = None,
@@ -44,29 +46,43 @@ async def upload(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """202 once the fact is in the log; 200 with `"duplicate": true` when these bytes are here already."""
-    gateway.uploads.check_length(request.headers.get("content-length"))
+    declared = gateway.uploads.check_length(request.headers.get("content-length"))
     wished = wishes(languages, batch, tags, force=force)
+    with gateway.limits.upload(holders, declared) as arrived:
+        offer = replace(await _offer(request, arrived, tenant, filename), wishes=wished, key=idempotency_key)
+        async with gateway.quotas.room(tenant, declared) as room:
+            taken = await gateway.uploads.take(offer)
+            document_id = taken.fact.document_id
+            if not taken.duplicate:
+                room.becomes(taken.fact)
+                said = Given(offer.filename, wished.batch, wished.tags)
+                gateway.hub.remember(DocumentKey(tenant, document_id), said)
+    body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
+    headers = {"Location": f"/v1/documents/{document_id}"}
+    return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
+
+
+async def _offer(request: Request, arrived: Callable[[int], None], tenant: str, filename: str | None) -> Offer:
+    """What the body offers: a form's part `file`, or itself."""
     content_type = request.headers.get("content-type", "")
-    chunks = aiter(request.stream())
+    chunks = aiter(told(request.stream(), arrived))
     if boundary := multipart.boundary_of(content_type):
         part = multipart.FilePart(chunks, boundary)
         await part.open()
         filename, content_type, chunks = filename or part.filename, part.content_type or "", aiter(part.chunks())
-    offer = Offer(
+    return Offer(
         tenant=tenant,
         filename=filenames.clean(filename),
         content_type=content_type[:255] or None,
         chunks=chunks,
-        wishes=wished,
-        key=idempotency_key,
     )
-    taken = await gateway.uploads.take(offer)
-    document_id = taken.fact.document_id
-    if not taken.duplicate:
-        gateway.hub.remember(DocumentKey(tenant, document_id), Given(offer.filename, wished.batch, wished.tags))
-    body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
-    headers = {"Location": f"/v1/documents/{document_id}"}
-    return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
+
+
+async def told(chunks: AsyncIterator[bytes], arrived: Callable[[int], None]) -> AsyncIterator[bytes]:
+    """The same chunks; `arrived` hears of the size of each."""
+    async for chunk in chunks:
+        arrived(len(chunk))
+        yield chunk
 
 
 @router.get("", summary="List documents, newest first")

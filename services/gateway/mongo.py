@@ -1,12 +1,14 @@
 """The gateway's queries on the projections. It reads the live generation and never writes."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.gateway.cursors import After
 from services.gateway.tally import Standing
 from shared.mongo import Collection, Mongo, Row
 
+ENDED: Final = ("completed", "failed", "cancelled")
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
 
 
@@ -42,6 +44,14 @@ class Found(NamedTuple):
 
     generation: str
     row: Row
+
+
+class Usage(NamedTuple):
+    """What a tenant uses: documents that have not ended, pages, bytes stored."""
+
+    documents: int
+    pages: int
+    bytes: int
 
 
 class Projections:
@@ -114,6 +124,25 @@ class Projections:
         """What was found in the document."""
         found: Row | None = await self._of("extractions").find_one({"_id": key.document_id, "tenant": key.tenant})
         return found
+
+    async def present(self, document_ids: Sequence[str]) -> set[str]:
+        """Which of these the projection knows."""
+        if not document_ids:
+            return set()
+        rows = self._of("documents").find({"_id": {"$in": list(document_ids)}}, {"_id": 1})
+        return {row["_id"] async for row in rows}
+
+    async def usage(self, tenant: str, *, since: datetime) -> Usage:
+        """What the tenant uses, pages counted of documents uploaded from `since` on."""
+        sums = {
+            "documents": {"$sum": {"$cond": [{"$in": ["$view.status", list(ENDED)]}, 0, 1]}},
+            "pages": {"$sum": {"$cond": [{"$gte": ["$uploaded_at", since]}, "$view.pages.total", 0]}},
+            "bytes": {"$sum": "$view.bytes"},
+        }
+        steps: list[Row] = [{"$match": {"tenant": tenant, "deleted": {"$ne": True}}}, {"$group": {"_id": None, **sums}}]
+        async for row in self._of("documents").aggregate(steps):
+            return Usage(row["documents"], row["pages"], row["bytes"])
+        return Usage(0, 0, 0)
 
     async def failures(self, tenant: str) -> dict[str, int]:
         """How many documents failed, by code."""

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from services.gateway import filenames, tus
 from services.gateway.problems import Problem
+from services.gateway.quotas import Quotas
 from services.gateway.tus import Checksum
 from services.gateway.uploads import Offer, Uploads
 from services.gateway.wishes import wishes
@@ -58,20 +59,22 @@ class Body:
 class ResumableUploads:
     """Creates, continues, finishes and removes resumable uploads."""
 
-    def __init__(self, mongo: Mongo, blobs: Blobs, uploads: Uploads) -> None:
+    def __init__(self, mongo: Mongo, blobs: Blobs, uploads: Uploads, quotas: Quotas) -> None:
         self._mongo = mongo
         self._rows = PartialUploads(mongo)
         self._blobs = blobs
         self._uploads = uploads
+        self._quotas = quotas
 
     async def create(self, tenant: str, length: int, metadata: str) -> PartialUpload:
         """Begin an upload of `length` bytes. Raises Problem, Rejected("empty_file")."""
         if length == 0:
             raise Rejected("empty_file")
         self._uploads.check_size(length)
-        offer(tenant, str(uuid.uuid4()), metadata)  # refused now, not after the last byte
+        offer(tenant, str(uuid.uuid4()), metadata)  # so is this
         upload = PartialUpload(str(uuid.uuid4()), tenant, length, metadata, utcnow() + EXPIRES_AFTER)
-        await self._rows.create(upload)
+        async with self._quotas.room(tenant, length):  # refused now, not after the last byte
+            await self._rows.create(upload)
         return upload
 
     async def find(self, tenant: str, document_id: str) -> PartialUpload:
@@ -140,14 +143,14 @@ class ResumableUploads:
     async def _join(self, upload: PartialUpload) -> PartialUpload:
         parts = await self._rows.parts(upload.document_id)
         await self._rows.prolong(upload.document_id, utcnow() + EXPIRES_AFTER)
+        whole = offer(upload.tenant, upload.document_id, upload.metadata, self._read(parts))
         try:
-            taken = await self._uploads.take(
-                offer(upload.tenant, upload.document_id, upload.metadata, self._read(parts))
-            )
-        except (Problem, Rejected) as refused:
-            if not isinstance(refused, Problem) or refused.status < 429:
-                await self._rows.remove(upload.document_id)
-                await self._blobs.delete_document(upload.tenant, upload.document_id)
+            async with self._quotas.room(upload.tenant, upload.length) as room:
+                taken = await self._uploads.take(whole)
+                if not taken.duplicate:
+                    room.becomes(taken.fact)
+        except Rejected:
+            await self._forget(upload)
             raise
         result = (taken.fact.document_id, taken.duplicate)
         await self._rows.finish(upload.document_id, result)
@@ -164,6 +167,8 @@ class ResumableUploads:
         """End an upload before it is whole; of a whole one only its memory goes, the document stays."""
         async with holding(self._right(upload)):
             upload = await self.find(upload.tenant, upload.document_id)
+            if upload.result is None and await self.offset(upload) == upload.length:
+                upload = await self._join(upload)  # its fact may be in the log already
             await self._forget(upload)
 
     async def _forget(self, upload: PartialUpload) -> None:

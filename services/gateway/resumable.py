@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from services.gateway import tus
 from services.gateway.answers import EXPECTED, as_problem, problem_answer
-from services.gateway.context import Gateway, Parts, Tenant
+from services.gateway.context import Gateway, Holding, Parts, Tenant
+from services.gateway.documents import told
+from services.gateway.limits import Holders
 from shared.partial_uploads import PartialUpload
 
 _PREFIX: Final = "/v1/uploads"
@@ -47,7 +49,7 @@ async def options(gateway: Parts) -> Response:
 
 
 @router.post("", status_code=201, summary="Begin a resumable upload; its bytes may come along")
-async def create(request: Request, gateway: Parts, tenant: Tenant) -> Response:
+async def create(request: Request, gateway: Parts, tenant: Tenant, holders: Holding) -> Response:
     """`Upload-Length`, and in `Upload-Metadata`: filename, filetype, languages, batch, tags (a,b), force."""
     length = tus.number(request.headers, "Upload-Length")
     upload = await gateway.resumable.create(tenant, length, request.headers.get("upload-metadata", ""))
@@ -55,7 +57,7 @@ async def create(request: Request, gateway: Parts, tenant: Tenant) -> Response:
     if "content-type" not in request.headers:
         return Response(status_code=201, headers={**location, **_headers(upload, 0)})
     tus.check_content_type(request.headers)
-    upload, offset = await _receive(gateway, request, upload, 0)
+    upload, offset = await _receive(gateway, request, holders, upload, 0)
     return Response(status_code=201, headers={**location, **_headers(upload, offset)})
 
 
@@ -72,11 +74,12 @@ async def where(document_id: str, gateway: Parts, tenant: Tenant) -> Response:
 
 
 @router.patch("/{document_id}", status_code=204, summary="Send the bytes from Upload-Offset on")
-async def receive(document_id: str, request: Request, gateway: Parts, tenant: Tenant) -> Response:
+async def receive(document_id: str, request: Request, gateway: Parts, tenant: Tenant, holders: Holding) -> Response:
     """204 with the new `Upload-Offset`; with the last byte `Content-Location` names the document."""
     tus.check_content_type(request.headers)
     upload = await gateway.resumable.find(tenant, document_id)
-    upload, offset = await _receive(gateway, request, upload, tus.number(request.headers, "Upload-Offset"))
+    at = tus.number(request.headers, "Upload-Offset")
+    upload, offset = await _receive(gateway, request, holders, upload, at)
     return Response(status_code=204, headers=_headers(upload, offset))
 
 
@@ -87,9 +90,14 @@ async def remove(document_id: str, gateway: Parts, tenant: Tenant) -> Response:
     return Response(status_code=204)
 
 
-async def _receive(gateway: Gateway, request: Request, upload: PartialUpload, at: int) -> tuple[PartialUpload, int]:
+async def _receive(
+    gateway: Gateway, request: Request, holders: Holders, upload: PartialUpload, at: int
+) -> tuple[PartialUpload, int]:
     checksum = tus.Checksum.of(request.headers)
-    offset = await gateway.resumable.receive(upload, at, aiter(request.stream()), checksum)
+    declared = gateway.uploads.check_length(request.headers.get("content-length"))
+    with gateway.limits.upload(holders, declared) as arrived:
+        chunks = told(request.stream(), arrived)
+        offset = await gateway.resumable.receive(upload, at, chunks, checksum)
     return (await gateway.resumable.finish(upload) if offset == upload.length else upload), offset
 
 

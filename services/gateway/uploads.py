@@ -59,10 +59,12 @@ class Uploads:
         self._at_once = at_once
         self._places = asyncio.Semaphore(at_once)
 
-    def check_length(self, declared: str | None) -> None:
-        """Refuse what says of itself that it is too large. Raises Problem("too_large")."""
-        if declared is not None and declared.isdecimal() and int(declared) > self.max_bytes + _FORM_OVERHEAD:
-            raise self._too_large(int(declared))
+    def check_length(self, declared: str | None) -> int:
+        """The declared length, 0 without one. Raises Problem("too_large") for what says of itself that it is."""
+        length = int(declared) if declared is not None and declared.isdecimal() else 0
+        if length > self.max_bytes + _FORM_OVERHEAD:
+            raise self._too_large(length)
+        return length
 
     def check_size(self, size: int) -> None:
         """Raise Problem("too_large") for a document of more bytes than are taken."""
@@ -88,7 +90,8 @@ class Uploads:
         return upload
 
     async def _store(self, offer: Offer) -> _Stored:
-        digest = hmac.new(self._secret, digestmod=hashlib.sha256)
+        languages = "+".join(offer.wishes.languages).encode()  # in others the same bytes read otherwise
+        digest = hmac.new(self._secret, languages, hashlib.sha256)
         head, rest = await _head(offer.chunks)
         media_type = media.sniff(head)
         size = 0

@@ -9,7 +9,7 @@ from services.gateway.problems import Problem
 MOST_TAGS: Final = 16
 MOST_CHARACTERS: Final = 100  # of a batch's name and of a tag
 
-_LANGUAGES: Final = re.compile(r"[a-z]{3}(_[a-z]+)?([,+][a-z]{3}(_[a-z]+)?){0,7}")
+_LANGUAGES: Final = re.compile(r"[a-z]{3}(_[a-z]+){0,2}([,+ ][a-z]{3}(_[a-z]+){0,2}){0,7}")
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -38,7 +38,7 @@ def _languages(text: str | None) -> tuple[str, ...]:
         return ()
     if not _LANGUAGES.fullmatch(text):
         raise Problem("bad_request", detail="languages: write Tesseract's names as in eng+deu, at most 8")
-    return tuple(text.replace("+", ",").split(","))
+    return tuple(re.split("[,+ ]", text))
 
 
 def _word(name: str, text: str) -> str:

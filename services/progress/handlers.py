@@ -13,7 +13,7 @@ from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.errors import Transient
 from shared.events import Fact, utcnow
-from shared.folding import Batch, Loop
+from shared.folding import Batch, Loop, Write
 from shared.kafka import Log
 from shared.leases import LeaseBook
 from shared.mongo import Mongo, Row
@@ -54,12 +54,12 @@ class LiveProjection:
         """Take up what an earlier life left undone."""
         self._due = {*await self._projector.unfinished(), *await self._results.unloaded()}
 
-    async def apply(self, batch: Batch) -> None:
+    async def apply(self, batch: Batch) -> Write:
         """Fold a batch; what nobody can read is parked. Raises Handover."""
         self._check_handover()
         for record, reason in batch.unreadable:
             await park(self._log, record, reason)
-        await self._projector.apply(batch)
+        return await self._projector.apply(batch)
 
     async def decide(self) -> None:
         """Run the policy over every document that has something due. Raises Handover."""

@@ -5,14 +5,17 @@ Losing it costs nothing but a moment's detail; a slice's tick is dropped when th
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.document import TERMINAL, DocumentState
 from shared.events import PLAN, Fact, Progress, RetryRequested, SliceCompleted, SliceFact, StagePlanned, StageRequested
 from shared.jobs import Job
 
 
-class InHand(NamedTuple):
+class InHand(Struct, frozen=True):
     """The latest tick of one slice: how far it is (0..1) and its message."""
 
     stage: str
@@ -22,7 +25,7 @@ class InHand(NamedTuple):
     params: Mapping[str, Any]
 
 
-class Live(NamedTuple):
+class Live(Struct, frozen=True):
     """`ticks` since the last fact that changed the state; `shown` and `shown_stages`, floors for the percents.
 
     A floor holds within an attempt: of any stage for the whole document, of its own for a stage.
@@ -40,7 +43,7 @@ def tick(live: Live, state: DocumentState, progress: Progress) -> Live:
     if job is None or state.status in TERMINAL or state.status == "deleted" or not _in_hand(job, progress):
         return live
     held = InHand(progress.stage, progress.slice, progress.fraction, progress.code, progress.params)
-    return live._replace(in_hand={**live.in_hand, f"{progress.stage}/{progress.slice}": held}, ticks=live.ticks + 1)
+    return replace(live, in_hand={**live.in_hand, f"{progress.stage}/{progress.slice}": held}, ticks=live.ticks + 1)
 
 
 def _in_hand(job: Job, progress: Progress) -> bool:
@@ -54,7 +57,7 @@ def follow(live: Live, before: DocumentState | None, after: DocumentState, fact:
     if after is before:
         return live
     if isinstance(fact, SliceCompleted) and not live.in_hand:  # most of a replay: nothing to drop, every floor holds
-        return live._replace(ticks=0) if live.ticks else live
+        return replace(live, ticks=0) if live.ticks else live
     ended = _ended(fact)
     in_hand = {
         key: held

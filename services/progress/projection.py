@@ -1,12 +1,14 @@
 """One document as the projection stores it: settled state, live overlay, and what readers are given."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from services.progress import live as overlay
 from services.progress import percent, view
 from services.progress.live import InHand, Live
-from services.progress.policy import due_at
 from shared import settled
 from shared.document import DocumentState, evolve
 from shared.events import Fact, Progress
@@ -15,7 +17,7 @@ from shared.jobs import Job
 from shared.settled import Row
 
 
-class Projection(NamedTuple):
+class Projection(Struct, frozen=True):
     """A document in one generation; `offset` is the last record of the log that is in it."""
 
     state: DocumentState
@@ -36,25 +38,25 @@ def take(before: Projection | None, fact: Fact, offset: int) -> Projection | Non
         return None
     if before is None:
         return Projection(state, Live(), NOTHING, offset)
-    return before._replace(state=state, live=overlay.follow(before.live, before.state, state, fact), offset=offset)
+    return replace(before, state=state, live=overlay.follow(before.live, before.state, state, fact), offset=offset)
 
 
 def tick(before: Projection, progress: Progress) -> Projection:
     """The projection after a tick; the same where the tick comes too late."""
     live = overlay.tick(before.live, before.state, progress)
-    return before if live is before.live else before._replace(live=live)
+    return before if live is before.live else replace(before, live=live)
 
 
 def named(before: Projection, given: Given) -> Projection:
     """The projection with what the uploader said, which is no fact of the log."""
-    return before._replace(given=given)
+    return replace(before, given=given)
 
 
 def settle(projection: Projection) -> Projection:
     """Note the percents that are about to be shown: they are the floors from now on."""
     state, live = projection.state, projection.live
     stages = {stage: percent.of_job(job, live) for stage, job in state.jobs.items() if job.open}
-    return projection._replace(live=live._replace(shown=percent.of_document(state, live), shown_stages=stages))
+    return replace(projection, live=replace(live, shown=percent.of_document(state, live), shown_stages=stages))
 
 
 def to_row(projection: Projection, epoch: str) -> Row:
@@ -71,7 +73,6 @@ def to_row(projection: Projection, epoch: str) -> Row:
         "plans": {stage: job.plan for stage, job in state.jobs.items() if job.plan},
         "results": {stage: job.result for stage, job in state.jobs.items() if job.result},
         "slices": {stage: _slices(projection, job) for stage, job in state.jobs.items()},
-        "due": due_at(state),
         "offset": projection.offset,
         **(NOTHING if deleted else projection.given).to_row(),
         "settled": settled.to_row(state),
@@ -79,7 +80,7 @@ def to_row(projection: Projection, epoch: str) -> Row:
             "ticks": projection.live.ticks,
             "shown": projection.live.shown,
             "shown_stages": dict(projection.live.shown_stages),
-            "in_hand": [held._asdict() for held in projection.live.in_hand.values()],
+            "in_hand": [asdict(held) for held in projection.live.in_hand.values()],
         },
     }
 

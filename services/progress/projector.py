@@ -6,6 +6,7 @@ updates, store the checkpoint (which the loop does). A rebuild has no log to pub
 
 import asyncio
 from collections.abc import Collection, Mapping
+from functools import partial
 
 import orjson
 
@@ -16,7 +17,7 @@ from shared import given, mongo, topics
 from shared.blobs import BlobDamaged, BlobMissing, Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.failpoints import reach
-from shared.folding import Batch
+from shared.folding import Batch, Write
 from shared.given import NOTHING, Given
 from shared.kafka import Log
 from shared.mongo import Mongo, Row
@@ -51,22 +52,25 @@ class Projector:
         """The documents that have not come to an end."""
         return list(await self._states.where({"view.status": {"$nin": sorted(TERMINAL)}, "settled.erased": False}))
 
-    async def apply(self, batch: Batch) -> None:
-        """Fold a batch, write what changed, publish it; a batch that is read again is published again."""
+    async def apply(self, batch: Batch) -> Write:
+        """Fold a batch; the result writes what changed and publishes it, also where the batch is read again."""
         touched = {entry.item.document_id for entry in batch.entries}
         kept = await self._states.load(touched)
         told = self._fold(batch, kept)
         await self._name(batch, kept)
-        touched &= kept.keys()
-        shown = {i: projection.settle(kept[i]) for i in touched}
+        shown = {i: projection.settle(kept[i]) for i in touched & kept.keys()}
+        self._states.keep(shown)
+        return partial(self._write, batch, told, shown)
+
+    async def _write(self, batch: Batch, told: list[Row], shown: Mapping[str, Projection]) -> None:
         rows = {i: projection.to_row(found, self.generation) for i, found in shown.items()}
         jobs = (row for i, found in shown.items() for row in projection.job_rows(found, rows[i]))
         await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._jobs, jobs))
         # The states last: what is in them is not folded again.
-        await self._states.store(shown, rows)
+        await self._states.store(rows)
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type in _GONE])
         reach("progress.written")
-        self.changed |= touched
+        self.changed |= shown.keys()
         self.unreadable += len(batch.unreadable)
         await self._publish(rows)
 

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heapreplace
 from typing import NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from shared import document
 from shared.document import MOVING, DocumentState
 from shared.events import CONCLUDE, PLAN, Fact, Failure
 from shared.jobs import Job
 
 
-class Assignment(NamedTuple):
+class Assignment(Struct, frozen=True):
     """One document as one stage sees it; `offset` is the last fact in the document's partition that is in here."""
 
     state: DocumentState
@@ -90,7 +93,7 @@ def evolve(before: Assignment | None, fact: Fact, stage: str) -> Assignment | No
         return None
     if before is None:
         return Assignment(state, stage)
-    return before if state is before.state else before._replace(state=state)
+    return before if state is before.state else replace(before, state=state)
 
 
 def decide(
