@@ -7,7 +7,7 @@ from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
-from services.gateway import answers, control, docs, documents, health, live, results, sharing, web
+from services.gateway import answers, control, docs, documents, health, live, results, resumable, sharing, web
 from services.gateway.access import Doorkeeper, Guard, SignIn
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
@@ -16,6 +16,7 @@ from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
 from services.gateway.limits import Limits, Pace, Tally
 from services.gateway.mongo import Projections, Status
+from services.gateway.parts import ResumableUploads
 from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
@@ -41,7 +42,9 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         await keyring.prepare(settings.gateway_host)
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
+        uploads = Uploads(blobs, claims, log, await claims.prepare(), **limits)
         projections = Projections(database)
+        quotas = Quotas(projections, settings.quotas)
         hub = Hub(projections)
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
@@ -50,7 +53,8 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             blobs=blobs,
             log=log,
             claims=claims,
-            uploads=Uploads(blobs, claims, log, await claims.prepare(), **limits),
+            uploads=uploads,
+            resumable=ResumableUploads(database, blobs, uploads, quotas),
             projections=projections,
             status=Status(database),
             hub=hub,
@@ -61,7 +65,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             keyring=keyring,
             tokens=tokens,
             limits=each,
-            quotas=Quotas(projections, settings.quotas),
+            quotas=quotas,
         )
 
 
@@ -96,7 +100,7 @@ def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
     )
     app.add_middleware(Guard, doorkeeper=gateway.doorkeeper, keyring=gateway.keyring)
     answers.install(app)
-    for module in (documents, results, control, live, sharing, health, docs):
+    for module in (documents, resumable, results, control, live, sharing, health, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
     return app

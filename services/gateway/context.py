@@ -13,6 +13,7 @@ from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
 from services.gateway.limits import Holders, Limits
 from services.gateway.mongo import DocumentKey, Projections, Status
+from services.gateway.parts import ResumableUploads
 from services.gateway.quotas import Quotas
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
@@ -30,6 +31,7 @@ class Gateway:
     log: Log
     claims: Claims
     uploads: Uploads
+    resumable: ResumableUploads
     projections: Projections
     status: Status
     hub: Hub

@@ -16,18 +16,23 @@ class _About(BaseModel):
     ref: Annotated[int | str | None, Field(union_mode="left_to_right")] = None
     document_id: Annotated[str, Field(max_length=64)] | None = None
     feed: Annotated[str, Field(max_length=64)] | None = None
+    batch: Annotated[str, Field(min_length=1, max_length=100)] | None = None  # with the feed "batch"
 
     @model_validator(mode="after")
     def _one_target(self) -> "_About":
         if (self.document_id is None) == (self.feed is None):
             raise ValueError("it must name a document_id or a feed")
+        if self.feed == "batch" and not self.batch:
+            raise ValueError("the feed batch needs the name of a batch")
         return self
 
     def target(self, tenant: str) -> Target:
         """What it is about, as seen by `tenant`."""
-        return (
-            Target.document(tenant, self.document_id) if self.document_id else Target.of_feed(tenant, self.feed or "")
-        )
+        if self.document_id:
+            return Target.document(tenant, self.document_id)
+        if self.feed == "batch" and self.batch:
+            return Target.of_batch(tenant, self.batch)
+        return Target.of_feed(tenant, self.feed or "")
 
 
 class _Have(BaseModel):
