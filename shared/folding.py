@@ -28,7 +28,7 @@ log = logs.get(__name__)
 Positions = Mapping[TopicPartition, int]
 Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
-BATCH: Final = 5_000  # records at most in one batch
+BATCH: Final = 20_000  # records at most in one batch
 _CHECK_SECONDS: Final = 1.0  # how often an idle fold looks whether its checkpoint is still there
 POLL_MS: Final = 250  # how long an idle fold waits before it looks at the clock
 

@@ -101,10 +101,11 @@ class Projector:
 
     async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
         """Give new documents their names, batches and tags, which the log does not hold."""
-        for document_id in {fact.document_id for _, fact in batch.facts if fact.type == "DocumentUploaded"}:
-            found = kept[document_id]
-            if not found.given.filename:
-                kept[document_id] = projection.named(found, await self._given(found.state))
+        uploaded = {fact.document_id for _, fact in batch.facts if fact.type == "DocumentUploaded"}
+        nameless = [kept[document_id] for document_id in uploaded if not kept[document_id].given.filename]
+        given = await asyncio.gather(*(self._given(found.state) for found in nameless))
+        for found, told in zip(nameless, given, strict=True):
+            kept[found.state.document_id] = projection.named(found, told)
 
     async def _given(self, state: DocumentState) -> Given:
         try:
