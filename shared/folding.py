@@ -19,6 +19,7 @@ from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, de
 from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.mongo import Mongo, Row
+from shared.standalone import JobFact, JobProgress, OfJob
 
 log = logs.get(__name__)
 
@@ -46,11 +47,23 @@ class Entry(NamedTuple):
     item: Fact | Progress
 
 
+class JobEntry(NamedTuple):
+    """One record about a standalone job."""
+
+    partition: int
+    offset: int
+    item: OfJob | JobProgress
+
+
 @dataclass
 class Batch:
-    """What was read at once: entries in the order of each partition, records that are no envelope, and positions."""
+    """What was read at once: entries in the order of each partition, records that are no envelope, and positions.
+
+    What is about standalone jobs stands apart: most folds have nothing to do with it.
+    """
 
     entries: list[Entry] = field(default_factory=list)
+    jobs: list[JobEntry] = field(default_factory=list)
     unreadable: list[tuple[ConsumerRecord, str]] = field(default_factory=list)
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     halt: UnknownFact | None = None
@@ -230,7 +243,10 @@ def read(records: Records) -> Batch:
         for record in found:
             try:
                 item = decode_progress(record.value) if place.topic == topics.PROGRESS else decode(record.value)
-                batch.entries.append(Entry(place.partition, record.offset, item))
+                if isinstance(item, JobFact | JobProgress):
+                    batch.jobs.append(JobEntry(place.partition, record.offset, item))
+                else:
+                    batch.entries.append(Entry(place.partition, record.offset, item))
             except NotAnEnvelope as error:
                 batch.unreadable.append((record, str(error)))
             except UnknownFact as error:

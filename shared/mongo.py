@@ -29,7 +29,7 @@ Collection = AsyncIOMotorCollection[Row]
 
 _POINTER_SECONDS: Final = 5.0  # how long a worker trusts the generation pointer it read
 _DUPLICATE: Final = 11000  # MongoDB's code of a duplicate key
-PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions")
+PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions", "jobs")
 
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
@@ -41,6 +41,10 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "timeline": [IndexModel([("document_id", 1), ("version", 1)])],
     "chunks": [IndexModel([("document_id", 1), ("index", 1)])],
     "extractions": [],
+    "jobs": [
+        IndexModel([("tenant", 1), ("started_at", -1), ("_id", -1)]),
+        IndexModel([("due", 1)], sparse=True),
+    ],
 }
 _CONTROL_INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "leases": [

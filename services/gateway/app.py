@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.gateway import answers, control, docs, documents, health, live, results, web
+from services.gateway import answers, control, docs, documents, health, jobs, live, results, web
 from services.gateway.access import Doorkeeper, Guard
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
@@ -15,6 +15,7 @@ from services.gateway.mongo import Projections, Status
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
+from services.gateway.ticks import Ticks
 from services.gateway.uploads import Uploads
 from shared import kafka, mongo, topics
 from shared.blobs import Blobs
@@ -40,6 +41,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             log=log,
             claims=claims,
             uploads=Uploads(blobs, claims, log, await claims.prepare(), **limits),
+            ticks=Ticks(log.tick),
             projections=projections,
             status=Status(database),
             hub=hub,
@@ -58,7 +60,7 @@ def build(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     app.add_middleware(Guard, doorkeeper=gateway.doorkeeper)
     answers.install(app)
-    for module in (documents, results, control, live, health, docs):
+    for module in (documents, results, control, jobs, live, health, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
     return app

@@ -10,11 +10,14 @@ from services.gateway.claims import Claims
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.mongo import DocumentKey, Projections, Status
+from services.gateway.problems import Problem
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
+from services.gateway.ticks import Ticks
 from services.gateway.uploads import Uploads
 from shared.blobs import Blobs
 from shared.kafka import Log
+from shared.standalone import is_job_id
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Gateway:
     log: Log
     claims: Claims
     uploads: Uploads
+    ticks: Ticks
     projections: Projections
     status: Status
     hub: Hub
@@ -46,10 +50,20 @@ def tenant_of(request: Request) -> str:
 
 
 def key_of(document_id: str, tenant: Annotated[str, Depends(tenant_of)]) -> DocumentKey:
-    """The document that a path names."""
+    """The document that a path names. Raises Problem for what cannot be one."""
+    if is_job_id(document_id):
+        raise Problem("document.not_found")
     return DocumentKey(tenant, document_id)
+
+
+def job_key_of(job_id: str, tenant: Annotated[str, Depends(tenant_of)]) -> DocumentKey:
+    """The standalone job that a path names. Raises Problem for what cannot be one."""
+    if not is_job_id(job_id):
+        raise Problem("job.not_found")
+    return DocumentKey(tenant, job_id)
 
 
 Parts = Annotated[Gateway, Depends(of)]
 Tenant = Annotated[str, Depends(tenant_of)]
 Key = Annotated[DocumentKey, Depends(key_of)]
+JobKey = Annotated[DocumentKey, Depends(job_key_of)]

@@ -53,9 +53,9 @@ class Conversation:
         self._tasks: set[asyncio.Task[None]] = set()
         self._hang_up = hang_up
 
-    def start_with(self, document_id: str) -> None:
-        """The address itself names the document; the socket is about nothing else."""
-        self._start(Target.document(self._tenant, document_id), None, None, sole=True)
+    def start_with(self, target: Target) -> None:
+        """The address itself names the document or job; the socket is about nothing else."""
+        self._start(target, None, None, sole=True)
 
     def hear(self, data: str | bytes, now: float) -> None:
         """Take one frame of the client's; answers follow by themselves."""
@@ -109,5 +109,5 @@ class Conversation:
             self._hang_up(TRY_LATER, "database_unavailable")
 
     def _refuse(self, problem: Problem, target: Target, ref: Ref) -> None:
-        about = {"feed": target.name} if target.is_feed else {"document_id": target.name}
+        about = {target.kind if target.is_feed else f"{target.kind}_id": target.name}
         self._viewer.deliver(None, frames.error(problem.error(), ref, about))

@@ -57,7 +57,7 @@ async def upload(
     taken = await gateway.uploads.take(offer)
     document_id = taken.fact.document_id
     if not taken.duplicate:
-        gateway.hub.remember(DocumentKey(tenant, document_id), offer.filename)
+        gateway.hub.names.put(DocumentKey(tenant, document_id), offer.filename)
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
     headers = {"Location": f"/v1/documents/{document_id}"}
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)

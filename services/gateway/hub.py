@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import Coroutine, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
@@ -14,17 +13,18 @@ from services.gateway.bulk import Bulk
 from services.gateway.feed import EPOCH_KEY, Update
 from services.gateway.frames import Frame, Ref, View
 from services.gateway.mongo import DocumentKey, Found, Projections
+from services.gateway.names import Names
 from services.gateway.outbox import Slot
 from services.gateway.problems import Problem
 from services.gateway.subscriptions import Change, Position, Subscriptions, Target
 from shared import logs
+from shared.standalone import is_job_id
 
 log = logs.get(__name__)
 
 PATIENCE: Final = 2.0  # seconds that an unknown id may take to appear: somebody reads their own upload
 _BREATH: Final = 1_000  # deliveries after which others get a turn on the event loop
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_NAMES: Final = 20_000  # file names that are remembered; the topic does not carry them
 
 
 class Viewer(Hashable, Protocol):
@@ -47,7 +47,7 @@ class Hub:
         self._subscriptions: Subscriptions[Viewer] = Subscriptions()
         self._rows = Bulk(projections.documents)
         self._feeds = Bulk(self._read_feeds)
-        self._names: OrderedDict[DocumentKey, str] = OrderedDict()
+        self.names = Names()
         self._news: dict[Target, set[asyncio.Event]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation: str | None = None
@@ -61,15 +61,16 @@ class Hub:
     # ---- reading
 
     async def document(self, key: DocumentKey, patience: float = PATIENCE) -> Found:
-        """The row of a document; an unknown id has `patience` seconds to appear.
+        """The row of a document, or of a standalone job; an unknown id has `patience` seconds to appear.
 
-        Raises Problem: document.not_found (at once for a deleted one and for what cannot be an id), or
+        Raises Problem: document.not_found or job.not_found (at once for a deleted one and for what cannot be an id), or
         projection_unavailable.
         """
-        if not _ID.fullmatch(key.document_id):
+        target = Target.of_key(*key)
+        if target.kind != "job" and not _ID.fullmatch(key.document_id):
             raise Problem("document.not_found")
         until = asyncio.get_running_loop().time() + patience
-        with self.expecting(Target.document(*key)) as news:
+        with self.expecting(target) as news:
             while True:
                 news.clear()
                 found = await self._rows.get(key)
@@ -80,20 +81,13 @@ class Hub:
                     break
         if self._projections.generation is None:
             raise Problem("projection_unavailable", retry_after=2)
-        raise Problem("document.not_found")
+        raise Problem(f"{target.kind}.not_found")
 
     def _known(self, key: DocumentKey, found: Found) -> Found:
         if found.row.get("deleted"):
             raise Problem("document.not_found")
-        self.remember(key, found.row["view"]["filename"])
+        self.names.see(key, found.row["view"])
         return found
-
-    def remember(self, key: DocumentKey, filename: str) -> None:
-        """The name of a document, which never changes."""
-        self._names[key] = filename
-        self._names.move_to_end(key)
-        if len(self._names) > _NAMES:
-            self._names.popitem(last=False)
 
     @contextmanager
     def expecting(self, target: Target) -> Iterator[asyncio.Event]:
@@ -141,6 +135,8 @@ class Hub:
             if found is None:
                 raise Problem("projection_unavailable", retry_after=2)
             return found
+        if target != Target.of_key(target.tenant, target.name):
+            raise Problem(f"{target.kind}.not_found")
         generation, row = await self.document(DocumentKey(target.tenant, target.name))
         return _Snapshot(generation, [row["view"]])
 
@@ -153,7 +149,7 @@ class Hub:
         return found
 
     def _open(self, viewer: Viewer, target: Target, snapshot: _Snapshot, ref: Ref, have: Position | None) -> None:
-        versions = {view["document_id"]: view["version"] for view in snapshot.views}
+        versions = {frames.id_of(view): view["version"] for view in snapshot.views}
         epoch = snapshot.generation if target.is_feed else snapshot.views[0]["epoch"]
         opening = self._subscriptions.open(target, viewer, epoch, versions, have)
         if opening is None:
@@ -178,7 +174,7 @@ class Hub:
             if update.key == EPOCH_KEY:
                 self._start(self._refresh())
                 continue
-            self._wake(Target.document(update.tenant, update.key))
+            self._wake(Target.of_key(update.tenant, update.key))
             self._wake(Target.of_feed(update.tenant))
             if self._subscriptions.is_watched(update.tenant, update.key):
                 delivered += self._carry(update)
@@ -231,17 +227,18 @@ class Hub:
             self._start(self._refresh())  # a newer generation is shown whole; an older one says nothing any more
             return 0
         key = DocumentKey(update.tenant, update.key)
-        if change.view is None:
-            return self._tell(change)
-        if key not in self._names:
+        filename = self.names.get(key)
+        if is_job_id(update.key) or (change.view is not None and filename is None):
             self._start(self._reread(key))
             return 0
-        view = {**change.view, "filename": self._names[key]}
+        if change.view is None:
+            return self._tell(change)
+        view = {**change.view, "filename": filename}
         return self._tell(Change(change.tenant, change.document_id, change.epoch, change.version, view))
 
     def _tell(self, change: Change) -> int:
         fanout = self._subscriptions.changed(change)
-        document, feed = Target.document(change.tenant, change.document_id), Target.of_feed(change.tenant)
+        document, feed = Target.of_key(change.tenant, change.document_id), Target.of_feed(change.tenant)
         if fanout.snapshots and change.view is not None:
             _deliver(fanout.snapshots, Slot(document, change.document_id, "snapshot"), frames.snapshot(change.view))
         if fanout.updates:
@@ -255,7 +252,7 @@ class Hub:
         if found is None:
             return  # the generation has not come to it yet; when it does, an update says so
         view = found.row["view"]
-        self.remember(key, view["filename"])
+        self.names.see(key, view)
         shown = None if found.row.get("deleted") else view
         self._tell(Change(key.tenant, key.document_id, view["epoch"], view["version"], shown))
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 
-from services.gateway.context import Key, Parts, Tenant
+from services.gateway.context import JobKey, Key, Parts, Tenant
 from services.gateway.problems import Problem
 from services.gateway.sse import Stream, position_of
 from services.gateway.subscriptions import Target
@@ -19,6 +19,13 @@ async def document(gateway: Parts, key: Key, request: Request, last_event_id: La
     """A snapshot, then every change."""
     _require_event_stream(request)
     return Stream(gateway.streams, Target.document(*key), position_of(last_event_id))
+
+
+@router.get("/jobs/{job_id}/live", summary="One job live: a WebSocket, or text/event-stream when asked")
+async def job(gateway: Parts, key: JobKey, request: Request, last_event_id: LastEventId = None) -> Stream:
+    """A snapshot, then every change."""
+    _require_event_stream(request)
+    return Stream(gateway.streams, Target.job(*key), position_of(last_event_id))
 
 
 @router.get("/live", summary="Many subscriptions on one WebSocket, or a feed as text/event-stream")

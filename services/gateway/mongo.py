@@ -5,12 +5,13 @@ from typing import Final, NamedTuple
 
 from services.gateway.cursors import After
 from shared.mongo import Collection, Mongo, Row
+from shared.standalone import is_job_id
 
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
 
 
 class DocumentKey(NamedTuple):
-    """A document as seen by one tenant."""
+    """A document, or a standalone job, as seen by one tenant."""
 
     tenant: str
     document_id: str
@@ -21,6 +22,17 @@ class Found(NamedTuple):
 
     generation: str
     row: Row
+
+
+class Listed(NamedTuple):
+    """A collection that can be listed, and what orders it."""
+
+    name: str
+    at: str
+
+
+DOCUMENTS: Final = Listed("documents", "uploaded_at")
+JOBS: Final = Listed("jobs", "started_at")
 
 
 class Projections:
@@ -46,26 +58,28 @@ class Projections:
                 return found
 
     async def _documents(self, generation: str, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Found]:
-        rows = self._mongo.projection("documents", generation).find({"_id": {"$in": [k.document_id for k in keys]}})
-        found = {DocumentKey(row["tenant"], row["_id"]): Found(generation, row) async for row in rows}
+        found: dict[DocumentKey, Found] = {}
+        for name, ids in _by_collection(keys).items():
+            rows = self._mongo.projection(name, generation).find({"_id": {"$in": ids}})
+            found |= {DocumentKey(row["tenant"], row["_id"]): Found(generation, row) async for row in rows}
         return {key: found[key] for key in keys if key in found}
 
     async def newest(
-        self, tenant: str, *, status: str | None, limit: int, after: After | None
+        self, tenant: str, *, status: str | None, limit: int, after: After | None, of: Listed = DOCUMENTS
     ) -> tuple[str, list[Row]]:
         """The generation, and at most `limit` rows after `after`, newest first."""
         wanted: Row = {"tenant": tenant, "deleted": {"$ne": True}}
         if status:
             wanted["view.status"] = status
         if after:
-            older = {"uploaded_at": {"$lt": after.at}}
-            wanted["$or"] = [older, {"uploaded_at": after.at, "_id": {"$lt": after.key}}]
+            older = {of.at: {"$lt": after.at}}
+            wanted["$or"] = [older, {of.at: after.at, "_id": {"$lt": after.key}}]
         while True:
             if self.generation is None and not await self.refresh():
                 return "", []
             generation = self.generation or ""
-            order = [("uploaded_at", -1), ("_id", -1)]
-            rows = self._mongo.projection("documents", generation).find(wanted).sort(order).limit(limit)
+            order = [(of.at, -1), ("_id", -1)]
+            rows = self._mongo.projection(of.name, generation).find(wanted).sort(order).limit(limit)
             found = [row async for row in rows]
             if generation == self.generation and (found or not await self.refresh()):
                 return generation, found
@@ -100,6 +114,14 @@ class Projections:
 
     def _of(self, name: str) -> Collection:
         return self._mongo.projection(name, self.generation or "none")
+
+
+def _by_collection(keys: Sequence[DocumentKey]) -> Mapping[str, list[str]]:
+    """The ids of `keys`, by the collection that holds such rows."""
+    ids: dict[str, list[str]] = {}
+    for key in keys:
+        ids.setdefault("jobs" if is_job_id(key.document_id) else "documents", []).append(key.document_id)
+    return ids
 
 
 class Status:

@@ -15,19 +15,20 @@ class _About(BaseModel):
 
     ref: Annotated[int | str | None, Field(union_mode="left_to_right")] = None
     document_id: Annotated[str, Field(max_length=64)] | None = None
+    job_id: Annotated[str, Field(max_length=64)] | None = None
     feed: Annotated[str, Field(max_length=64)] | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> "_About":
-        if (self.document_id is None) == (self.feed is None):
-            raise ValueError("it must name a document_id or a feed")
+        if [self.document_id, self.job_id, self.feed].count(None) != 2:
+            raise ValueError("it must name a document_id, a job_id or a feed")
         return self
 
     def target(self, tenant: str) -> Target:
         """What it is about, as seen by `tenant`."""
-        return (
-            Target.document(tenant, self.document_id) if self.document_id else Target.of_feed(tenant, self.feed or "")
-        )
+        if self.document_id is not None:
+            return Target.document(tenant, self.document_id)
+        return Target.job(tenant, self.job_id) if self.job_id is not None else Target.of_feed(tenant, self.feed or "")
 
 
 class _Have(BaseModel):

@@ -12,6 +12,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from shared.standalone import is_job_id
+
 M = TypeVar("M", bound=Hashable)
 
 _REMEMBERED: Final = 16_384  # documents whose newest version is remembered; a fold repeats at most 5,000 records
@@ -26,7 +28,7 @@ class Position(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What can be watched. `kind` is "document" or "feed"."""
+    """What can be watched. `kind` is "document", "job" or "feed"."""
 
     tenant: str
     kind: str
@@ -36,6 +38,16 @@ class Target(NamedTuple):
     def document(cls, tenant: str, document_id: str) -> "Target":
         """One document."""
         return cls(tenant, "document", document_id)
+
+    @classmethod
+    def job(cls, tenant: str, job_id: str) -> "Target":
+        """One standalone job."""
+        return cls(tenant, "job", job_id)
+
+    @classmethod
+    def of_key(cls, tenant: str, key: str) -> "Target":
+        """Whatever an id of the log names."""
+        return cls(tenant, "job" if is_job_id(key) else "document", key)
 
     @classmethod
     def of_feed(cls, tenant: str, feed: str = "documents") -> "Target":
@@ -50,7 +62,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The state of a document after a change; `view` is None when it was deleted."""
+    """The state of a document (or job) after a change; `view` is None when it was deleted."""
 
     tenant: str
     document_id: str
@@ -156,7 +168,9 @@ class Subscriptions(Generic[M]):
 
     def is_watched(self, tenant: str, document_id: str) -> bool:
         """Whether anybody would be told of a change of this document."""
-        return Target.document(tenant, document_id) in self._watches or Target.of_feed(tenant) in self._watches
+        target = Target.of_key(tenant, document_id)
+        in_feed = target.kind == "document" and Target.of_feed(tenant) in self._watches
+        return in_feed or target in self._watches
 
     def watched(self) -> Iterable[tuple[Target, list[M]]]:
         """Everything that is watched, and by whom."""
@@ -165,7 +179,7 @@ class Subscriptions(Generic[M]):
     def changed(self, change: Change) -> Fanout[M]:
         """Decide who is shown `change`, and remember that they were."""
         fanout: Fanout[M] = Fanout()
-        document = Target.document(change.tenant, change.document_id)
+        document = Target.of_key(change.tenant, change.document_id)
         if not self._is_news(document, change):
             return fanout
         for member, watch in self._watches.get(document, {}).items():
@@ -177,7 +191,8 @@ class Subscriptions(Generic[M]):
             elif _is_newer(change, watch):
                 watch.shown[change.document_id] = change.version
                 fanout.updates.append(member)
-        fanout.feed = self._feed_members(change)
+        if document.kind == "document":
+            fanout.feed = self._feed_members(change)
         if change.is_deletion:
             for member in fanout.updates:
                 self.leave(document, member)

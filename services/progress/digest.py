@@ -12,6 +12,7 @@ from shared.mongo import PROJECTIONS, Mongo, Row, canonical
 _UNSETTLED: Final[Mapping[str, frozenset[str]]] = {
     "documents": frozenset({"view", "live", "due", "version", "loaded", "slices", "offset"}),
     "processing_jobs": frozenset({"version", "percent", "message"}),
+    "jobs": frozenset({"view", "live", "due", "version", "offset"}),
 }
 
 

@@ -10,7 +10,7 @@ from services.progress.results import Results
 from shared import logs
 from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
-from shared.events import Fact, utcnow
+from shared.events import Record, utcnow
 from shared.folding import Batch, Loop
 from shared.kafka import Log
 from shared.leases import LeaseBook
@@ -88,7 +88,7 @@ class LiveProjection:
             self._stored.pop(state.document_id, None)
         return state.status in _WAITING or not stored or (state.status == "deleted" and not state.erased)
 
-    async def _say(self, fact: Fact) -> None:
+    async def _say(self, fact: Record) -> None:
         now = time.monotonic()
         if now - self._said.get(fact.event_id, -_SAID_SECONDS) < _SAID_SECONDS:
             return  # on its way back through the log
@@ -127,12 +127,14 @@ class LiveProjection:
         return await self._leases.at_work(document_id)
 
     async def sweep(self, loop: Loop) -> None:
-        """Look for leases that expired without an end, for ever, once the fold knows what the log knows."""
+        """Look for leases that expired without an end and for silent jobs, for ever, once all that is said is read."""
         while True:
             found = await self._leases.expired() if loop.caught_up else []
             states = await self._projector.states({lease["document_id"] for lease in found})
             for lease in found:
                 await self._judge(lease, states.get(lease["document_id"]))
+            for fact in await self._projector.jobs.silent(utcnow()) if loop.caught_up else ():
+                await self._say(fact)
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _judge(self, lease: Row, state: DocumentState | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 import orjson
 
 from services.progress import projection, timeline
+from services.progress.job_projector import JobProjector
 from services.progress.projection import Projection
 from shared import blobs as names
 from shared import mongo, topics
@@ -31,6 +32,7 @@ class Projector:
 
     def __init__(self, database: Mongo, generation: str, blobs: Blobs, sink: Log | None) -> None:
         self.generation = generation
+        self.jobs = JobProjector(database, generation, blobs, sink)
         self.changed: set[str] = set()
         self.unreadable = 0
         self._blobs = blobs
@@ -52,6 +54,7 @@ class Projector:
 
     async def apply(self, batch: Batch) -> None:
         """Fold a batch, write what changed, publish it; a batch that is read again is published again."""
+        await self.jobs.apply(batch.jobs)
         touched = {entry.item.document_id for entry in batch.entries}
         kept = await self._states.load(touched)
         told = self._fold(batch, kept)
