@@ -6,6 +6,7 @@ from typing import Final
 
 from services.progress import generations, policy, sweeper
 from services.progress.projector import Projector
+from services.progress.rebuild_job import RebuildTicks
 from services.progress.results import Results
 from shared import logs
 from shared.blobs import Blobs
@@ -149,6 +150,7 @@ class LiveProjection:
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""
         status = self._mongo.control["status"]
+        rebuilds = RebuildTicks(self._mongo, self._log)
         while True:
             row = {
                 "generation": self._projector.generation,
@@ -159,6 +161,7 @@ class LiveProjection:
                 "at": utcnow(),
             }
             await status.update_one({"_id": "progress"}, {"$set": row}, upsert=True)
+            await rebuilds.tell(loop.positions)
             self._makes_way = await generations.must_make_way(self._mongo)
             if loop.halted:  # there is no next batch
                 self._check_handover()
