@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.gateway import answers, control, docs, documents, health, jobs, live, results, web
+from services.gateway import answers, control, docs, documents, health, jobs, live, results, system, web
 from services.gateway.access import Doorkeeper, Guard
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
+from services.gateway.metrics import Counted, Metrics
 from services.gateway.mongo import Projections, Status
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
@@ -33,7 +34,8 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
         projections = Projections(database)
-        hub = Hub(projections)
+        metrics = Metrics()
+        hub = Hub(projections, metrics.delivered)
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
         yield Gateway(
@@ -44,6 +46,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             ticks=Ticks(log.tick),
             projections=projections,
             status=Status(database),
+            metrics=metrics,
             hub=hub,
             feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
             sockets=Sockets(hub, doorkeeper, most_subscriptions=settings.subscriptions_per_socket),
@@ -59,8 +62,9 @@ def build(gateway: Gateway) -> FastAPI:
     )
     app.state.gateway = gateway
     app.add_middleware(Guard, doorkeeper=gateway.doorkeeper)
+    app.add_middleware(Counted, metrics=gateway.metrics)
     answers.install(app)
-    for module in (documents, results, control, jobs, live, health, docs):
+    for module in (documents, results, control, jobs, live, health, system, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
     return app

@@ -9,6 +9,7 @@ from services.gateway.access import TENANT, Doorkeeper
 from services.gateway.claims import Claims
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
+from services.gateway.metrics import Metrics
 from services.gateway.mongo import DocumentKey, Projections, Status
 from services.gateway.problems import Problem
 from services.gateway.sockets import Sockets
@@ -31,6 +32,7 @@ class Gateway:
     ticks: Ticks
     projections: Projections
     status: Status
+    metrics: Metrics
     hub: Hub
     feed: Feed
     sockets: Sockets

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Coroutine, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -42,8 +42,9 @@ class _Snapshot(NamedTuple):
 class Hub:
     """One for each gateway. `receive` is fed by the feed; everything else is called by connections."""
 
-    def __init__(self, projections: Projections) -> None:
+    def __init__(self, projections: Projections, delivered: Callable[[View], None]) -> None:
         self._projections = projections
+        self._delivered = delivered  # is told of each change that went to somebody
         self._subscriptions: Subscriptions[Viewer] = Subscriptions()
         self._rows = Bulk(projections.documents)
         self._feeds = Bulk(self._read_feeds)
@@ -245,7 +246,10 @@ class Hub:
             _deliver(fanout.updates, Slot(document, change.document_id, "change"), _change_frame(document, change))
         if fanout.feed:
             _deliver(fanout.feed, Slot(feed, change.document_id, "change"), _change_frame(feed, change))
-        return len(fanout.snapshots) + len(fanout.updates) + len(fanout.feed)
+        told = len(fanout.snapshots) + len(fanout.updates) + len(fanout.feed)
+        if told and change.view is not None:
+            self._delivered(change.view)
+        return told
 
     async def _reread(self, key: DocumentKey) -> None:
         found = await self._rows.get(key)

@@ -104,13 +104,20 @@ class Projections:
         found: Row | None = await self._of("extractions").find_one({"_id": key.document_id, "tenant": key.tenant})
         return found
 
-    async def failures(self, tenant: str) -> dict[str, int]:
-        """How many documents failed, by code."""
+    async def failures(self, tenant: str | None) -> dict[str, int]:
+        """How many documents of a tenant failed, by code; of all tenants for None."""
+        whose = {} if tenant is None else {"tenant": tenant}
         failed = [
-            {"$match": {"tenant": tenant, "view.status": "failed", "deleted": {"$ne": True}}},
+            {"$match": {**whose, "view.status": "failed", "deleted": {"$ne": True}}},
             {"$group": {"_id": "$view.error.code", "count": {"$sum": 1}}},
         ]
         return {str(row["_id"]): row["count"] async for row in self._of("documents").aggregate(failed)}
+
+    async def stage_jobs(self) -> list[Row]:
+        """Stages of all documents, grouped by `_id` (`type`, `status`): `count`, and the mean `seconds` they took."""
+        took = {"$divide": [{"$subtract": ["$completed_at", "$started_at"]}, 1000]}
+        group = {"_id": {"type": "$type", "status": "$status"}, "count": {"$sum": 1}, "seconds": {"$avg": took}}
+        return [row async for row in self._of("processing_jobs").aggregate([{"$group": group}])]
 
     def _of(self, name: str) -> Collection:
         return self._mongo.projection(name, self.generation or "none")
@@ -147,3 +154,16 @@ class Status:
         """The workers that live."""
         live = {"$expr": {"$gt": ["$expires_at", "$$NOW"]}}
         return [row async for row in self._mongo.control["workers"].find(live, {"boot": 0})]
+
+    async def stages(self) -> dict[str, Row]:
+        """By stage: `workers` that live, their `slots` together, and how many are `busy` with a slice."""
+        found: dict[str, Row] = {}
+        for worker in await self.workers():
+            stage = found.setdefault(worker["stage"], {"workers": 0, "slots": 0, "busy": 0})
+            stage["workers"] += 1
+            stage["slots"] += worker["slots"]
+        live = {"ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
+        busy: list[Row] = [{"$match": live}, {"$group": {"_id": "$stage", "count": {"$sum": 1}}}]
+        async for row in self._mongo.control["leases"].aggregate(busy):
+            found.setdefault(row["_id"], {"workers": 0, "slots": 0, "busy": 0})["busy"] = row["count"]
+        return found

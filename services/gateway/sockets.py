@@ -61,7 +61,7 @@ class Socket(ServerConnection):
         if self.protocol.state is not OPEN:
             return
         if self.paused:
-            self.outbox.put(slot, frame, self.loop.time())
+            self.sockets.merged += self.outbox.put(slot, frame, self.loop.time())
             self.sockets.slow.add(self)
         else:
             self._write(frame)
@@ -102,6 +102,7 @@ class Sockets:
         self._serving = True
         self.open: set[Socket] = set()
         self.slow: set[Socket] = set()
+        self.merged = 0  # frames that a newer one replaced before they went
         self.handler_tasks: set[asyncio.Task[None]] = set()
 
     def protocol(self, **_of_uvicorn: Any) -> Socket:

@@ -23,6 +23,7 @@ class Streams:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.open: set[Stream] = set()
+        self.merged = 0  # frames that a newer one replaced before they went
 
     def end(self) -> None:
         """Let every stream end; their clients come back."""
@@ -58,7 +59,7 @@ class Stream(StreamingResponse):
         if self._ended:
             return
         now = asyncio.get_running_loop().time()
-        self._outbox.put(slot, frame, now)
+        self._streams.merged += self._outbox.put(slot, frame, now)
         if self._outbox.is_too_slow(now):
             self._outbox = Outbox()
             self.end()

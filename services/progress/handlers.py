@@ -8,7 +8,7 @@ from services.progress import generations, policy, sweeper
 from services.progress.projector import Projector
 from services.progress.rebuild_job import RebuildTicks
 from services.progress.results import Results
-from shared import logs
+from shared import logs, status
 from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.events import Record, utcnow
@@ -149,20 +149,12 @@ class LiveProjection:
 
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""
-        status = self._mongo.control["status"]
         rebuilds = RebuildTicks(self._mongo, self._log)
         while True:
-            row = {
-                "generation": self._projector.generation,
-                "lag": loop.lag,
-                "caught_up": loop.caught_up,
-                "halted": loop.halted,
-                "unreadable": self._projector.unreadable,
-                "at": utcnow(),
-            }
-            await status.update_one({"_id": "progress"}, {"$set": row}, upsert=True)
+            more = {"generation": self._projector.generation, "unreadable": self._projector.unreadable}
+            await status.tell(self._mongo, "progress", loop, more)
             await rebuilds.tell(loop.positions)
             self._makes_way = await generations.must_make_way(self._mongo)
             if loop.halted:  # there is no next batch
                 self._check_handover()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(status.EVERY_SECONDS)

@@ -1,0 +1,62 @@
+"""What operators see of the whole system: `/v1/system` and `/metrics`."""
+
+import asyncio
+import json
+
+import papers
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from running_system import RunningSystem
+from test_jobs import hear, socket
+
+from shared.pipeline import PIPELINE
+
+pytestmark = pytest.mark.timeout(180)
+
+STAGES = {line.stage for line in PIPELINE}
+FOLDS = {"progress"} | {f"coordinator/{stage}" for stage in STAGES}
+
+
+async def scraped(system: RunningSystem) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Every sample, by name and labels."""
+    answer = await system.call("GET", "/metrics")
+    assert answer.status_code == 200
+    families = text_string_to_metric_families(answer.text)
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+async def test_one_watched_document_shows_in_every_metric(system: RunningSystem) -> None:
+    document_id = await system.upload(papers.born_digital(1))
+    async with socket(system) as live:
+        await live.send(json.dumps({"op": "subscribe", "ref": 1, "document_id": document_id}))
+        async with asyncio.timeout(60):
+            while (await hear(live))["document"]["status"] != "completed":
+                pass
+        samples = await scraped(system)
+        assert samples["pagestream_connections", frozenset({("kind", "socket")})] == 1
+    assert samples["pagestream_fact_to_frame_seconds_count", frozenset()] > 0
+    assert samples["pagestream_changes_delivered_total", frozenset()] > 0
+    assert ("pagestream_frames_merged_total", frozenset()) in samples
+    upload = {("method", "POST"), ("route", "/v1/documents"), ("status", "202")}
+    assert samples["pagestream_http_request_seconds_count", frozenset(upload)] >= 1
+    for fold in FOLDS:
+        assert samples["pagestream_fold_halted", frozenset({("fold", fold)})] == 0
+        assert ("pagestream_fold_lag_records", frozenset({("fold", fold)})) in samples
+    for stage in STAGES:
+        assert samples["pagestream_stage_slots", frozenset({("stage", stage)})] >= 1
+        assert samples["pagestream_stage_jobs", frozenset({("stage", stage), ("status", "completed")})] >= 1
+        assert samples["pagestream_stage_seconds", frozenset({("stage", stage)})] > 0
+    assert not [labels for _, labels in samples if document_id in str(labels)]
+
+
+async def test_failures_are_counted_by_code_and_parked_records_too(system: RunningSystem) -> None:
+    before = (await system.call("GET", "/v1/system")).json()
+    document_id = await system.upload(papers.broken())
+    assert (await system.until(document_id, {"failed"}))["error"]["code"] == "corrupt_pdf"
+    after = (await system.call("GET", "/v1/system")).json()
+    assert after["failures"]["corrupt_pdf"] == before["failures"].get("corrupt_pdf", 0) + 1
+    assert (await scraped(system))["pagestream_documents_failed", frozenset({("code", "corrupt_pdf")})] >= 1
+    assert after["parked"] >= 0
+    assert after["stages"].keys() == STAGES
+    assert {fold["name"] for fold in after["folds"]} == FOLDS
+    assert after["halted"] == []
