@@ -39,7 +39,10 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     ],
     "processing_jobs": [IndexModel([("document_id", 1)]), IndexModel([("status", 1), ("type", 1)])],
     "timeline": [IndexModel([("document_id", 1), ("version", 1)])],
-    "chunks": [IndexModel([("document_id", 1), ("index", 1)])],
+    "chunks": [
+        IndexModel([("document_id", 1), ("index", 1)]),
+        IndexModel([("tenant", 1), ("text", "text")], default_language="none", language_override="no_such_field"),
+    ],
     "extractions": [],
     "jobs": [
         IndexModel([("tenant", 1), ("started_at", -1), ("_id", -1)]),
@@ -153,6 +156,11 @@ def canonical(row: Row) -> bytes:
 def vector(float32: bytes) -> Binary:
     """Little-endian float32 values as a BSON vector (binary subtype 9, element type 0x27, no padding)."""
     return Binary(b"\x27\x00" + float32, VECTOR_SUBTYPE)
+
+
+def float32(stored: Binary) -> bytes:
+    """The float32 values of a BSON vector."""
+    return bytes(stored)[2:]
 
 
 async def replace(rows: Collection, found: Sequence[Row]) -> None:

@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.gateway import answers, control, docs, documents, health, jobs, live, results, system, web
+from services.gateway import answers, control, docs, documents, health, jobs, live, results, search, system, web
 from services.gateway.access import Doorkeeper, Guard
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
+from services.gateway.embedder import Embedder
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.metrics import Counted, Metrics
@@ -18,6 +19,7 @@ from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from services.gateway.ticks import Ticks
 from services.gateway.uploads import Uploads
+from services.gateway.vectors import Vectors
 from shared import kafka, mongo, topics
 from shared.blobs import Blobs
 
@@ -38,6 +40,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         hub = Hub(projections, metrics.delivered)
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
+        embedder = Embedder(settings.cache)
         yield Gateway(
             blobs=blobs,
             log=log,
@@ -47,12 +50,15 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             projections=projections,
             status=Status(database),
             metrics=metrics,
+            embedder=embedder,
+            vectors=Vectors(projections),
             hub=hub,
             feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
             sockets=Sockets(hub, doorkeeper, most_subscriptions=settings.subscriptions_per_socket),
             streams=Streams(hub),
             doorkeeper=doorkeeper,
         )
+        await embedder.close()
 
 
 def build(gateway: Gateway) -> FastAPI:
@@ -64,7 +70,7 @@ def build(gateway: Gateway) -> FastAPI:
     app.add_middleware(Guard, doorkeeper=gateway.doorkeeper)
     app.add_middleware(Counted, metrics=gateway.metrics)
     answers.install(app)
-    for module in (documents, results, control, jobs, live, health, system, docs):
+    for module in (documents, results, search, control, jobs, live, health, system, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
     return app

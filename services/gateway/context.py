@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from services.gateway.access import TENANT, Doorkeeper
 from services.gateway.claims import Claims
+from services.gateway.embedder import Embedder
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.metrics import Metrics
@@ -16,6 +17,7 @@ from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from services.gateway.ticks import Ticks
 from services.gateway.uploads import Uploads
+from services.gateway.vectors import Vectors
 from shared.blobs import Blobs
 from shared.kafka import Log
 from shared.standalone import is_job_id
@@ -33,6 +35,8 @@ class Gateway:
     projections: Projections
     status: Status
     metrics: Metrics
+    embedder: Embedder
+    vectors: Vectors
     hub: Hub
     feed: Feed
     sockets: Sockets

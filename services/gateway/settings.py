@@ -1,6 +1,7 @@
 """The gateway's settings, read once at start."""
 
 from ipaddress import ip_address
+from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -16,6 +17,7 @@ class GatewaySettings(SharedSettings):
     max_upload: int = Field(default=1024**3, ge=1)  # bytes of one document
     uploads_at_once: int = Field(default=32, ge=1)  # each may hold three 5 MiB parts in memory; more wait their turn
     origins: tuple[str, ...] = ()  # pages that may call besides our own, as JSON: ["https://desk.example"]
+    cache: Path = Path(".pagestream/cache")  # where the chunker's model is kept, for searching by meaning
     subscriptions_per_socket: int = Field(default=1_000, ge=1)
 
     @field_validator("gateway_host")
