@@ -2,10 +2,24 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
-from services.gateway import answers, control, docs, documents, health, jobs, live, results, search, system, web
+from services.gateway import (
+    answers,
+    control,
+    docs,
+    documents,
+    health,
+    jobs,
+    live,
+    openapi,
+    results,
+    search,
+    system,
+    web,
+)
 from services.gateway.access import Doorkeeper, Guard
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
@@ -73,4 +87,5 @@ def build(gateway: Gateway) -> FastAPI:
     for module in (documents, results, search, control, jobs, live, health, system, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
+    app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     return app
