@@ -20,6 +20,7 @@ from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.mongo import Mongo, Row
 from shared.standalone import JobFact, JobProgress, OfJob
+from shared.tracing import of_record
 
 log = logs.get(__name__)
 
@@ -45,6 +46,7 @@ class Entry(NamedTuple):
     partition: int
     offset: int
     item: Fact | Progress
+    traceparent: str | None = None
 
 
 class JobEntry(NamedTuple):
@@ -246,7 +248,7 @@ def read(records: Records) -> Batch:
                 if isinstance(item, JobFact | JobProgress):
                     batch.jobs.append(JobEntry(place.partition, record.offset, item))
                 else:
-                    batch.entries.append(Entry(place.partition, record.offset, item))
+                    batch.entries.append(Entry(place.partition, record.offset, item, of_record(record.headers)))
             except NotAnEnvelope as error:
                 batch.unreadable.append((record, str(error)))
             except UnknownFact as error:

@@ -8,7 +8,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared import logs, topics
+from shared import logs, topics, tracing
 from shared.events import MAX_BYTES, Progress, Record
 from shared.standalone import JobProgress
 
@@ -33,11 +33,11 @@ class Log:
         self._ticks: set[asyncio.Future[None]] = set()  # the loop itself keeps only weak references
 
     async def append(self, fact: Record) -> None:
-        """Append a fact to the log. Raises Unconfirmed."""
+        """Append a fact to the log, with the trace it belongs to. Raises Unconfirmed."""
         value = fact.encode()
         if len(value) > MAX_BYTES:
             raise ValueError(f"{fact.type} of {len(value)} bytes; a fact is at most {MAX_BYTES}")
-        await self.send(topics.DOCUMENTS, value, key=fact.key)
+        await self.send(topics.DOCUMENTS, value, key=fact.key, headers=tracing.headers(tracing.current()))
 
     def tick(self, progress: Progress | JobProgress) -> None:
         """Say how far a slice or a job is; nobody waits for a tick, and a lost one is no error."""

@@ -32,6 +32,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from services.gateway.ticks import Ticks
+from services.gateway.traced import Traced
 from services.gateway.uploads import Uploads
 from services.gateway.vectors import Vectors
 from shared import kafka, mongo, topics
@@ -83,6 +84,7 @@ def build(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     app.add_middleware(Guard, doorkeeper=gateway.doorkeeper)
     app.add_middleware(Counted, metrics=gateway.metrics)
+    app.add_middleware(Traced)
     answers.install(app)
     for module in (documents, results, search, control, jobs, live, health, system, docs):
         app.include_router(module.router)

@@ -10,7 +10,7 @@ from faststream.kafka.annotations import KafkaMessage
 from faststream.kafka.subscriber.usecase import DefaultSubscriber
 from pydantic import ValidationError
 
-from shared import topics
+from shared import topics, tracing
 from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.harness.items import WorkItem
@@ -81,6 +81,7 @@ class Consumer:
                 await park(self._worker.log, _record(message), str(error).splitlines()[0])
                 await message.ack()
                 return
+            tracing.begin(message.headers.get(tracing.HEADER))
             claimed = await self._worker.claim(item)
             reach(f"{item.stage}.claimed")
             await message.ack()

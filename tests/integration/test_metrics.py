@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import uuid
 
+import kafka_side
 import papers
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from running_system import RunningSystem
 from test_jobs import hear, socket
 
+from shared import topics
+from shared.events import decode
 from shared.pipeline import PIPELINE
 
 pytestmark = pytest.mark.timeout(180)
@@ -60,3 +64,22 @@ async def test_failures_are_counted_by_code_and_parked_records_too(system: Runni
     assert after["stages"].keys() == STAGES
     assert {fold["name"] for fold in after["folds"]} == FOLDS
     assert after["halted"] == []
+
+
+async def test_a_requests_trace_is_in_the_facts_of_every_worker(system: RunningSystem) -> None:
+    trace = f"00-{uuid.uuid4().hex}-00f067aa0ba902b7-01"
+    answer = await system.call(
+        "POST",
+        "/v1/documents",
+        params={"filename": "a.pdf", "force": "true"},
+        content=papers.born_digital(1),
+        headers={"traceparent": trace},
+    )
+    assert answer.headers["traceparent"] == trace
+    document_id = answer.json()["document_id"]
+    assert (await system.until(document_id))["status"] == "completed"
+    records = await kafka_side.records(system.settings.kafka, topics.DOCUMENTS)
+    mine = [(decode(r.value), dict(r.headers)) for r in records if r.key == document_id.encode()]
+    said = [(fact, headers) for fact, headers in mine if fact.producer.endswith(("gateway", "worker"))]
+    assert {fact.producer for fact, _ in said} == {"gateway", *(f"{stage}-worker" for stage in STAGES)}
+    assert {headers.get("traceparent") for _, headers in said} == {trace.encode()}
