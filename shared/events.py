@@ -277,11 +277,6 @@ class Progress(BaseModel):
     params: dict[str, str | int | float] = Field(default_factory=dict)
     at: datetime
 
-    @property
-    def key(self) -> str:
-        """The document."""
-        return self.document_id
-
     def encode(self) -> bytes:
         """The bytes of the record's value."""
         return self.model_dump_json().encode()

@@ -47,7 +47,7 @@ class Log:
 
     async def _send_tick(self, progress: Progress | JobProgress) -> None:
         with suppress(KafkaError):
-            key = progress.key.encode()
+            key = (progress.job_id if isinstance(progress, JobProgress) else progress.document_id).encode()
             await (await self._producer.send(topics.PROGRESS, progress.encode(), key=key))
 
     async def send(self, topic: str, value: bytes, *, key: str | bytes | None = None, headers: Headers = ()) -> None:

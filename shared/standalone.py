@@ -94,11 +94,6 @@ class JobProgress(BaseModel):
     params: dict[str, str | int | float] = Field(default_factory=dict)
     at: AwareDatetime
 
-    @property
-    def key(self) -> str:
-        """The job."""
-        return self.job_id
-
     def followed_by(self, later: "JobProgress") -> "JobProgress":
         """One tick that says what both say: the later word wins, what it leaves out stays, no percent falls."""
         percents = [percent for percent in (self.percent, later.percent) if percent is not None]

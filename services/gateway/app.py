@@ -47,7 +47,11 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     used = [t for t in topics.all_topics(settings.partitions) if t.name in (topics.DOCUMENTS, topics.UPDATES)]
     await topics.verify(settings.kafka, used)
     blobs = Blobs.open(settings.store)
-    async with mongo.connect(settings) as database, kafka.connect(settings.kafka, APPEND_WITHIN) as log:
+    async with (
+        mongo.connect(settings) as database,
+        kafka.connect(settings.kafka, APPEND_WITHIN) as log,
+        Embedder(settings.cache) as embedder,
+    ):
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
         projections = Projections(database)
@@ -55,7 +59,6 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         hub = Hub(projections, metrics.delivered)
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
-        embedder = Embedder(settings.cache)
         yield Gateway(
             blobs=blobs,
             log=log,
@@ -73,7 +76,6 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             streams=Streams(hub),
             doorkeeper=doorkeeper,
         )
-        await embedder.close()
 
 
 def build(gateway: Gateway) -> FastAPI:

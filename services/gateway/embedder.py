@@ -7,7 +7,7 @@ import asyncio
 import base64
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import orjson
 
@@ -41,6 +41,12 @@ class Embedder:
             except asyncio.CancelledError:  # its answer would be taken for that of the next question
                 await asyncio.shield(self._end())
                 raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """End the child."""
