@@ -11,9 +11,13 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/uv.txt \
     && uv pip install --system --no-cache --no-deps --require-hashes -r requirements/services.txt
 COPY shared/ shared/
 COPY services/ services/
+# For `docker compose exec gateway python -m cli keys add`; the stack's programs themselves are not in here.
+COPY stack/ stack/
+COPY cli/ cli/
 
 # Uploaded files are read here: nothing of this container is worth having, and it is not root.
 RUN useradd --create-home --uid 1000 pagestream && mkdir /data && chown pagestream /data
 USER pagestream
-ENV PYTHONUNBUFFERED=1 PAGESTREAM_STORE=file:///data/blobs PAGESTREAM_CACHE=/data/cache
+ENV PYTHONUNBUFFERED=1 PAGESTREAM_STORE=file:///data/blobs PAGESTREAM_CACHE=/data/cache \
+    PAGESTREAM_CORES_FOLDER=/data/cores
 VOLUME /data

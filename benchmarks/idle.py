@@ -53,9 +53,13 @@ def memory(parent: int) -> Iterator[tuple[str, float]]:
 
 
 def descendants(parent: int) -> Iterator[int]:
-    """Every process below `parent`."""
+    """Every process below `parent`; what ends meanwhile is left out."""
     for children in Path(f"/proc/{parent}/task").glob("*/children"):
-        for pid in map(int, children.read_text().split()):
+        try:
+            pids = children.read_text().split()
+        except OSError:
+            continue
+        for pid in map(int, pids):
             yield pid
             yield from descendants(pid)
 

@@ -30,13 +30,18 @@ def scan(number: int) -> Image.Image:
     return Image.fromarray(np.clip(np.asarray(page, dtype=np.float32) + noise, 0, 255).astype(np.uint8))
 
 
-def scanned_pdf(pages: int, path: Path) -> None:
-    """A PDF of `pages` scans and nothing else."""
+def scanned_pdf(pages: int, path: Path, *, first: int = 0, different: int | None = None) -> None:
+    """A PDF of `pages` scans from number `first` on and nothing else; `different` of them over and over if given."""
     pdf = FPDF(format="A4")
     pdf.set_margin(0)
+    pictures = [_jpeg(first + number) for number in range(different or pages)]
     for number in range(pages):
-        picture = BytesIO()
-        scan(number).save(picture, "JPEG", quality=80, dpi=(300, 300))
         pdf.add_page()
-        pdf.image(picture, x=0, y=0, w=210, h=297)
+        pdf.image(pictures[number % len(pictures)], x=0, y=0, w=210, h=297)
     pdf.output(str(path))
+
+
+def _jpeg(number: int) -> BytesIO:
+    picture = BytesIO()
+    scan(number).save(picture, "JPEG", quality=80, dpi=(300, 300))
+    return picture

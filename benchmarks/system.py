@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cli.client import Client
 from cli.programs import PROVISION, service_programs
+from shared.blobs import Blobs
 from stack.settings import StackSettings
 from stack.system import System
 
@@ -26,10 +27,22 @@ def started(folder: Path) -> System:
 async def system() -> AsyncIterator[tuple[System, Client]]:
     """The running system and a client of it."""
     with tempfile.TemporaryDirectory(prefix="pagestream-bench-") as folder:
-        async with started(Path(folder)) as running:
-            await running.ready(60.0)
-            async with Client(str(running.running.gateway)) as client:
-                yield running, client
+        async with system_in(Path(folder)) as parts:
+            yield parts
+
+
+@asynccontextmanager
+async def system_in(folder: Path) -> AsyncIterator[tuple[System, Client]]:
+    """The running system, whose data is in `folder`, and a client of it."""
+    async with started(folder) as running:
+        await running.ready(60.0)
+        async with Client(str(running.running.gateway)) as client:
+            yield running, client
+
+
+def blobs_in(folder: Path) -> Blobs:
+    """The store of the system in `folder`."""
+    return Blobs.open(f"file://{settings(folder).folder / 'blobs'}")
 
 
 async def completed(client: Client, document_id: str) -> None:

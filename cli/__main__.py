@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import demo, doctor, documents, exits, parked, rebuild, up, upload, watch
+from cli import demo, doctor, documents, exits, keys, parked, rebuild, up, upload, watch
 
 app = typer.Typer(
     name="pagestream",
@@ -22,6 +22,7 @@ app.command(epilog=exits.HELP)(documents.retry)
 app.command(epilog=exits.HELP)(documents.cancel)
 app.command(epilog=exits.HELP)(rebuild.rebuild)
 app.add_typer(parked.app, name="parked")
+app.add_typer(keys.app, name="keys")
 app.command(epilog=exits.HELP)(doctor.doctor)
 
 

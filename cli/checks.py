@@ -13,6 +13,7 @@ from typing import Final
 
 from cli.client import Client
 from cli.refusals import Unreachable
+from shared import addresses
 from shared.errors import PagestreamError, describe
 from stack import infrastructure, jars, java, kafka, mongodb, ports, running, tesseract
 from stack.ports import Wanted
@@ -43,7 +44,7 @@ def programs(settings: StackSettings) -> list[Check]:
     """What the stack would start, as far as it is to be found without starting it. Blocks for about 0.1 s."""
     checks = [_found("Tesseract", lambda: str(tesseract.find(packaged_only=settings.packaged_only).path))]
     if settings.kafka:
-        return [*checks, Check("Kafka", True, f"a running one is used: {settings.kafka}")]
+        return [*checks, Check("Kafka", True, f"a running one is used: {addresses.parse(settings.kafka).servers}")]
     return [*checks, _found("Java", lambda: _java(settings)), Check("Kafka", True, _kafka(settings))]
 
 

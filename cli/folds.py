@@ -11,7 +11,6 @@ import orjson
 import typer
 
 from cli import exits
-from cli.options import console
 from stack import running
 from stack.running import Running
 from stack.settings import StackSettings
@@ -27,7 +26,7 @@ async def infrastructure(settings: StackSettings) -> AsyncIterator[Running]:
     from cli.programs import PROVISION  # noqa: PLC0415  0.6 s of imports that only this case needs
     from stack.system import System  # noqa: PLC0415
 
-    console().print("Pagestream is not running: starting its broker and database for this …", soft_wrap=True)
+    typer.echo("Pagestream is not running: starting its broker and database for this …", err=True)
     async with System(settings, lambda event: None, provision=PROVISION) as system:
         yield system.running
 

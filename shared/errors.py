@@ -88,6 +88,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
     "store_unavailable": ("The blob store does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "store_full": ("The blob store is full.", "Ask your operator to free space, then retry."),
     "provider_unavailable": ("{provider} does not answer: {detail}.", "Nothing: it is tried again by itself."),
+    "provider_refused": (
+        "{provider} does not read this page (status {status}).",
+        "Upload the page in another form, or ask your operator what the service reads.",
+    ),
     "port_in_use": (
         "{what} needs port {port}, and another program listens on it.",
         "Stop that program, or set {setting} to a free port (0 takes any).",
@@ -138,6 +142,16 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "No Pagestream runs on the data in {folder}/.",
         "Start it with `pagestream up`, or name its broker with PAGESTREAM_KAFKA.",
     ),
+    "no_keys": (
+        "There are no API keys, and strangers could reach the gateway on {host}.",
+        "Make one with `pagestream keys add`; or listen on 127.0.0.1; or, where something else keeps strangers out as "
+        "in a container, set PAGESTREAM_GATEWAY_TRUST_NETWORK=true.",
+    ),
+    "wrong_tenant": (
+        "{tenant} is no name for a tenant.",
+        "Use 1 to 63 lower-case letters, digits, - and _, beginning with a letter or digit.",
+    ),
+    "no_such_key": ("There is no valid key {key}.", "See `pagestream keys list`."),
     "internal": (
         "Something went wrong on our side; the log line is {reference}.",
         "Retry; if it happens again, give your operator that reference.",

@@ -1,5 +1,8 @@
 """The one loop of every fold: read a batch, fold it in memory, write, publish, then store the checkpoint.
 
+While there is a backlog, the next batch is read and folded as the one before is written: a replay then takes as long
+as the slower of the two, not as both.
+
 Positions live in MongoDB beside the data and are where a fold starts from: partitions are assigned, never subscribed,
 and there is no consumer group. A fold whose checkpoint is gone ends its process; started again it begins anew. What a
 fold cannot understand halts it: it stays up, says why, is not ready, and never skips.
@@ -7,14 +10,14 @@ fold cannot understand halts it: it stays up, says why, is not ready, and never 
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from shared import logs, topics
+from shared import addresses, logs, topics
 from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress
 from shared.failpoints import reach
 from shared.fetching import Fetching
@@ -81,11 +84,18 @@ class Batch:
         return (entry.item for entry in self.entries if isinstance(entry.item, Progress))
 
 
+Write = Callable[[], Awaitable[None]]
+
+
 class Fold(Protocol):
     """What a fold brings to the loop."""
 
-    async def apply(self, batch: Batch) -> None:
-        """Fold the batch, write what changed, publish it. Called again with the same batch after a crash."""
+    async def apply(self, batch: Batch) -> Write:
+        """Fold the batch in memory; the result writes what changed and publishes it.
+
+        Writes happen one after another in the order of the batches, and none is under way when `decide` is called.
+        After a crash the same batch may come again.
+        """
 
     async def decide(self) -> None:
         """Do what is due; called after each batch and at least every POLL_MS once the fold has caught up."""
@@ -144,11 +154,12 @@ def _from_row(row: Row) -> dict[TopicPartition, int]:
 class Loop:
     """Follows the log from a checkpoint until it is cancelled."""
 
-    def __init__(self, bootstrap: str, checkpoint: Checkpoint, fold: Fold) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, address: str, checkpoint: Checkpoint, fold: Fold) -> None:
+        self._address = address
         self._checkpoint = checkpoint
         self._fold = fold
         self._ends: dict[TopicPartition, int] = {}
+        self._writing: asyncio.Task[None] | None = None
         self.positions: dict[TopicPartition, int] = {}
         self.caught_up = False
         self.halted: str | None = None
@@ -160,7 +171,7 @@ class Loop:
         Raises CheckpointGone, FetchingStopped, and whatever the fold raises: the process ends and is started again.
         """
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **addresses.options(self._address),
             enable_auto_commit=False,
             auto_offset_reset="none",
             fetch_max_wait_ms=100,
@@ -177,6 +188,8 @@ class Loop:
                 raise
             await asyncio.Event().wait()
         finally:
+            if self._writing:
+                self._writing.cancel()
             await consumer.stop()
 
     async def _start(self, consumer: AIOKafkaConsumer) -> None:
@@ -202,9 +215,12 @@ class Loop:
         while True:
             self._measure(consumer)
             if until is not None and all(self.positions[place] >= offset for place, offset in until.items()):
+                await self._written()
                 return
-            if self.caught_up and until is None:
-                await self._fold.decide()
+            if self.lag < BATCH:
+                await self._written()
+                if self.caught_up and until is None:
+                    await self._fold.decide()
             try:
                 records = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
             except OffsetOutOfRangeError as error:
@@ -218,12 +234,24 @@ class Loop:
                 checked = time.monotonic()
 
     async def _take(self, batch: Batch) -> None:
-        await self._fold.apply(batch)
-        self.positions |= batch.positions
-        await self._checkpoint.store(self.positions)
-        reach("fold.stored")
+        write = await self._fold.apply(batch)
+        await self._written()
+        self.positions = {**self.positions, **batch.positions}
+        self._writing = asyncio.create_task(self._write(write, self.positions))
         if batch.halt:
+            await self._written()
             raise Halted(str(batch.halt))
+
+    async def _write(self, write: Write, positions: Positions) -> None:
+        await write()
+        await self._checkpoint.store(positions)
+        reach("fold.stored")
+
+    async def _written(self) -> None:
+        """Wait until everything that was folded is written."""
+        if self._writing:
+            await self._writing
+            self._writing = None
 
     def _measure(self, consumer: AIOKafkaConsumer) -> None:
         marks = {place: consumer.highwater(place) or self._ends[place] for place in self.positions}

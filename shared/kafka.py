@@ -8,7 +8,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared import logs, topics, tracing
+from shared import addresses, logs, topics, tracing
 from shared.events import MAX_BYTES, Progress, Record
 from shared.standalone import JobProgress
 
@@ -72,10 +72,10 @@ def _bytes(key: str | bytes | None) -> bytes | None:
 
 
 @asynccontextmanager
-async def connect(bootstrap: str, deadline: float = DEADLINE) -> AsyncIterator[Log]:
+async def connect(address: str, deadline: float = DEADLINE) -> AsyncIterator[Log]:
     """An idempotent producer with `acks=all`, flushed (for 5 s at most) and stopped on leaving."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **addresses.options(address),
         enable_idempotence=True,
         acks="all",
         linger_ms=0,

@@ -32,7 +32,8 @@ def configure(service: str, level: str) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("aiokafka", "httpx", "uvicorn.access", "pymongo"):
+    # `websockets` logs whole handshakes when it may: addresses and headers with the tokens and keys in them.
+    for chatty in ("aiokafka", "httpx", "uvicorn.access", "pymongo", "websockets"):
         logging.getLogger(chatty).setLevel("WARNING")
     structlog.contextvars.bind_contextvars(service=service)
 

@@ -36,6 +36,7 @@ CATALOG: Final[Mapping[str, str]] = {
     "retry.scheduled": "Attempt {attempt} follows by itself: {reason}",
     "worker.lost": "The worker disappeared, the work is given to another",
     "ocr.pages_done": "Recognised page {done} of {total}",
+    "ocr.waiting_for_provider": "Waiting for {provider}, which reads the pages",
     "ocr.reading_page": "Reading page {page}",
     "chunk.working": "Embedding the chunks",
     "extract.working": "Looking for findings",

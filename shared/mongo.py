@@ -35,7 +35,6 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
         IndexModel([("tenant", 1), ("uploaded_at", -1), ("_id", -1)]),
         IndexModel([("tenant", 1), ("view.status", 1), ("uploaded_at", -1), ("_id", -1)]),
-        IndexModel([("due", 1)], sparse=True),
     ],
     "processing_jobs": [IndexModel([("document_id", 1)]), IndexModel([("status", 1), ("type", 1)])],
     "timeline": [IndexModel([("document_id", 1), ("version", 1)])],

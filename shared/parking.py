@@ -42,10 +42,10 @@ async def replay(sink: Log, parked: Parked) -> None:
     await sink.send(parked.topic, parked.value, key=parked.key, headers=parked.headers)
 
 
-async def found(bootstrap: str) -> AsyncIterator[Parked]:
+async def found(address: str) -> AsyncIterator[Parked]:
     """All parked records that are still kept, oldest first, each id once."""
     seen: set[str] = set()
-    async for record in reading.to_the_end(bootstrap, TopicPartition(topics.PARKED, 0)):
+    async for record in reading.to_the_end(address, TopicPartition(topics.PARKED, 0)):
         parked = _parked(record)
         if parked.id not in seen:
             seen.add(parked.id)

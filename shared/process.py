@@ -5,6 +5,7 @@ it again, and it continues from what is stored.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -19,12 +20,15 @@ from shared import logs
 
 log = logs.get(__name__)
 
+_YOUNG: Final = 50_000  # objects before a collection: a batch of facts is many, and no cycle among them
 _BLOCKED_SECONDS: Final = 20.0  # an event loop that is silent for so long has lost its broker sessions anyway
 
 
 def run(service: Coroutine[Any, Any, None]) -> None:
     """Run a service until it ends, SIGTERM or SIGINT; exit status 1 after an error."""
     code = 0
+    gc.freeze()  # modules live as long as the process
+    gc.set_threshold(_YOUNG)
     try:
         uvloop.run(_until_signalled(service))
     except Exception:

@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
+from shared import addresses
+
 
 def place_of(topic: str, key: str, partitions: int) -> TopicPartition:
     """The partition that holds everything under `key`."""
@@ -12,9 +14,9 @@ def place_of(topic: str, key: str, partitions: int) -> TopicPartition:
     return TopicPartition(topic, DefaultPartitioner()(key.encode(), numbers, numbers))
 
 
-async def to_the_end(bootstrap: str, place: TopicPartition) -> AsyncGenerator[ConsumerRecord, None]:
+async def to_the_end(address: str, place: TopicPartition) -> AsyncGenerator[ConsumerRecord, None]:
     """Every record that is kept in the partition now, oldest first."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="none")
+    consumer = AIOKafkaConsumer(**addresses.options(address), enable_auto_commit=False, auto_offset_reset="none")
     await consumer.start()
     try:
         consumer.assign([place])

@@ -4,10 +4,12 @@ Every field has a default that works on one machine; the environment overrides i
 """
 
 import sys
-from typing import NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.addresses import KafkaAddress, MongoAddress
 
 
 class SharedSettings(BaseSettings):
@@ -15,8 +17,8 @@ class SharedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PAGESTREAM_", frozen=True, extra="ignore")
 
-    kafka: str = "127.0.0.1:29092"  # bootstrap servers, host:port[,host:port]
-    mongo: str = "mongodb://127.0.0.1:29017/?replicaSet=pagestream"
+    kafka: KafkaAddress = "127.0.0.1:29092"  # host:port[,host:port], with TLS or SASL as in `shared/addresses.py`
+    mongo: MongoAddress = "mongodb://127.0.0.1:29017/?replicaSet=pagestream"
     store: str = "file://.pagestream/blobs"  # file://FOLDER or s3://BUCKET[/PREFIX]
     database: str = Field(default="pagestream", pattern=r"^[A-Za-z0-9_-]{1,38}$")
     control_database: str = Field(default="pagestream_control", pattern=r"^[A-Za-z0-9_-]{1,38}$")
@@ -25,6 +27,7 @@ class SharedSettings(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 
+_SECRET: Final = (("kafka",), ("mongo",))  # may hold passwords
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -40,5 +43,6 @@ def _refuse(settings: type[BaseSettings], error: ValidationError) -> NoReturn:
     prefix = settings.model_config.get("env_prefix", "")
     for problem in error.errors():
         name = prefix + "_".join(str(part) for part in problem["loc"]).upper()
-        print(f"{name}={problem.get('input')!r} is not allowed: {problem['msg']}", file=sys.stderr)
+        shown = "" if problem["loc"][:1] in _SECRET else f"={problem.get('input')!r}"
+        print(f"{name}{shown} is not allowed: {problem['msg']}", file=sys.stderr)
     raise SystemExit(2)

@@ -1,7 +1,7 @@
 """The states of a fold, one for each document, in MongoDB with the recent ones in memory.
 
-There is one writer, so what is in memory is what is stored. The guard on `version` refuses a late write of an earlier
-owner: a row only ever moves forward.
+There is one writer, so what is in memory is what is stored, or about to be. The guard on `version` refuses a late write
+of an earlier owner: a row only ever moves forward.
 """
 
 from collections import OrderedDict
@@ -40,11 +40,14 @@ class States(Generic[S]):
         """The stored states that match `query`."""
         return {row["_id"]: self._from_row(row) async for row in self._rows.find(query)}
 
-    async def store(self, states: Mapping[str, S], rows: Mapping[str, Row]) -> None:
-        """Write the rows of states whose `version` has grown; an older or equal version is applied already."""
-        await advance(self._rows, rows.items())
+    def keep(self, states: Mapping[str, S]) -> None:
+        """The states from now on; `store` is to follow."""
         for i, state in states.items():
             self._kept[i] = state
             self._kept.move_to_end(i)
-        while len(self._kept) > self._capacity:
+
+    async def store(self, rows: Mapping[str, Row]) -> None:
+        """Write the rows of states whose `version` has grown; an older or equal version is applied already."""
+        await advance(self._rows, rows.items())
+        while len(self._kept) > self._capacity:  # only what is written may be forgotten, and that is the oldest
             self._kept.popitem(last=False)

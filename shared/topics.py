@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from shared import addresses
 from shared.pipeline import PIPELINE, StageLine
 
 DOCUMENTS: Final = "documents"
@@ -64,10 +65,10 @@ def all_topics(partitions: int, pipeline: Iterable[StageLine] = PIPELINE) -> Seq
 
 
 async def provision(
-    bootstrap: str, *, partitions: int, replication: int = 1, pipeline: Iterable[StageLine] = PIPELINE
+    address: str, *, partitions: int, replication: int = 1, pipeline: Iterable[StageLine] = PIPELINE
 ) -> None:
     """Create the topics that are missing, then verify all. Raises WrongTopic."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**addresses.options(address))
     await admin.start()
     try:
         present = set(await admin.list_topics())
@@ -81,9 +82,9 @@ async def provision(
         await admin.close()
 
 
-async def verify(bootstrap: str, topics: Sequence[Topic]) -> None:
+async def verify(address: str, topics: Sequence[Topic]) -> None:
     """Check that `topics` are as they must be. Raises WrongTopic."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**addresses.options(address))
     await admin.start()
     try:
         await _verify(admin, topics)

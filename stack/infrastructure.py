@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shared import addresses
 from shared.errors import Transient
 from stack import kafka, mongodb
 from stack.events import OnEvent, Ready, Starting
@@ -50,7 +51,9 @@ async def start(
         supervisor.start(program)
     waits = [supervisor.ready(program.name, WITHIN) for program in programs]
     if settings.kafka:
-        waits.append(_reach(kafka.NAME, settings.kafka, kafka.until_answering(settings.kafka), on_event))
+        waits.append(
+            _reach(kafka.NAME, addresses.parse(settings.kafka).servers, kafka.until_answering(settings.kafka), on_event)
+        )
     if settings.mongo:
         waits.append(_reach(mongodb.NAME, "the address given", mongodb.until_writable(settings.mongo), on_event))
     await together(*waits)

@@ -16,6 +16,7 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from shared import addresses
 from shared.errors import Transient
 from stack import jars, java
 from stack.events import Downloading, OnEvent
@@ -115,16 +116,16 @@ def installed_libraries() -> str | None:
     return f"{libraries}/*" if any(libraries.glob("kafka_2.13-[4-9]*.jar")) else None
 
 
-async def until_answering(bootstrap: str) -> None:
-    """Return once a broker at `bootstrap` (host:port[,host:port]) says who belongs to its cluster. Waits for ever."""
-    await until(partial(_answers, bootstrap))
+async def until_answering(address: str) -> None:
+    """Return once a broker at `address` (as in PAGESTREAM_KAFKA) says who belongs to its cluster. Waits for ever."""
+    await until(partial(_answers, address))
 
 
-async def _answers(bootstrap: str) -> bool:
-    addresses = [address.strip().rpartition(":") for address in bootstrap.split(",")]
-    if not any([await accepts(host, int(port)) for host, _, port in addresses]):
+async def _answers(address: str) -> bool:
+    servers = [server.strip().rpartition(":") for server in addresses.parse(address).servers.split(",")]
+    if not any([await accepts(host, int(port)) for host, _, port in servers]):
         return False
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**addresses.options(address))
     try:
         await admin.start()
         return bool((await admin.describe_cluster())["brokers"])

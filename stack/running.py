@@ -18,8 +18,8 @@ class Running(BaseModel):
 
     pid: int
     started_at: datetime
-    kafka: str  # bootstrap servers, host:port[,host:port]
-    mongo: str  # URI
+    kafka: str  # as in PAGESTREAM_KAFKA
+    mongo: str  # as in PAGESTREAM_MONGO
     gateway: str | None = None  # URL
     gateway_port: int | None = None
 
@@ -49,6 +49,7 @@ def owned(folder: Path) -> bool:
 def publish(folder: Path, running: Running) -> None:
     """Let `find` see it; readers never see half a file."""
     beside = _file(folder).with_suffix(".json.new")
+    beside.touch(mode=0o600)  # the addresses may hold passwords
     beside.write_text(running.model_dump_json(indent=2))
     beside.replace(_file(folder))
 

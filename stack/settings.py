@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.addresses import KafkaAddress, MongoAddress
+
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0 = any free one
 
 
@@ -18,8 +20,8 @@ class StackSettings(BaseSettings):
     cache: Path | None = None  # what was downloaded once; None = `cache` in the data folder
     store: str | None = None  # where the blobs are; None = `blobs` in the data folder
 
-    kafka: str | None = None  # bootstrap servers of a real cluster; then no broker is started
-    mongo: str | None = None  # URI of a real replica set; then no database is started
+    kafka: KafkaAddress | None = None  # of a real cluster; then no broker is started
+    mongo: MongoAddress | None = None  # of a real replica set; then no database is started
     packaged_only: bool = False  # leave out the programs that the machine has installed
 
     # Beside the usual numbers (9092, 27017), so that an installed broker or database does not collide.

@@ -1,21 +1,27 @@
 """`python -m services.gateway`: serve HTTP and WebSockets until told to stop."""
 
 import asyncio
+import sys
 
 import uvloop
 
 from services.gateway.serving import serve
 from services.gateway.settings import GatewaySettings
 from shared import logs
+from shared.errors import Rejected, describe
 from shared.settings import read
 
 
 def main() -> None:
-    """Read the settings, then serve."""
+    """Read the settings, then serve. What only a person can put right ends it with a sentence and code 2."""
     settings = read(GatewaySettings)
     logs.configure("gateway", settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
+        try:
+            runner.run(serve(settings))
+        except Rejected as refused:
+            print(" ".join(describe(refused.code, refused.facts)), file=sys.stderr)
+            raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

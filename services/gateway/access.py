@@ -1,22 +1,29 @@
-"""Who may call: the tenant of a request, and the check of Host and Origin that stands in for keys on this machine.
+"""Who may call: foreign pages and names are turned away first, then everybody is asked who they are.
 
 Any page in a browser can reach a server on its own machine. So a request that a foreign page sends (cross-site forms
-and sockets, or a name of its own that it lets resolve to this machine) is refused before anything reads it.
+and sockets, or, while there are no keys, a name of its own that it lets resolve to this machine) is refused before
+anything reads it.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.answers import problem_answer
+from services.gateway.answers import RETRY_AFTER, problem_answer
+from services.gateway.callers import secret_of
+from services.gateway.keyring import LOOK_EVERY, Keyring
 from services.gateway.problems import Problem
 from services.gateway.settings import is_loopback
+from shared.mongo import PyMongoError
 
-TENANT: Final = "default"  # the one tenant while there are no keys
-_HARMLESS: Final = ("GET", "HEAD", "OPTIONS")
+# What everybody may see: signs of life, the page and the descriptions. Nothing in them belongs to anybody.
+_OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/asyncapi.json"})
+_OPEN_BELOW: Final = "/web/"
+_METRICS: Final = "/metrics"
 
 
 class Doorkeeper:
@@ -40,23 +47,84 @@ class Doorkeeper:
         if scheme not in ("http", "https") or place != host:
             raise Problem("foreign_origin", origin=origin)
 
+    def check(self, host: str, origin: str | None, keyring: Keyring) -> None:
+        """Raise Problem for a foreign page or name. Where a key is needed, a name alone opens nothing."""
+        if not keyring.required:
+            self.check_host(host)
+        self.check_origin(origin, host)
+
 
 class Guard:
     """The doorkeeper in front of every HTTP request."""
 
-    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper, keyring: Keyring) -> None:
         self._app = app
         self._doorkeeper = doorkeeper
+        self._keyring = keyring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a foreign request with a problem, pass on every other."""
         headers = Headers(scope=scope)
         try:
-            host = headers.get("host", "")
-            self._doorkeeper.check_host(host)
-            if scope["method"] not in _HARMLESS:
-                self._doorkeeper.check_origin(headers.get("origin"), host)
+            self._doorkeeper.check(headers.get("host", ""), headers.get("origin"), self._keyring)
         except Problem as problem:
             await problem_answer(problem)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+class SignIn:
+    """Lets nobody in who cannot say who they are; the routes find the caller in the request's state."""
+
+    def __init__(self, app: ASGIApp, keyring: Keyring, *, metrics_need_key: bool) -> None:
+        self._app = app
+        self._keyring = keyring
+        self._metrics_need_key = metrics_need_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with a problem, or pass the request on with its caller."""
+        if self._is_open(scope):
+            await self._app(scope, receive, send)
+            return
+        secret: str | None = None
+        try:
+            secret = secret_of(Headers(scope=scope).get("authorization"), scope["query_string"].decode("latin-1"))
+            scope.setdefault("state", {})["caller"] = await self._keyring.caller(secret)
+        except (Problem, PyMongoError) as error:
+            await problem_answer(_as_problem(error))(scope, receive, send)
+        else:
+            await self._app(scope, receive, _Answering(self._keyring, secret, scope, receive, send))
+
+    def _is_open(self, scope: Scope) -> bool:
+        path: str = scope["path"]
+        if path == _METRICS and not self._metrics_need_key:
+            client = scope.get("client")
+            return client is not None and is_loopback(client[0])
+        return path in _OPEN or path.startswith(_OPEN_BELOW)
+
+
+class _Answering:
+    """The way of an answer: one that took long (somebody waited for news) asks once more who gets it."""
+
+    def __init__(self, keyring: Keyring, secret: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+        self._keyring = keyring
+        self._secret = secret
+        self._scope, self._receive, self._send = scope, receive, send
+        self._began = asyncio.get_running_loop().time()
+        self._refused = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send on, or send a refusal in place of everything."""
+        late = asyncio.get_running_loop().time() - self._began > LOOK_EVERY
+        if message["type"] == "http.response.start" and late:
+            try:
+                await self._keyring.caller(self._secret)
+            except (Problem, PyMongoError) as error:
+                self._refused = True
+                await problem_answer(_as_problem(error))(self._scope, self._receive, self._send)
+        if not self._refused:
+            await self._send(message)
+
+
+def _as_problem(error: Problem | PyMongoError) -> Problem:
+    return error if isinstance(error, Problem) else Problem("database_unavailable", retry_after=RETRY_AFTER)

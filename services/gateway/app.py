@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Security
+from fastapi.security import HTTPBearer
+from starlette.middleware.cors import CORSMiddleware
 
 from services.gateway import (
     answers,
@@ -17,33 +19,39 @@ from services.gateway import (
     openapi,
     results,
     search,
+    sharing,
     system,
     web,
 )
-from services.gateway.access import Doorkeeper, Guard
+from services.gateway.access import Doorkeeper, Guard, SignIn
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
 from services.gateway.embedder import Embedder
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
+from services.gateway.keyring import Keyring
+from services.gateway.limits import Limits, Pace, Tally
 from services.gateway.metrics import Counted, Metrics
 from services.gateway.mongo import Projections, Status
+from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from services.gateway.ticks import Ticks
+from services.gateway.tokens import Tokens
 from services.gateway.traced import Traced
 from services.gateway.uploads import Uploads
 from services.gateway.vectors import Vectors
 from shared import kafka, mongo, topics
 from shared.blobs import Blobs
+from shared.keys import Keys
 
 APPEND_WITHIN = 10.0  # seconds until an upload is answered with 503
 
 
 @asynccontextmanager
 async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
-    """A gateway connected to broker, database and store. Raises topics.WrongTopic."""
+    """A gateway connected to broker, database and store. Raises topics.WrongTopic, Rejected("no_keys")."""
     used = [t for t in topics.all_topics(settings.partitions) if t.name in (topics.DOCUMENTS, topics.UPDATES)]
     await topics.verify(settings.kafka, used)
     blobs = Blobs.open(settings.store)
@@ -52,6 +60,9 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         kafka.connect(settings.kafka, APPEND_WITHIN) as log,
         Embedder(settings.cache) as embedder,
     ):
+        tokens = Tokens(database)
+        keyring = Keyring(Keys(database), tokens, open_house=settings.open_house)
+        await keyring.prepare(settings.gateway_host)
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
         projections = Projections(database)
@@ -59,6 +70,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         hub = Hub(projections, metrics.delivered)
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
+        each = limits_of(settings)
         yield Gateway(
             blobs=blobs,
             log=log,
@@ -72,23 +84,50 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             vectors=Vectors(projections),
             hub=hub,
             feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
-            sockets=Sockets(hub, doorkeeper, most_subscriptions=settings.subscriptions_per_socket),
-            streams=Streams(hub),
+            sockets=Sockets(hub, doorkeeper, keyring, each, most_subscriptions=settings.subscriptions_per_socket),
+            streams=Streams(hub, each),
             doorkeeper=doorkeeper,
+            keyring=keyring,
+            tokens=tokens,
+            limits=each,
+            quotas=Quotas(projections, settings.quotas),
         )
 
 
-def build(gateway: Gateway) -> FastAPI:
-    """The HTTP side."""
+def limits_of(settings: GatewaySettings) -> Limits:
+    """What one key and one address may have in hand."""
+    return Limits(
+        connections=Tally("too_many_connections", settings.connections_each),
+        subscriptions=Tally("too_many_subscriptions_in_all", settings.subscriptions_each),
+        uploads=Tally("too_many_uploads_at_once", settings.uploads_each),
+        upload_bytes=Tally("too_many_upload_bytes", settings.upload_bytes_each),
+        frames=Pace(settings.frames_per_second_each),
+    )
+
+
+def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
+    """The HTTP side. What is added last sees a request first."""
     app = FastAPI(
-        title="Pagestream", description="Documents in, progress live, results out.", docs_url=None, redoc_url=None
+        title="Pagestream",
+        description="Documents in, progress live, results out.",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Security(HTTPBearer(auto_error=False, description="An API key, or a token for one document."))],
     )
     app.state.gateway = gateway
-    app.add_middleware(Guard, doorkeeper=gateway.doorkeeper)
+    app.add_middleware(SignIn, keyring=gateway.keyring, metrics_need_key=settings.metrics == "key")
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["*"],
+    )
+    app.add_middleware(Guard, doorkeeper=gateway.doorkeeper, keyring=gateway.keyring)
     app.add_middleware(Counted, metrics=gateway.metrics)
     app.add_middleware(Traced)
     answers.install(app)
-    for module in (documents, results, search, control, jobs, live, health, system, docs):
+    for module in (documents, results, search, control, jobs, live, sharing, health, system, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]

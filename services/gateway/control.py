@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -10,13 +10,11 @@ from starlette.responses import Response
 from services.gateway.answers import Json
 from services.gateway.context import Gateway, Key, Parts
 from services.gateway.documents import IdempotencyKey
-from services.gateway.mongo import DocumentKey
+from services.gateway.mongo import ENDED, DocumentKey
 from services.gateway.problems import Problem
 from shared.events import CancelRequested, DocumentDeleted, Fact, RetryRequested, utcnow
 
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["control"])
-
-_TERMINAL: Final = ("completed", "failed", "cancelled")
 
 
 @router.post("/retry", status_code=202, summary="Try again what failed or is missing")
@@ -51,7 +49,7 @@ def check_retry(view: dict[str, Any]) -> None:
 def check_cancel(view: dict[str, Any]) -> None:
     """Raise Problem("wrong_state") unless there is something to stop."""
     status = view["status"]
-    if status in _TERMINAL:
+    if status in ENDED:
         raise Problem("wrong_state", document_status=status, asked="cancelled", hint="Nothing is running any more")
 
 

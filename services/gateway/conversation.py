@@ -5,14 +5,19 @@ from collections.abc import Callable
 from typing import Final
 
 from services.gateway import frames, requests
+from services.gateway.callers import Caller
 from services.gateway.frames import Ref
 from services.gateway.hub import Hub, Viewer
+from services.gateway.limits import Allowance, Holders, Limits
+from services.gateway.mongo import DocumentKey
 from services.gateway.problems import Problem
 from services.gateway.requests import Subscribe, Unsubscribe
 from services.gateway.subscriptions import Position, Target
 from shared.mongo import PyMongoError
 
 BAD_FRAME: Final = 4400
+SIGN_IN: Final = 4401
+NOT_ALLOWED: Final = 4403
 NOT_FOUND: Final = 4404
 TOO_MANY: Final = 4429
 TRY_LATER: Final = 1013
@@ -21,45 +26,43 @@ _BURST: Final = 2_000  # requests at once: a page that comes back subscribes to 
 _PER_SECOND: Final = 50
 
 
-class Allowance:
-    """A token bucket: `burst` requests at once, then `per_second`."""
-
-    def __init__(self, burst: int, per_second: float) -> None:
-        self._burst = burst
-        self._per_second = per_second
-        self._left = float(burst)
-        self._at: float | None = None
-
-    def take(self, now: float) -> bool:
-        """Whether one more request is allowed at `now` (seconds, never going back)."""
-        if self._at is not None:
-            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        self._left -= 1
-        return self._left >= 0
-
-
 class Conversation:
     """One socket's requests. `hang_up(code, reason)` is called when it must be closed."""
 
     def __init__(
-        self, hub: Hub, viewer: Viewer, tenant: str, hang_up: Callable[[int, str], None], *, most_subscriptions: int
+        self,
+        hub: Hub,
+        viewer: Viewer,
+        caller: Caller,
+        hang_up: Callable[[int, str], None],
+        *,
+        limits: Limits,
+        holders: Holders,
+        most_subscriptions: int,
     ) -> None:
         self._hub = hub
         self._viewer = viewer
-        self._tenant = tenant
+        self._caller = caller
+        self._limits = limits
+        self._holders = holders
         self._most = most_subscriptions
+        self._held = 0  # subscriptions that count for the holders
         self._allowance = Allowance(_BURST, _PER_SECOND)
         self._tasks: set[asyncio.Task[None]] = set()
         self._hang_up = hang_up
 
     def start_with(self, target: Target) -> None:
         """The address itself names the document or job; the socket is about nothing else."""
-        self._start(target, None, None, sole=True)
+        try:
+            self._caller.require_watching(target)
+        except Problem as problem:
+            self._hang_up(NOT_ALLOWED, problem.code)
+        else:
+            self._start(target, None, None, sole=True)
 
     def hear(self, data: str | bytes, now: float) -> None:
         """Take one frame of the client's; answers follow by themselves."""
-        if not self._allowance.take(now):
+        if not (self._allowance.take(now) and self._limits.frames.take(self._holders, now)):
             self._hang_up(TOO_MANY, "too many requests")
             return
         try:
@@ -67,7 +70,7 @@ class Conversation:
         except Problem as problem:
             self._hang_up(BAD_FRAME, problem.sentence)
             return
-        target = request.target(self._tenant)
+        target = request.target(self._caller.tenant)
         match request:
             case Subscribe():
                 self._subscribe(request, target)
@@ -81,14 +84,27 @@ class Conversation:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._hub.leave(self._viewer)
+        self._limits.subscriptions.take(self._holders, -self._held)
+        self._held = 0
 
     def _subscribe(self, request: Subscribe, target: Target) -> None:
-        if target.is_feed and target.name != "documents":
-            self._refuse(Problem("feed.not_found", feed=target.name), target, request.ref)
-        elif self._hub.count(self._viewer) + len(self._tasks) >= self._most:
-            self._refuse(Problem("too_many_subscriptions", limit=self._most), target, request.ref)
+        try:
+            self._caller.require_watching(target)
+            if target.is_feed and target.name != "documents":
+                raise Problem("feed.not_found", feed=target.name)
+            self._make_room()
+        except Problem as problem:
+            self._refuse(problem, target, request.ref)
         else:
             self._start(target, request.ref, request.position)
+
+    def _make_room(self) -> None:
+        """Count one subscription more, and those that have ended by themselves no longer. Raises Problem."""
+        wanted = self._hub.count(self._viewer) + len(self._tasks) + 1
+        if wanted > self._most:
+            raise Problem("too_many_subscriptions", limit=self._most)
+        self._limits.subscriptions.take(self._holders, wanted - self._held)
+        self._held = wanted
 
     def _start(self, target: Target, ref: Ref, have: Position | None, *, sole: bool = False) -> None:
         task = asyncio.create_task(self._show(target, ref, have, sole=sole))
@@ -97,12 +113,15 @@ class Conversation:
 
     async def _show(self, target: Target, ref: Ref, have: Position | None, *, sole: bool) -> None:
         try:
+            if self._caller.batch is not None and target.kind == "document":
+                found = await self._hub.document(DocumentKey(target.tenant, target.name))
+                self._caller.require_member(found.row["view"])
             await self._hub.subscribe(self._viewer, target, ref, have)
         except Problem as problem:
             if problem.status >= 500:
                 self._hang_up(TRY_LATER, problem.code)
             elif sole:
-                self._hang_up(NOT_FOUND, problem.code)
+                self._hang_up(NOT_ALLOWED if problem.status == 403 else NOT_FOUND, problem.code)
             else:
                 self._refuse(problem, target, ref)
         except PyMongoError:

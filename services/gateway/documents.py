@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request
@@ -10,7 +12,7 @@ from starlette.responses import Response
 
 from services.gateway import cursors, filenames, multipart
 from services.gateway.answers import Json
-from services.gateway.context import Key, Parts, Tenant
+from services.gateway.context import Holding, Key, Parts, Tenant
 from services.gateway.hub import Hub
 from services.gateway.mongo import DocumentKey
 from services.gateway.subscriptions import Target
@@ -24,7 +26,7 @@ MOST: Final = 200  # documents in one answer
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for something newer than `since`.")]
 Since = Annotated[str | None, Query(max_length=128, description="The ETag of the last answer, without quotes.")]
-Languages = Annotated[str | None, Query(pattern=r"^[a-z]{3}(_[a-z]+)?([,+][a-z]{3}(_[a-z]+)?){0,7}$")]
+Languages = Annotated[str | None, Query(pattern=r"^[a-z]{3}(_[a-z]+){0,2}([,+ ][a-z]{3}(_[a-z]+){0,2}){0,7}$")]
 
 
 @router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
@@ -32,35 +34,52 @@ async def upload(
     request: Request,
     gateway: Parts,
     tenant: Tenant,
+    holders: Holding,
     filename: Annotated[str | None, Query(max_length=1024)] = None,
     force: bool = False,
     languages: Languages = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """202 once the fact is in the log; 200 with `"duplicate": true` when these bytes are here already."""
-    gateway.uploads.check_length(request.headers.get("content-length"))
+    declared = gateway.uploads.check_length(request.headers.get("content-length"))
+    with gateway.limits.upload(holders, declared) as arrived:
+        offer = await _offer(request, arrived, tenant, filename)
+        offer = replace(offer, languages=_split(languages), force=force, key=idempotency_key)
+        async with gateway.quotas.room(tenant, declared) as room:
+            taken = await gateway.uploads.take(offer)
+            document_id = taken.fact.document_id
+            if not taken.duplicate:
+                room.becomes(taken.fact)
+                gateway.hub.names.put(DocumentKey(tenant, document_id), offer.filename)
+    body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
+    headers = {"Location": f"/v1/documents/{document_id}"}
+    return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
+
+
+async def _offer(request: Request, arrived: Callable[[int], None], tenant: str, filename: str | None) -> Offer:
+    """What the body offers: a form's part `file`, or itself."""
     content_type = request.headers.get("content-type", "")
-    chunks = aiter(request.stream())
+    chunks = aiter(_told(request.stream(), arrived))
     if boundary := multipart.boundary_of(content_type):
         part = multipart.FilePart(chunks, boundary)
         await part.open()
         filename, content_type, chunks = filename or part.filename, part.content_type or "", aiter(part.chunks())
-    offer = Offer(
+    return Offer(
         tenant=tenant,
         filename=filenames.clean(filename),
         content_type=content_type[:255] or None,
         chunks=chunks,
-        languages=tuple(languages.replace("+", ",").split(",")) if languages else (),
-        force=force,
-        key=idempotency_key,
     )
-    taken = await gateway.uploads.take(offer)
-    document_id = taken.fact.document_id
-    if not taken.duplicate:
-        gateway.hub.names.put(DocumentKey(tenant, document_id), offer.filename)
-    body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
-    headers = {"Location": f"/v1/documents/{document_id}"}
-    return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
+
+
+async def _told(chunks: AsyncIterator[bytes], arrived: Callable[[int], None]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        arrived(len(chunk))
+        yield chunk
+
+
+def _split(languages: str | None) -> tuple[str, ...]:
+    return tuple(re.split("[,+ ]", languages)) if languages else ()
 
 
 @router.get("", summary="List documents, newest first")

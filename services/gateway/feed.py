@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from shared import logs, topics
+from shared import addresses, logs, topics
 from shared.fetching import Fetching
 
 log = logs.get(__name__)
@@ -35,13 +35,13 @@ class Feed:
 
     def __init__(
         self,
-        bootstrap: str,
+        address: str,
         partitions: int,
         *,
         on_updates: Callable[[Sequence[Update]], Awaitable[None]],
         on_gap: Callable[[], Awaitable[None]],
     ) -> None:
-        self._bootstrap = bootstrap
+        self._address = address
         self._places = [TopicPartition(topics.UPDATES, number) for number in range(partitions)]
         self._on_updates = on_updates
         self._on_gap = on_gap
@@ -71,7 +71,7 @@ class Feed:
     async def run(self) -> None:
         """Raises FetchingStopped, and what the callbacks raise: the process ends and is started again."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **addresses.options(self._address),
             enable_auto_commit=False,
             auto_offset_reset="none",
             # While a fan-out takes longer than 100 ms, the client asks for the idle partitions alone, and the busy one

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 
-from services.gateway.context import JobKey, Key, Parts, Tenant
+from services.gateway.context import Asking, Holding, JobKey, Key, Parts
 from services.gateway.problems import Problem
 from services.gateway.sse import Stream, position_of
 from services.gateway.subscriptions import Target
@@ -15,28 +15,38 @@ LastEventId = Annotated[str | None, Header(max_length=128)]
 
 
 @router.get("/documents/{document_id}/live", summary="One document live: a WebSocket, or text/event-stream when asked")
-async def document(gateway: Parts, key: Key, request: Request, last_event_id: LastEventId = None) -> Stream:
+async def document(
+    gateway: Parts, asking: Asking, holders: Holding, key: Key, request: Request, last_event_id: LastEventId = None
+) -> Stream:
     """A snapshot, then every change."""
     _require_event_stream(request)
-    return Stream(gateway.streams, Target.document(*key), position_of(last_event_id))
+    return Stream(gateway.streams, asking, holders, Target.document(*key), position_of(last_event_id))
 
 
 @router.get("/jobs/{job_id}/live", summary="One job live: a WebSocket, or text/event-stream when asked")
-async def job(gateway: Parts, key: JobKey, request: Request, last_event_id: LastEventId = None) -> Stream:
+async def job(
+    gateway: Parts, asking: Asking, holders: Holding, key: JobKey, request: Request, last_event_id: LastEventId = None
+) -> Stream:
     """A snapshot, then every change."""
     _require_event_stream(request)
-    return Stream(gateway.streams, Target.job(*key), position_of(last_event_id))
+    return Stream(gateway.streams, asking, holders, Target.job(*key), position_of(last_event_id))
 
 
 @router.get("/live", summary="Many subscriptions on one WebSocket, or a feed as text/event-stream")
 async def feed(
-    gateway: Parts, tenant: Tenant, request: Request, feed: Annotated[str, Query(max_length=64)] = "documents"
+    gateway: Parts,
+    asking: Asking,
+    holders: Holding,
+    request: Request,
+    feed: Annotated[str, Query(max_length=64)] = "documents",
 ) -> Stream:
     """The newest rows, then every changed one."""
     _require_event_stream(request)
+    target = Target.of_feed(asking.tenant, feed)
+    asking.require_watching(target)
     if feed != "documents":
         raise Problem("feed.not_found", feed=feed)
-    return Stream(gateway.streams, Target.of_feed(tenant, feed), None)
+    return Stream(gateway.streams, asking, holders, target, None)
 
 
 def _require_event_stream(request: Request) -> None:

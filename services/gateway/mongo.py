@@ -1,12 +1,14 @@
 """The gateway's queries on the projections. It reads the live generation and never writes."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.gateway.cursors import After
 from shared.mongo import Collection, Mongo, Row, float32
 from shared.standalone import is_job_id
 
+ENDED: Final = ("completed", "failed", "cancelled")
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
 
 
@@ -40,6 +42,14 @@ class Stored(NamedTuple):
 
     document_id: str
     result: str
+
+
+class Usage(NamedTuple):
+    """What a tenant uses: documents that have not ended, pages, bytes stored."""
+
+    documents: int
+    pages: int
+    bytes: int
 
 
 class Projections:
@@ -143,6 +153,25 @@ class Projections:
         """What was found in the document."""
         found: Row | None = await self._of("extractions").find_one({"_id": key.document_id, "tenant": key.tenant})
         return found
+
+    async def present(self, document_ids: Sequence[str]) -> set[str]:
+        """Which of these the projection knows."""
+        if not document_ids:
+            return set()
+        rows = self._of("documents").find({"_id": {"$in": list(document_ids)}}, {"_id": 1})
+        return {row["_id"] async for row in rows}
+
+    async def usage(self, tenant: str, *, since: datetime) -> Usage:
+        """What the tenant uses, pages counted of documents uploaded from `since` on."""
+        sums = {
+            "documents": {"$sum": {"$cond": [{"$in": ["$view.status", list(ENDED)]}, 0, 1]}},
+            "pages": {"$sum": {"$cond": [{"$gte": ["$uploaded_at", since]}, "$view.pages.total", 0]}},
+            "bytes": {"$sum": "$view.bytes"},
+        }
+        steps: list[Row] = [{"$match": {"tenant": tenant, "deleted": {"$ne": True}}}, {"$group": {"_id": None, **sums}}]
+        async for row in self._of("documents").aggregate(steps):
+            return Usage(row["documents"], row["pages"], row["bytes"])
+        return Usage(0, 0, 0)
 
     async def failures(self, tenant: str | None) -> dict[str, int]:
         """How many documents of a tenant failed, by code; of all tenants for None."""

@@ -27,6 +27,21 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "Send one part named `file`, or the bytes themselves with ?filename=.",
     ),
     "bad_frame": (400, "The frame cannot be read: {detail}.", "Send the frames of pagestream.v1 only."),
+    "sign_in": (
+        401,
+        "Pagestream asks for a key, and none that is valid was sent.",
+        "Send `Authorization: Bearer KEY`; your operator makes keys with `pagestream keys add`.",
+    ),
+    "key_in_address": (
+        401,
+        "A key never travels in an address: addresses end up in histories and logs.",
+        "Send it as `Authorization: Bearer KEY`, or use a token from POST /v1/tokens.",
+    ),
+    "not_allowed": (
+        403,
+        "This token does not give the right to do this.",
+        "Ask whoever gave it to you for another, or use a key.",
+    ),
     "foreign_origin": (
         403,
         "Pages of {origin} may not call this Pagestream.",
@@ -40,6 +55,7 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "not_found": (404, "There is nothing at {path}.", "See /docs for what there is."),
     "document.not_found": (404, "There is no such document.", "Check the id; GET /v1/documents lists yours."),
     "job.not_found": (404, "There is no such job.", "Check the id; GET /v1/jobs lists yours."),
+    "token.not_found": (404, "There is no such token.", "It has expired or was revoked: nothing needs to be done."),
     "page.not_found": (404, "The document has {total} pages, no page {page}.", "Ask for a page from 1 to {total}."),
     "feed.not_found": (404, "There is no feed named {feed}.", "Subscribe to the feed `documents`."),
     "method_not_allowed": (405, "{method} is not possible here.", "See /docs for what is."),
@@ -66,6 +82,31 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "Use a new key for each request; repeat a key only to repeat the same request.",
     ),
     "too_many_uploads": (429, "All {limit} places for uploads are taken.", "Try again in a few seconds."),
+    "too_many_connections": (
+        429,
+        "One key or address may have {limit} live connections.",
+        "Close those you do not need; one WebSocket carries many subscriptions.",
+    ),
+    "too_many_uploads_at_once": (
+        429,
+        "One key or address may send {limit} documents at once.",
+        "Send them one after the other.",
+    ),
+    "too_many_upload_bytes": (
+        429,
+        "One key or address may send {limit} bytes at once.",
+        "Send the documents one after the other.",
+    ),
+    "too_many_subscriptions_in_all": (
+        429,
+        "One key or address may have {limit} subscriptions.",
+        "Unsubscribe from what is done, or subscribe to the feed `documents`.",
+    ),
+    "quota_exceeded": (
+        429,
+        "The quota `{quota}` of {limit} is used up: {left} left.",
+        "Wait until it resets, let documents end or delete some; or ask your operator for more.",
+    ),
     "too_many_requests": (429, "This connection sends too much.", "Come back later, and ask for less."),
     "too_many_subscriptions": (
         429,
@@ -97,6 +138,8 @@ class Problem(Exception):
         self.facts = facts
         self.status, self.sentence, self.action = _words(code, facts)
         self.headers = {"Retry-After": str(retry_after)} if retry_after is not None else {}
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            self.headers["WWW-Authenticate"] = "Bearer"
 
     def body(self) -> Body:
         """The problem document. The facts are its extension members."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from services.gateway import app
+from services.gateway import app, revocation
 from services.gateway.context import Gateway
 from services.gateway.settings import GatewaySettings
 from shared import logs
@@ -38,7 +38,7 @@ async def serve(settings: GatewaySettings) -> None:
     """Run one gateway until SIGTERM or SIGINT. Raises what ended its feed, for a supervisor to start it anew."""
     async with app.connect(settings) as gateway:
         config = uvicorn.Config(
-            app.build(gateway),
+            app.build(gateway, settings),
             host=settings.gateway_host,
             port=settings.gateway_port,
             ws=gateway.sockets.protocol,  # type: ignore[arg-type]
@@ -51,7 +51,8 @@ async def serve(settings: GatewaySettings) -> None:
             timeout_graceful_shutdown=_FINISH_WITHIN,
         )
         server = _Server(config, gateway)
-        running = [asyncio.create_task(work) for work in (gateway.feed.run(), gateway.sockets.let_go_of_the_slow())]
+        watches = (gateway.feed.run(), gateway.sockets.let_go_of_the_slow(), revocation.enforce(gateway))
+        running = [asyncio.create_task(work) for work in watches]
         for task in running:
             task.add_done_callback(lambda _: setattr(server, "should_exit", True))
         # uvicorn handles both and raises them once more when it is done: for us a stop that was asked for is no error.

@@ -2,33 +2,39 @@
 
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
+from services.gateway.quotas import Quota
 from shared.settings import SharedSettings
 
 
 class GatewaySettings(SharedSettings):
     """Where the gateway listens, whom it trusts and how much it takes."""
 
-    gateway_trust_network: bool = False  # whoever reaches the address may read everything
-    gateway_host: str = "127.0.0.1"
+    gateway_host: str = "127.0.0.1"  # beyond this machine only with keys
+    gateway_trust_network: bool = False  # while there are no keys, whoever reaches the address may do everything
+    metrics: Literal["loopback", "key"] = "loopback"  # who may read /metrics: programs on this machine, or also keys
     gateway_port: int = Field(default=8000, ge=1, le=65535)
     max_upload: int = Field(default=1024**3, ge=1)  # bytes of one document
     uploads_at_once: int = Field(default=32, ge=1)  # each may hold three 5 MiB parts in memory; more wait their turn
     origins: tuple[str, ...] = ()  # pages that may call besides our own, as JSON: ["https://desk.example"]
     cache: Path = Path(".pagestream/cache")  # where the chunker's model is kept, for searching by meaning
     subscriptions_per_socket: int = Field(default=1_000, ge=1)
+    # Of one key, and of one address, at the same time:
+    connections_each: int = Field(default=10_000, ge=1)  # sockets and event streams
+    subscriptions_each: int = Field(default=100_000, ge=1)
+    frames_per_second_each: int = Field(default=2_000, ge=1)  # from the client; ten times as many at once
+    uploads_each: int = Field(default=256, ge=1)
+    upload_bytes_each: int = Field(default=64 * 1024**3, ge=1)
+    # By tenant, "*" for all others; none is no limit: {"*": {"documents": 100, "pages_a_day": 9000}}
+    quotas: dict[str, Quota] = Field(default_factory=dict)
 
-    @field_validator("gateway_host")
-    @classmethod
-    def _on_this_machine(cls, host: str, given: ValidationInfo) -> str:
-        if not is_loopback(host) and not given.data["gateway_trust_network"]:
-            raise ValueError(
-                "without API keys the gateway answers on this machine only; use 127.0.0.1, ::1 or localhost, or say "
-                "PAGESTREAM_GATEWAY_TRUST_NETWORK=true where something else keeps strangers out, as in a container"
-            )
-        return host
+    @property
+    def open_house(self) -> bool:
+        """Whether nobody is asked for a key while there are none: on this machine, or where the network is trusted."""
+        return is_loopback(self.gateway_host) or self.gateway_trust_network
 
     @field_validator("origins")
     @classmethod

@@ -14,25 +14,31 @@ from urllib.parse import urlsplit
 import orjson
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode, Opcode
 from websockets.frames import Frame as WireFrame
-from websockets.frames import Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from services.gateway import requests
-from services.gateway.access import TENANT, Doorkeeper
-from services.gateway.conversation import NOT_FOUND, Conversation
+from services.gateway.access import Doorkeeper
+from services.gateway.callers import Caller, secret_of
+from services.gateway.conversation import BAD_FRAME, NOT_ALLOWED, NOT_FOUND, SIGN_IN, TOO_MANY, TRY_LATER, Conversation
 from services.gateway.frames import Frame
 from services.gateway.hub import Hub
+from services.gateway.keyring import Keyring
+from services.gateway.limits import Holders, Limits
 from services.gateway.outbox import Outbox, Slot
 from services.gateway.problems import Problem
 from services.gateway.subscriptions import Target
+from shared.mongo import PyMongoError
 
 SUBPROTOCOL: Final = Subprotocol("pagestream.v1")
 RESTART: Final = 1012
 TOO_SLOW: Final = 4408
+
+_CLOSES: Final = {401: SIGN_IN, 403: NOT_ALLOWED, 429: TOO_MANY}  # what refuses a request closes a socket
 
 _OPEN_WITHIN: Final = 10.0  # seconds for the handshake
 _CLOSE_WITHIN: Final = 5.0  # seconds for a goodbye; a reader that is stuck does not take it
@@ -44,11 +50,19 @@ _SLICE_EVERY: Final = 0.1  # seconds
 _PATH: Final = re.compile(r"/v1/(?:(?P<kind>document|job)s/(?P<id>[^/]+)/)?live")
 
 
+class _Protocol(ServerProtocol):
+    """Answers a frame that is too long as any other bad frame: clients know one code for both."""
+
+    def fail(self, code: int, reason: str = "") -> None:
+        super().fail(BAD_FRAME if code == CloseCode.MESSAGE_TOO_BIG else code, reason)
+
+
 class Socket(ServerConnection):
     """One connection. What cannot be written at once waits in its outbox, never in the caller."""
 
     outbox: Outbox
     sockets: "Sockets"
+    caller: Caller  # once signed in
     sole: tuple[str, str] | None = None  # kind and id, of `/v1/documents/{id}/live` and `/v1/jobs/{id}/live`
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -95,9 +109,13 @@ def text_frame(frame: Frame) -> bytes:
 class Sockets:
     """All connections of a gateway; stands where the library expects its own `Server`."""
 
-    def __init__(self, hub: Hub, doorkeeper: Doorkeeper, *, most_subscriptions: int) -> None:
+    def __init__(
+        self, hub: Hub, doorkeeper: Doorkeeper, keyring: Keyring, limits: Limits, *, most_subscriptions: int
+    ) -> None:
         self._hub = hub
         self._doorkeeper = doorkeeper
+        self._keyring = keyring
+        self._limits = limits
         self._most_subscriptions = most_subscriptions
         self._serving = True
         self.open: set[Socket] = set()
@@ -108,7 +126,7 @@ class Sockets:
     def protocol(self, **_of_uvicorn: Any) -> Socket:
         """The asyncio protocol of one connection, as uvicorn's `ws=` asks for it."""
         socket = Socket(
-            ServerProtocol(select_subprotocol=_select, max_size=4 * requests.MAX_BYTES),
+            _Protocol(select_subprotocol=_select, max_size=4 * requests.MAX_BYTES),
             cast(Server, self),
             ping_interval=_PING_EVERY,
             ping_timeout=_PING_EVERY,
@@ -168,15 +186,42 @@ class Sockets:
         self.handler_tasks.add(task)
         task.add_done_callback(self.handler_tasks.discard)
 
+    async def _sign_in(self, socket: Socket) -> Caller:
+        """Who it is. Raises Problem only now: a page learns from a close code why, never from a handshake."""
+        assert socket.request
+        headers = socket.request.headers
+        offered = [name.strip() for name in ",".join(headers.get_all("Sec-WebSocket-Protocol")).split(",")]
+        query = urlsplit(socket.request.path).query
+        try:
+            return await self._keyring.caller(secret_of(headers.get("Authorization"), query, offered))
+        except PyMongoError:
+            raise Problem("database_unavailable") from None
+
     async def _serve(self, socket: Socket) -> None:
         """Answer until the connection is closed. Raises ConnectionClosed."""
+        try:
+            socket.caller = await self._sign_in(socket)
+            holders = (socket.caller.name, str(socket.remote_address[0]))
+            with self._limits.connections.one(holders):
+                await self._converse(socket, holders)
+        except Problem as problem:
+            await socket.hang_up(_CLOSES.get(problem.status, TRY_LATER), problem.code)
+
+    async def _converse(self, socket: Socket, holders: Holders) -> None:
         socket.start_keepalive()
         self.open.add(socket)
-        hang_up = partial(self.part, socket)
-        conversation = Conversation(self._hub, socket, TENANT, hang_up, most_subscriptions=self._most_subscriptions)
+        conversation = Conversation(
+            self._hub,
+            socket,
+            socket.caller,
+            partial(self.part, socket),
+            limits=self._limits,
+            holders=holders,
+            most_subscriptions=self._most_subscriptions,
+        )
         try:
             if socket.sole:
-                conversation.start_with(Target(TENANT, *socket.sole))
+                conversation.start_with(Target(socket.caller.tenant, *socket.sole))
             while True:
                 conversation.hear(await socket.recv(), socket.loop.time())
                 await socket.drain()  # who does not read is not answered
@@ -190,8 +235,7 @@ class Sockets:
         try:
             host = ",".join(request.headers.get_all("Host"))
             origin = ",".join(request.headers.get_all("Origin")) or None
-            self._doorkeeper.check_host(host)
-            self._doorkeeper.check_origin(origin, host)
+            self._doorkeeper.check(host, origin, self._keyring)
             path = urlsplit(request.path).path
             match = _PATH.fullmatch(path)
             if match is None:

@@ -8,8 +8,10 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from services.gateway.callers import Caller
 from services.gateway.frames import Frame
 from services.gateway.hub import Hub
+from services.gateway.limits import Holders, Limits
 from services.gateway.outbox import Outbox, Slot
 from services.gateway.subscriptions import Position, Target
 
@@ -20,8 +22,9 @@ _RETRY_MS: Final = (1_000, 5_000)  # drawn per stream, so that not all come back
 class Streams:
     """All event streams of a gateway."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, limits: Limits) -> None:
         self.hub = hub
+        self.limits = limits
         self.open: set[Stream] = set()
         self.merged = 0  # frames that a newer one replaced before they went
 
@@ -34,10 +37,14 @@ class Streams:
 class Stream(StreamingResponse):
     """One stream on one target, as a response. Raises Problem before it starts when there is no such target."""
 
-    def __init__(self, streams: Streams, target: Target, have: Position | None) -> None:
+    def __init__(
+        self, streams: Streams, caller: Caller, holders: Holders, target: Target, have: Position | None
+    ) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(self._events(), media_type="text/event-stream", headers=headers)
+        self.caller = caller
         self._streams = streams
+        self._holders = holders
         self._target = target
         self._have = have
         self._outbox = Outbox()
@@ -46,6 +53,10 @@ class Stream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Subscribe, then answer until one side ends it."""
+        with self._streams.limits.connections.one(self._holders):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._streams.open.add(self)
         try:
             await self._streams.hub.subscribe(self, self._target, have=self._have)

@@ -58,10 +58,12 @@ class Uploads:
         self._at_once = at_once
         self._places = asyncio.Semaphore(at_once)
 
-    def check_length(self, declared: str | None) -> None:
-        """Refuse what says of itself that it is too large. Raises Problem("too_large")."""
-        if declared is not None and declared.isdecimal() and int(declared) > self._max_bytes + _FORM_OVERHEAD:
-            raise self._too_large(int(declared))
+    def check_length(self, declared: str | None) -> int:
+        """The declared length, 0 without one. Raises Problem("too_large") for what says of itself that it is."""
+        length = int(declared) if declared is not None and declared.isdecimal() else 0
+        if length > self._max_bytes + _FORM_OVERHEAD:
+            raise self._too_large(length)
+        return length
 
     async def take(self, offer: Offer) -> Upload:
         """Store the offer and append its fact; nothing of a refused one is left.
@@ -82,7 +84,9 @@ class Uploads:
         return upload
 
     async def _store(self, offer: Offer, document_id: str) -> _Stored:
-        digest = hmac.new(self._secret, digestmod=hashlib.sha256)
+        digest = hmac.new(
+            self._secret, "+".join(offer.languages).encode(), hashlib.sha256
+        )  # in others it reads otherwise
         head, rest = await _head(offer.chunks)
         media_type = media.sniff(head)
         size = 0

@@ -1,5 +1,8 @@
 """Starts the ocr stage."""
 
+from services.ocr.settings import OcrSettings
 from shared.harness.app import main
+from shared.settings import read
 
-main("ocr", "services.ocr.handlers")
+settings = read(OcrSettings)
+main("ocr", "services.ocr.handlers", slots=settings.http_pages if settings.engine == "http" else None)

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from importlib.metadata import version
 from typing import Final
 
 from PIL import Image
 
-from services.ocr import images, pdf, plaintext, preparation
+from services.ocr import documents, preparation
+from services.ocr.engines import chosen_by
 from services.ocr.pages import Line, concluded
 from services.ocr.reading import read_picture
 from services.ocr.settings import OcrSettings
-from services.ocr.sniffing import HEAD_BYTES, Kind, sniff
-from services.ocr.tesseract import Engine
 from shared.harness.contract import Plan, Result, Slice, Task
 from shared.settings import read
 
@@ -21,40 +21,23 @@ settings: Final = cache(partial(read, OcrSettings))
 def plan(task: Task) -> Plan:
     """The pieces of a document of any kind this stage reads.
 
-    Raises Rejected: empty_file, unsupported_type, encrypted, corrupt_pdf, corrupt_image, too_large, too_many_pages,
-    language_not_installed. Raises Transient: provider_unavailable.
+    Raises Rejected: empty_file, unsupported_type, encrypted, corrupt_pdf, corrupt_image, corrupt_document, too_large,
+    too_many_pages, language_not_installed. Raises Transient: provider_unavailable.
     """
     chosen = settings()
-    with task.source.open("rb") as source:
-        kind = sniff(source.read(HEAD_BYTES))
-    engine = _engine(chosen)
-    engine.check(_languages(task))
-    match kind:
-        case Kind.PDF:
-            slices = pdf.sliced(task, kind, chosen)
-        case Kind.TEXT:
-            slices = plaintext.sliced(task, kind, chosen)
-        case _:
-            slices = images.sliced(task, kind, chosen)
-    limit = f"{chosen.max_render_pixels} pixels"
-    name = f"tesseract {engine.version()} {'+'.join(_languages(task))}, preparation {preparation.VERSION}, {limit}"
-    return Plan(engine=name, slices=slices, page_count=max(piece.pages[1] for piece in slices if piece.pages))
+    chosen_by(chosen).check(_languages(task))
+    slices = documents.sliced(task, chosen)
+    return Plan(engine=_named(task, chosen), slices=slices, page_count=documents.check_count(slices, chosen))
 
 
 def work(task: Task, piece: Slice) -> Result:
     """{"pages": [page, …]} for the pages of one slice.
 
-    Raises Rejected: corrupt_pdf, corrupt_image, too_large. Raises Transient: timeout, crashed, provider_unavailable.
+    Raises Rejected: corrupt_pdf, corrupt_image, too_large, provider_refused. Raises Transient: timeout, crashed,
+    provider_unavailable.
     """
     chosen = settings()
-    match Kind(piece.args["kind"]):
-        case Kind.PDF:
-            pages = pdf.read(task, piece, chosen, _reader(task, chosen))
-        case Kind.TEXT:
-            pages = plaintext.read(task)
-        case _:
-            pages = images.read(task, piece, chosen, _reader(task, chosen))
-    return {"pages": pages}
+    return {"pages": documents.read(task, piece, chosen, _reader(task, chosen))}
 
 
 def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result:
@@ -62,8 +45,11 @@ def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result
     return concluded(plan, results)
 
 
-def _engine(chosen: OcrSettings) -> Engine:
-    return Engine(chosen.tesseract, chosen.tessdata)
+def _named(task: Task, chosen: OcrSettings) -> str:
+    """All that shapes a result: the programs, their versions and settings."""
+    engine = f"{chosen_by(chosen).identity()} {'+'.join(_languages(task))}"
+    limit = f"{chosen.max_render_pixels} pixels"
+    return f"{engine}, preparation {preparation.VERSION}, kreuzberg {version('kreuzberg')}, {limit}"
 
 
 def _languages(task: Task) -> tuple[str, ...]:
@@ -71,7 +57,5 @@ def _languages(task: Task) -> tuple[str, ...]:
 
 
 def _reader(task: Task, chosen: OcrSettings) -> Callable[[Image.Image], tuple[Line, ...]]:
-    read_once = partial(
-        _engine(chosen).read, languages=_languages(task), seconds=chosen.page_seconds, workdir=task.workdir
-    )
-    return partial(read_picture, engine=read_once)
+    engine, languages = chosen_by(chosen), _languages(task)
+    return partial(read_picture, engine=engine.reader(task, languages), second=engine.block_reader(task, languages))

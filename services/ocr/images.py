@@ -1,8 +1,9 @@
 """Images, decoded by Pillow: the header is judged before a pixel is unpacked."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -12,14 +13,19 @@ from services.ocr import preparation
 from services.ocr.pages import Line, page, placed, scaled, slices
 from services.ocr.resolution import reduction
 from services.ocr.settings import OcrSettings
-from services.ocr.sniffing import Kind
 from shared.errors import Rejected
 from shared.harness.contract import Result, Slice, Task
+from shared.media import Kind
 
 Reader = Callable[[Image.Image], tuple[Line, ...]]
 
 # A second frame of a JPEG or PNG is a preview or an animation of the first, never a page.
 _PAGED: Final = frozenset({Kind.TIFF, Kind.GIF, Kind.WEBP})
+# The kinds read here, by their names in Pillow.
+FORMATS: Final[Mapping[Kind, str]] = {
+    **{kind: kind.upper() for kind in (Kind.PNG, Kind.JPEG, Kind.TIFF, Kind.WEBP, Kind.BMP, Kind.GIF)},
+    Kind.HEIC: "HEIF",
+}
 # What Pillow's decoders raise on damaged input.
 _DAMAGE: Final = (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, EOFError, LookupError, struct.error)
 _FAX: Final = (1.5, 2.5)  # pixels across to pixels down of such a fax; other ratios are slips of the header
@@ -44,8 +50,9 @@ def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> lis
     number = (piece.pages or (1, 1))[0]
     task.tick("ocr.reading_page", 0.0, page=number)
     with _opened(task.source, Kind(piece.args["kind"])) as image:
-        with _decoding():
-            image.seek(number - 1)
+        if number > 1:  # the first is open already, and of a HEIC it need not be frame 0
+            with _decoding():
+                image.seek(number - 1)
         _check_size(image, number, settings)
         picture = _gray(image)
     fitting = preparation.resized(picture, reduction(*picture.size, settings.max_render_pixels))
@@ -55,11 +62,20 @@ def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> lis
 
 @contextmanager
 def _opened(path: Path, kind: Kind) -> Iterator[Image.Image]:
+    if kind is Kind.HEIC:
+        _learn_heic()
     with path.open("rb") as file:
         with _decoding():
-            image = Image.open(file, formats=[kind.upper()])
+            image = Image.open(file, formats=[FORMATS[kind]])
         with image:
             yield image
+
+
+@cache
+def _learn_heic() -> None:
+    import pillow_heif  # noqa: PLC0415  20 MB that most children never need
+
+    pillow_heif.register_heif_opener(thumbnails=False)
 
 
 @contextmanager

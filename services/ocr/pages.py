@@ -36,9 +36,14 @@ class Line:
         return " ".join(word.text for word in self.words)
 
     @property
+    def span(self) -> tuple[float, float]:
+        """Top and bottom of the line, in the unit of its boxes."""
+        return min(word.box[1] for word in self.words), max(word.box[3] for word in self.words)
+
+    @property
     def middle(self) -> float:
         """Half height of the line, in the unit of its boxes."""
-        return (min(word.box[1] for word in self.words) + max(word.box[3] for word in self.words)) / 2
+        return sum(self.span) / 2
 
 
 def words_of(lines: Iterable[Line]) -> Iterator[Word]:
@@ -92,6 +97,41 @@ def merged(read: Sequence[Line], layer: Sequence[Line]) -> tuple[Line, ...]:
         at = next((index for index, other in enumerate(lines) if other.middle > line.middle), len(lines))
         lines.insert(at, line)
     return tuple(lines)
+
+
+def completed(read: Sequence[Line], again: Sequence[Line], sure: float) -> tuple[Line, ...]:
+    """A reading with what a second one found where the first found nothing, of confidence `sure` or more.
+
+    It joins the line of the first at whose height it stands, else it is a line of its own.
+    """
+    seen = [word.box for word in words_of(read)]
+    lines = list(read)
+    for line in again:
+        new = tuple(word for word in line.words if _is_new(word, seen, sure))
+        if not new:
+            continue
+        found = Line(new, line.opens)
+        beside = next((at for at, other in enumerate(lines) if _are_level(other, found)), None)
+        if beside is not None:
+            words = sorted((*lines[beside].words, *new), key=lambda word: word.box[0])
+            lines[beside] = replace(lines[beside], words=tuple(words))
+        else:
+            at = next((at for at, other in enumerate(lines) if other.middle > found.middle), len(lines))
+            lines.insert(at, found)
+    return tuple(lines)
+
+
+def _is_new(word: Word, seen: Sequence[Box], sure: float) -> bool:
+    if (word.confidence or 0) < sure or not any(char.isalnum() for char in word.text):
+        return False
+    return not any(_covers(box, word.box) or _covers(word.box, box) for box in seen)
+
+
+def _are_level(line: Line, other: Line) -> bool:
+    """Whether two lines stand at the same height, side by side."""
+    (top, bottom), (over, under) = line.span, other.span
+    common = min(bottom, under) - max(top, over)
+    return common * 2 > max(bottom - top, under - over)
 
 
 def _covers(outer: Box, inner: Box) -> bool:

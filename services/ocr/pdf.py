@@ -9,10 +9,10 @@ from services.ocr import pdfium
 from services.ocr.pages import Line, Source, merged, page, placed, scaled, slices
 from services.ocr.resolution import scale
 from services.ocr.settings import OcrSettings
-from services.ocr.sniffing import Kind
 from services.ocr.textlayer import is_text, needs_ocr
 from shared.errors import Rejected
 from shared.harness.contract import Result, Slice, Task
+from shared.media import Kind
 
 _COVERING: Final = 0.5  # share under pictures from which a page is a scan, and its picture sets the resolution
 

@@ -1,11 +1,12 @@
 """Making a picture easy to read: even light, the right way up, straight. All pictures here are gray ("L")."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-VERSION: Final = 1  # part of a plan's id: raise it when the same picture would read differently
+VERSION: Final = 2  # part of a plan's id: raise it when the same picture would read differently
 
 _SHRUNK: Final = 8  # the light is measured on a picture this many times smaller
 _REACH: Final = 7  # of those small pixels: wider than a stroke, narrower than a shadow
@@ -39,6 +40,17 @@ def flattened(picture: Image.Image) -> Image.Image:
 def is_blank(picture: Image.Image) -> bool:
     """Whether a flattened picture has no ink."""
     return sum(picture.histogram()[:_INK]) <= picture.width * picture.height * _SPECKS
+
+
+def unread(picture: Image.Image, boxes: Iterable[tuple[float, float, float, float]]) -> float:
+    """The share (0..1) of a flattened picture's ink that lies outside of all `boxes` (x0, y0, x1, y1 in its pixels)."""
+    ink = np.asarray(picture.reduce(_SHRUNK)) < _INK
+    total = int(ink.sum())
+    outside = ink.copy()
+    for box in boxes:
+        x0, y0, x1, y1 = (max(0, int(edge / _SHRUNK)) for edge in box)
+        outside[max(0, y0 - 1) : y1 + 2, max(0, x0 - 1) : x1 + 2] = False
+    return int(outside.sum()) / total if total else 0.0
 
 
 def resized(picture: Image.Image, factor: float) -> Image.Image:

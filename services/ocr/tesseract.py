@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -15,24 +15,37 @@ import pytesseract
 from PIL import Image
 
 from services.ocr.pages import Line, Word
+from services.ocr.reading import Reader
 from services.ocr.textlayer import cleaned
 from shared.errors import Rejected, Transient
+from shared.harness.contract import Task
+
+# Page segmentation modes: columns, tables and pictures are looked for; the page is one block of text.
+COLUMNS: Final = 3
+BLOCK: Final = 6
 
 _WORD_LEVEL: Final = "5"
-_COLUMNS: Final = 12  # level, page, block, paragraph, line, word, left, top, width, height, confidence, text
+_CELLS: Final = 12  # level, page, block, paragraph, line, word, left, top, width, height, confidence, text
 _DPI: Final = 300  # said to stop the engine from guessing; it measures letters by itself
 _ASKED: Final = re.compile(r"[A-Za-z_]+")
 
 
 @dataclass(frozen=True)
-class Engine:
+class Tesseract:
     """The program and its models: `program` is a name on PATH or a path, `tessdata` a folder or "" for the default.
+
+    `seconds` bounds one reading.
 
     Every method raises Transient(provider_unavailable) where the program cannot be started.
     """
 
     program: str
     tessdata: str
+    seconds: float
+
+    def identity(self) -> str:
+        """Name and version."""
+        return f"tesseract {self.version()}"
 
     def version(self) -> str:
         """As the program says it, such as "5.5.2"."""
@@ -50,29 +63,40 @@ class Engine:
                 facts = {"language": language[:40], "installed": ", ".join(installed) or "none"}
                 raise Rejected("language_not_installed", **facts)
 
+    def reader(self, task: Task, languages: tuple[str, ...]) -> Reader:
+        """Reads pictures with files in the task's folder."""
+        return partial(self.read, languages=languages, workdir=task.workdir)
+
+    def block_reader(self, task: Task, languages: tuple[str, ...]) -> Reader:
+        """Reads pictures as one block of text."""
+        return partial(self.read, languages=languages, workdir=task.workdir, layout=BLOCK)
+
     def read(
-        self, picture: Image.Image, languages: tuple[str, ...], *, seconds: float, workdir: Path
+        self, picture: Image.Image, languages: tuple[str, ...], *, workdir: Path, layout: int = COLUMNS
     ) -> tuple[Line, ...]:
-        """The lines of a gray picture. Raises Transient: timeout, crashed. Leaves nothing in `workdir`."""
+        """The lines of a gray picture, laid out as COLUMNS or as one BLOCK.
+
+        Raises Transient: timeout, crashed. Leaves nothing in `workdir`.
+        """
         _start(self.program)
         pixels = workdir / "page.bmp"  # not compressed: a PNG costs the engine and us 0.13 s a page
         picture.save(pixels)
         try:
             with _temporary_files_in(workdir):
-                return parsed(self._run(pixels, "+".join(languages), seconds))
+                return parsed(self._run(pixels, "+".join(languages), layout))
         finally:
             pixels.unlink()
 
-    def _run(self, pixels: Path, languages: str, seconds: float) -> str:
-        config = f"{self._models()} --dpi {_DPI} --psm 3"
+    def _run(self, pixels: Path, languages: str, layout: int) -> str:
+        config = f"{self._models()} --dpi {_DPI} --psm {layout}"
         try:
-            rows: str = pytesseract.image_to_data(str(pixels), lang=languages, config=config, timeout=seconds)
+            rows: str = pytesseract.image_to_data(str(pixels), lang=languages, config=config, timeout=self.seconds)
         except pytesseract.TesseractNotFoundError as error:
             raise _missing(self.program) from error
         except pytesseract.TesseractError as error:
             raise Transient("crashed", detail=_plain(error)) from error
         except RuntimeError as error:  # pytesseract's way of saying that time is up
-            raise Transient("timeout", what="Reading a page", limit=seconds) from error
+            raise Transient("timeout", what="Reading a page", limit=self.seconds) from error
         return rows
 
     def _models(self) -> str:
@@ -92,7 +116,7 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
 def parsed(rows: str) -> tuple[Line, ...]:
     """The lines of Tesseract's TSV output, boxes in pixels."""
     cells = (row.split("\t") for row in rows.splitlines())
-    words = [cell for cell in cells if len(cell) == _COLUMNS and cell[0] == _WORD_LEVEL and cell[11].strip()]
+    words = [cell for cell in cells if len(cell) == _CELLS and cell[0] == _WORD_LEVEL and cell[11].strip()]
     lines: list[Line] = []
     before = None
     for (block, paragraph, _), run in groupby(words, key=lambda cell: (cell[2], cell[3], cell[4])):

@@ -10,8 +10,9 @@ from services.progress import generations
 from services.progress.projector import Projector
 from services.progress.results import Results
 from services.progress.settings import ProgressSettings
+from shared import addresses
 from shared.blobs import Blobs
-from shared.folding import Batch, Loop, Positions
+from shared.folding import Batch, Loop, Positions, Write
 from shared.mongo import Mongo
 
 OnProgress = Callable[[int, int], None]  # records that are folded, records there are
@@ -40,13 +41,14 @@ class Builder:
         self._folded = sum((await self.checkpoint.load()).values())
         await Loop(self._settings.kafka, self.checkpoint, self).run(until=until)
 
-    async def apply(self, batch: Batch) -> None:
+    async def apply(self, batch: Batch) -> Write:
         """One batch of the loop."""
-        await self._projector.apply(batch)
+        write = await self._projector.apply(batch)
         self._folded += len(batch.entries) + len(batch.jobs) + len(batch.unreadable)
         if time.monotonic() - self._told_at > _TELL_SECONDS:
             self._told_at = time.monotonic()
             self._on_progress(self._folded, sum(self._until.values()))
+        return write
 
     async def decide(self) -> None:
         """Decisions are the live projection's."""
@@ -55,7 +57,7 @@ class Builder:
         """Where the projection of `live` stands; where there is none, the end of the log."""
         if live and await generations.checkpoint(self._database, live).exists():
             return await generations.checkpoint(self._database, live).load()
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._settings.kafka)
+        consumer = AIOKafkaConsumer(**addresses.options(self._settings.kafka))
         await consumer.start()
         try:
             ends: Positions = await consumer.end_offsets(list(await self.checkpoint.load()))

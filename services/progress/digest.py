@@ -11,7 +11,7 @@ from typing import Any, Final
 from shared.mongo import PROJECTIONS, Mongo, Row, canonical
 
 _UNSETTLED: Final[Mapping[str, frozenset[str]]] = {
-    "documents": frozenset({"view", "live", "due", "version", "loaded", "slices", "offset"}),
+    "documents": frozenset({"view", "live", "version", "loaded", "slices", "offset"}),
     "processing_jobs": frozenset({"version", "percent", "message"}),
     "jobs": frozenset({"view", "live", "due", "version", "offset"}),
 }

@@ -12,7 +12,7 @@ from shared import logs, status
 from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.events import Record, utcnow
-from shared.folding import Batch, Loop
+from shared.folding import Batch, Loop, Write
 from shared.kafka import Log
 from shared.leases import LeaseBook
 from shared.mongo import Mongo, Row
@@ -52,12 +52,12 @@ class LiveProjection:
         """Take up what an earlier life left undone."""
         self._due = {*await self._projector.unfinished(), *await self._results.unloaded()}
 
-    async def apply(self, batch: Batch) -> None:
+    async def apply(self, batch: Batch) -> Write:
         """Fold a batch; what nobody can read is parked. Raises Handover."""
         self._check_handover()
         for record, reason in batch.unreadable:
             await park(self._log, record, reason)
-        await self._projector.apply(batch)
+        return await self._projector.apply(batch)
 
     async def decide(self) -> None:
         """Run the policy over every document that has something due. Raises Handover."""

@@ -36,16 +36,22 @@ class JobProjector:
         rows = database.projection("jobs", generation)
         self._states: States[JobProjection] = States(rows, projection.from_row)
 
-    async def apply(self, entries: list[JobEntry]) -> None:
-        """Fold the entries of a batch, write what changed, publish it; read again, they are published again."""
+    async def fold(self, entries: list[JobEntry]) -> Mapping[str, JobProjection]:
+        """Fold the entries of a batch in memory; the jobs that `write` is to be given."""
         if not entries:
-            return
+            return {}
         kept = await self._states.load({entry.item.job_id for entry in entries})
         for entry in entries:
             await self._fold(entry, kept)
-        rows = {i: projection.to_row(found, self._generation) for i, found in kept.items()}
-        await self._states.store(kept, rows)
-        await self._publish(rows)
+        self._states.keep(kept)
+        return kept
+
+    async def write(self, jobs: Mapping[str, JobProjection]) -> None:
+        """Write jobs and publish them; what is read again is published again."""
+        if jobs:
+            rows = {i: projection.to_row(found, self._generation) for i, found in jobs.items()}
+            await self._states.store(rows)
+            await self._publish(rows)
 
     async def silent(self, now: datetime) -> list[JobStalled]:
         """What is to be said of jobs that have been silent for longer than they promised."""

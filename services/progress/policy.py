@@ -39,11 +39,6 @@ def decide(state: DocumentState, now: datetime, *, stored: bool, at_work: bool) 
             return
 
 
-def due_at(state: DocumentState) -> datetime | None:
-    """When `decide` must look again although no new fact arrives; None when only a fact can change its mind."""
-    return min((job.due_at for job in state.jobs.values() if job.status == "retrying" and job.due_at), default=None)
-
-
 def delay(state: DocumentState, job: Job) -> float:
     """Seconds until the next attempt: exponential within the run, jittered, capped, and as long as was asked for.
 

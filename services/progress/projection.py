@@ -9,7 +9,6 @@ from msgspec.structs import asdict, replace
 from services.progress import live as overlay
 from services.progress import percent, view
 from services.progress.live import InHand, Live
-from services.progress.policy import due_at
 from shared import settled
 from shared.document import DocumentState, evolve
 from shared.events import Fact, Progress
@@ -73,7 +72,6 @@ def to_row(projection: Projection, epoch: str) -> Row:
         "plans": {stage: job.plan for stage, job in state.jobs.items() if job.plan},
         "results": {stage: job.result for stage, job in state.jobs.items() if job.result},
         "slices": {stage: _slices(projection, job) for stage, job in state.jobs.items()},
-        "due": due_at(state),
         "offset": projection.offset,
         "filename": "" if deleted else projection.filename,
         "settled": settled.to_row(state),

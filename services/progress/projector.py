@@ -6,10 +6,12 @@ updates, store the checkpoint (which the loop does). A rebuild has no log to pub
 
 import asyncio
 from collections.abc import Collection, Mapping
+from functools import partial
 
 import orjson
 
 from services.progress import projection, timeline
+from services.progress.job_projection import JobProjection
 from services.progress.job_projector import JobProjector
 from services.progress.projection import Projection
 from shared import blobs as names
@@ -17,7 +19,7 @@ from shared import mongo, topics
 from shared.blobs import BlobDamaged, BlobMissing, Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.failpoints import reach
-from shared.folding import Batch
+from shared.folding import Batch, Write
 from shared.kafka import Log
 from shared.mongo import Mongo, Row
 from shared.states import States
@@ -52,23 +54,29 @@ class Projector:
         """The documents that have not come to an end."""
         return list(await self._states.where({"view.status": {"$nin": sorted(TERMINAL)}, "settled.erased": False}))
 
-    async def apply(self, batch: Batch) -> None:
-        """Fold a batch, write what changed, publish it; a batch that is read again is published again."""
-        await self.jobs.apply(batch.jobs)
+    async def apply(self, batch: Batch) -> Write:
+        """Fold a batch; the result writes what changed and publishes it, also where the batch is read again."""
+        jobs = await self.jobs.fold(batch.jobs)
         touched = {entry.item.document_id for entry in batch.entries}
         kept = await self._states.load(touched)
         told = self._fold(batch, kept)
         await self._name(batch, kept)
-        touched &= kept.keys()
-        shown = {i: projection.settle(kept[i]) for i in touched}
+        shown = {i: projection.settle(kept[i]) for i in touched & kept.keys()}
+        self._states.keep(shown)
+        return partial(self._write, batch, told, shown, jobs)
+
+    async def _write(
+        self, batch: Batch, told: list[Row], shown: Mapping[str, Projection], standalone: Mapping[str, JobProjection]
+    ) -> None:
+        await self.jobs.write(standalone)
         rows = {i: projection.to_row(found, self.generation) for i, found in shown.items()}
         jobs = (row for i, found in shown.items() for row in projection.job_rows(found, rows[i]))
         await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._jobs, jobs))
         # The states last: what is in them is not folded again.
-        await self._states.store(shown, rows)
+        await self._states.store(rows)
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type in _GONE])
         reach("progress.written")
-        self.changed |= touched
+        self.changed |= shown.keys()
         self.unreadable += len(batch.unreadable)
         await self._publish(rows)
 

@@ -1,28 +1,29 @@
 """The timeline: one row for each fact, with a sentence for people."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from shared.document import DocumentState
 from shared.errors import describe
 from shared.events import CONCLUDE, PLAN, Fact, SliceCompleted, SliceFact, SliceFailed, StageFact, StageFailed
 
-_SUMMARIES = {
-    "DocumentUploaded": "Uploaded",
-    "StageStarted": "Stage {stage} started, attempt {attempt}",
-    "StagePlanned": "Stage {stage} planned: {slices} pieces",
-    "SliceCompleted": "Stage {stage} finished {piece}",
-    "SliceFailed": "Stage {stage} failed on {piece}: {reason}",
-    "WorkerLost": "The worker on {piece} of stage {stage} disappeared",
-    "StageCompleted": "Stage {stage} completed",
-    "StageFailed": "Stage {stage} failed: {reason}",
-    "RetryScheduled": "Attempt {attempt} of stage {stage} is due at {due_at:%H:%M:%S}",
-    "StageRequested": "Stage {stage} is to run again, attempt {attempt}",
-    "DocumentCompleted": "Completed",
-    "DocumentCancelled": "Cancelled",
-    "RetryRequested": "Somebody asked to try again",
-    "CancelRequested": "Somebody asked to stop",
-    "DocumentDeleted": "Somebody deleted the document",
-    "DocumentErased": "Everything stored was erased",
+_SUMMARIES: Final[Mapping[str, Callable[[Any], str]]] = {
+    "DocumentUploaded": lambda fact: "Uploaded",
+    "StageStarted": lambda fact: f"Stage {fact.stage} started, attempt {fact.attempt}",
+    "StagePlanned": lambda fact: f"Stage {fact.stage} planned: {fact.slices} pieces",
+    "SliceCompleted": lambda fact: f"Stage {fact.stage} finished {_piece(fact)}",
+    "SliceFailed": lambda fact: f"Stage {fact.stage} failed on {_piece(fact)}: {_reason(fact)}",
+    "WorkerLost": lambda fact: f"The worker on {_piece(fact)} of stage {fact.stage} disappeared",
+    "StageCompleted": lambda fact: f"Stage {fact.stage} completed",
+    "StageFailed": lambda fact: f"Stage {fact.stage} failed: {_reason(fact)}",
+    "RetryScheduled": lambda fact: f"Attempt {fact.attempt} of stage {fact.stage} is due at {fact.due_at:%H:%M:%S}",
+    "StageRequested": lambda fact: f"Stage {fact.stage} is to run again, attempt {fact.attempt}",
+    "DocumentCompleted": lambda fact: "Completed",
+    "DocumentCancelled": lambda fact: "Cancelled",
+    "RetryRequested": lambda fact: "Somebody asked to try again",
+    "CancelRequested": lambda fact: "Somebody asked to stop",
+    "DocumentDeleted": lambda fact: "Somebody deleted the document",
+    "DocumentErased": lambda fact: "Everything stored was erased",
 }
 
 
@@ -46,12 +47,11 @@ def row(state: DocumentState, fact: Fact, offset: int) -> dict[str, Any]:
 
 def summary(fact: Fact) -> str:
     """What the fact tells, in words."""
-    words: dict[str, Any] = {**vars(fact)}
-    if isinstance(fact, SliceFact):
-        words["piece"] = _piece(fact)
-    if isinstance(fact, SliceFailed | StageFailed):
-        words["reason"] = describe(fact.error.code, fact.error.facts)[0]
-    return _SUMMARIES[fact.type].format(**words)
+    return _SUMMARIES[fact.type](fact)
+
+
+def _reason(fact: SliceFailed | StageFailed) -> str:
+    return describe(fact.error.code, fact.error.facts)[0]
 
 
 def _piece(fact: SliceFact) -> str:

@@ -12,6 +12,7 @@ from shared.jobs import Job
 from shared.messages import Message, message
 
 QUEUE: Final = "queue.waiting"
+PROVIDER: Final = ".waiting_for_provider"  # of any stage
 
 
 def render(state: DocumentState, live: Live, *, filename: str, epoch: str) -> dict[str, Any]:
@@ -123,6 +124,8 @@ def _running_message(job: Job, live: Live) -> Message:
     done = job.done.bit_count()
     if done + len(job.failed) >= job.slices:
         return message("stage.concluding")
+    if waiting := next((tick for tick in held if tick.code.endswith(PROVIDER)), None):
+        return message(waiting.code, **waiting.params)
     if job.pages is not None:
         return message(f"{job.stage}.pages_done", done=job.pages_done, total=job.pages)
     if job.slices > 1:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Final
 
 from shared import kafka, logs, mongo, status, topics
 from shared.blobs import Blobs
@@ -22,10 +23,17 @@ from shared.settings import read
 
 log = logs.get(__name__)
 
+_SPARE: Final = 1  # child for what is short, while all others have or wait for a core
 
-def main(stage: str, module: str) -> None:
-    """Run the stage whose `plan`, `work` and `conclude` are in `module`, until SIGTERM."""
+
+def main(stage: str, module: str, *, slots: int | None = None) -> None:
+    """Run the stage whose `plan`, `work` and `conclude` are in `module`, until SIGTERM.
+
+    A stage that waits for the network says how many `slots` it has: slices in hand at the same time.
+    """
     settings = read(StageSettings)
+    if slots:
+        settings = settings.model_copy(update={"children": slots})
     logs.configure(stage, settings.log_level)
     run(serve(stage, module, settings))
 
@@ -55,7 +63,7 @@ async def work(stage: str, module: str, settings: StageSettings, database: Mongo
         mongo=database,
         leases=Leases(database, owner),
         pieces=Pieces(settings, sink, blobs, Inputs(blobs)),
-        pool=Pool(module, settings.children, settings.child_idle_seconds),
+        pool=Pool(module, settings.children + _SPARE, settings.child_idle_seconds),
     )
     log.info("worker starts", slots=settings.children)
     await Consumer(worker, settings, owner, Workers(database)).run()

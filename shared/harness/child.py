@@ -1,14 +1,16 @@
 """A child process of a worker: does one piece of a stage's work at a time and can be killed whole.
 
-Started as `python -m shared.harness.child MODULE`, in a session of its own. Requests come on standard input, replies
-go out on what was standard output (which then points to standard error, so that a chatty library cannot break the
-protocol). A frame is a length (4 bytes, big endian), a kind (1 byte) and a body.
+Started as `python -m shared.harness.child MODULE LIFELINE`, in a session of its own. Requests come on standard input,
+replies go out on what was standard output (which then points to standard error, so that a chatty library cannot break
+the protocol). A frame is a length (4 bytes, big endian), a kind (1 byte) and a body. LIFELINE is the reading end of a
+pipe that nobody writes to and whose other end only the worker has.
 """
 
-import ctypes
+import fcntl
 import importlib
 import os
 import resource
+import select
 import signal
 import struct
 import sys
@@ -16,8 +18,8 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any, BinaryIO, Final, cast
 
 import orjson
@@ -25,11 +27,12 @@ import orjson
 from shared.blobs import BlobDamaged, seal, unseal
 from shared.errors import PagestreamError, Transient
 from shared.harness.contract import Document, Plan, Result, Slice, Stage, Task
+from shared.harness.cores import Core
 
-READY, REQUEST, TICK, DONE, ERROR = b"h", b"q", b"t", b"r", b"e"
+READY, REQUEST, BEGUN, TICK, DONE, ERROR = b"h", b"q", b"b", b"t", b"r", b"e"
 FRAME: Final = struct.Struct(">Ic")
 
-_PR_SET_PDEATHSIG: Final = 1
+_F_SETSIG: Final = 10  # linux/fcntl.h; the module has no name for it
 _TICK_SECONDS: Final = 0.1
 _TICK_FRACTION: Final = 0.01
 
@@ -38,7 +41,7 @@ def main() -> None:
     """Serve requests until standard input closes."""
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _die_with_parent()
+    _die_with_worker(int(sys.argv[2]))
     os.nice(10)
     stage = cast(Stage, importlib.import_module(sys.argv[1]))
     send(replies, READY, b"")
@@ -53,17 +56,28 @@ def main() -> None:
 
 
 def serve(stage: Stage, request: Mapping[str, Any], replies: BinaryIO) -> bytes:
-    """Do what the request asks for; the sealed result."""
-    _limit(request["memory"], request["cpu_seconds"])
-    task = Task(
-        document=Document.model_validate(request["document"]),
-        source=Path(request["source"]),
-        workdir=Path(request["workdir"]),
-        earlier=Results(request["earlier"]),
-        tick=Ticker(replies),
-    )
-    os.chdir(task.workdir)
-    os.environ["TMPDIR"] = tempfile.tempdir = request["workdir"]  # the module remembers its first answer
+    """Do what the request asks for, as soon as a core is free if it needs one; the sealed result."""
+    core = Core(Path(request["cores"]["folder"]), request["cores"]["count"])
+    with ExitStack() as held:
+        if request["needs_core"]:
+            held.enter_context(core.computing())
+        send(replies, BEGUN, b"")
+        _limit(request["memory"], request["cpu_seconds"])
+        task = Task(
+            document=Document.model_validate(request["document"]),
+            source=Path(request["source"]),
+            workdir=Path(request["workdir"]),
+            earlier=Results(request["earlier"]),
+            tick=Ticker(replies),
+            waiting=core.waiting,
+        )
+        os.chdir(task.workdir)
+        os.environ["TMPDIR"] = tempfile.tempdir = request["workdir"]  # the module remembers its first answer
+        return do(stage, request, task)
+
+
+def do(stage: Stage, request: Mapping[str, Any], task: Task) -> bytes:
+    """Call the function that the request names; its sealed result."""
     match request["function"]:
         case "plan":
             return seal(stage.plan(task).model_dump(mode="json"))
@@ -161,16 +175,17 @@ def receive(stream: BinaryIO) -> tuple[bytes, bytes] | None:
     return kind, stream.read(size)
 
 
-def _die_with_parent() -> None:
-    """End this process and its own children when the worker is gone, also when that was killed with -9."""
-    signal.signal(signal.SIGTERM, _end_group)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
-        _end_group(signal.SIGTERM, None)
+def _die_with_worker(lifeline: int) -> None:
+    """Let the kernel kill this whole group when the worker is gone, however it died and whatever we are doing.
 
-
-def _end_group(number: int, frame: FrameType | None) -> None:
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+    It closes the other end of the pipe then, and says so with a signal of our choice to whom we choose (fcntl(2)). A
+    handler of ours would wait for the end of a long call in C, and the parent-death signal does not reach our children.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgid(0))
+    fcntl.fcntl(lifeline, _F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:  # it died before
+        os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 def _limit(memory: int, cpu_seconds: float) -> None:

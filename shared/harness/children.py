@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -15,11 +16,12 @@ from shared import logs
 from shared.blobs import BlobDamaged
 from shared.errors import Rejected, Transient
 from shared.harness import folders
-from shared.harness.child import DONE, ERROR, FRAME, READY, REQUEST, TICK
+from shared.harness.child import BEGUN, DONE, ERROR, FRAME, READY, REQUEST, TICK
 
 log = logs.get(__name__)
 
 _START_SECONDS: Final = 60.0  # imports on a busy machine
+_PATIENCE: Final = 10  # times the deadline: who waits longer for a core stands behind something that hangs
 _MIB: Final = 1024 * 1024
 
 OnTick = Callable[[Mapping[str, Any]], None]
@@ -45,9 +47,10 @@ class Child:
         self._module = module
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
+        self._lifeline: int | None = None  # our end of the pipe whose closing kills the process
 
     async def run(self, request: Mapping[str, Any], *, deadline: float, memory_mb: int, on_tick: OnTick) -> bytes:
-        """Do one request in a private folder; its sealed result.
+        """Do one request in a private folder; its sealed result. The deadline counts from when it has its core.
 
         Raises Rejected or Transient as the stage did, Crashed, ChildFailed. Cancelling kills the group.
         """
@@ -56,9 +59,10 @@ class Child:
         step = f"The {request['function']} step"
         sound = False  # whether the process may be used again
         try:
-            async with asyncio.timeout(deadline + (0 if self._process else _START_SECONDS)):
+            async with asyncio.timeout(_START_SECONDS + _PATIENCE * deadline) as limit:
                 process = await self._started()
-                answer = await self._exchange(process, orjson.dumps({**request, **limits}), on_tick)
+                begun = partial(_reschedule, limit, deadline)
+                answer = await self._exchange(process, orjson.dumps({**request, **limits}), begun, on_tick)
             sound = True
             return answer
         except (Rejected, Transient, BlobDamaged, ChildFailed):
@@ -79,6 +83,9 @@ class Child:
     async def kill(self) -> None:
         """Kill the process and everything it started, and reap it."""
         process, self._process = self._process, None
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -89,23 +96,31 @@ class Child:
         if self._process and self._process.returncode is None:
             return self._process
         await self.kill()
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "shared.harness.child", self._module,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            start_new_session=True, env={**os.environ, **self._environment},
-        )  # fmt: skip
+        theirs, self._lifeline = os.pipe()
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "shared.harness.child", self._module, str(theirs),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=[theirs],
+                start_new_session=True, env={**os.environ, **self._environment},
+            )  # fmt: skip
+        finally:
+            os.close(theirs)
         kind, _ = await _receive(process)
         if kind != READY:
             raise RuntimeError(f"the child said {kind!r} before it was ready")
         return process
 
-    async def _exchange(self, process: asyncio.subprocess.Process, body: bytes, on_tick: OnTick) -> bytes:
+    async def _exchange(
+        self, process: asyncio.subprocess.Process, body: bytes, begun: Callable[[], None], on_tick: OnTick
+    ) -> bytes:
         assert process.stdin
         process.stdin.write(FRAME.pack(len(body), REQUEST) + body)
         await process.stdin.drain()
         while True:
             kind, answer = await _receive(process)
-            if kind == TICK:
+            if kind == BEGUN:
+                begun()
+            elif kind == TICK:
                 on_tick(orjson.loads(answer))
             elif kind == DONE:
                 return answer
@@ -119,6 +134,10 @@ class Child:
             return "it was killed"
         code = await self._process.wait()
         return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+
+def _reschedule(limit: asyncio.Timeout, seconds: float) -> None:
+    limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 async def _receive(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
@@ -153,7 +172,6 @@ class Pool:
         self._free = [Child(module, environment) for _ in range(size)]
         self._waiting = asyncio.Condition()
         self._retirement: dict[Child, asyncio.TimerHandle] = {}
-        self.size = size
 
     async def take(self) -> Child:
         """A child nobody else has; the one used last first, so that the others may rest."""

@@ -8,9 +8,10 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
 from faststream.kafka.subscriber.usecase import DefaultSubscriber
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from pydantic import ValidationError
 
-from shared import topics, tracing
+from shared import addresses, topics, tracing
 from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.harness.items import WorkItem
@@ -19,6 +20,7 @@ from shared.harness.worker import Worker
 from shared.leases import Owner, Workers
 from shared.parking import park
 
+_SASL: Final = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
 _ANNOUNCE_SECONDS: Final = 5.0
 _MAX_POLL_MS: Final = 24 * 3_600_000  # waiting for a free child is no sign of death; heartbeats are
 
@@ -46,7 +48,7 @@ class Consumer:
             while True:
                 if not self._taking:
                     await fetching.look()
-                await self._workers.announce(self._owner, self._worker.stage, self._worker.pool.size)
+                await self._workers.announce(self._owner, self._worker.stage, self._settings.children)
                 done, _ = await asyncio.wait([self._broken], timeout=_ANNOUNCE_SECONDS)
                 for ended in done:
                     ended.result()
@@ -56,7 +58,14 @@ class Consumer:
     def subscribed(self) -> tuple[KafkaBroker, DefaultSubscriber]:
         """The broker and its one subscriber: one consumer a process, manual acknowledgement, from the earliest."""
         settings = self._settings
-        broker = KafkaBroker(settings.kafka, graceful_timeout=1.0, allow_auto_create_topics=False, logger=None)
+        where = addresses.parse(settings.kafka)
+        broker = KafkaBroker(
+            where.servers,
+            security=security_of(where),
+            graceful_timeout=1.0,
+            allow_auto_create_topics=False,
+            logger=None,
+        )
         subscriber = broker.subscriber(
             topics.slices(self._worker.stage),
             group_id=f"workers.{self._worker.stage}",
@@ -114,6 +123,14 @@ class Consumer:
             await asyncio.wait(self._tasks)
         await self._worker.pool.close()
         await self._workers.leave(self._owner)
+
+
+def security_of(where: addresses.Broker) -> BaseSecurity:
+    """What `addresses.options` says, in FastStream's words."""
+    context = addresses.tls(where)
+    if not where.has_sasl:
+        return BaseSecurity(ssl_context=context)
+    return _SASL[where.mechanism](where.user, where.password, ssl_context=context)
 
 
 def _record(message: KafkaMessage) -> ConsumerRecord:

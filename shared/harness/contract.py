@@ -9,6 +9,7 @@ all of one core, and raise `Rejected` (the input is bad) or `Transient` (the out
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +78,8 @@ class Task:
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # tick(code, fraction, **params): a sign of life; `fraction` (0..1) of this slice is done. Cheap: it is throttled.
     tick: Tick = no_tick
+    # `with task.waiting(): …` around what waits for the network: somebody else computes on our core meanwhile
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Stage(Protocol):

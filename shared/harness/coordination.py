@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -22,7 +23,7 @@ from shared.events import (
     WorkerLost,
     utcnow,
 )
-from shared.folding import Batch, Checkpoint, partitions_of
+from shared.folding import Batch, Checkpoint, Write, partitions_of
 from shared.harness.coordinator import Assignment, GiveUp, Send, cost, decide, evolve, queue
 from shared.harness.items import WorkItem
 from shared.kafka import Log
@@ -60,8 +61,8 @@ class Coordination:
         """Take up the assignments that an earlier life left open."""
         self._open = await self._states.where({"active": True})
 
-    async def apply(self, batch: Batch) -> None:
-        """Fold the batch into the assignments and write those that changed."""
+    async def apply(self, batch: Batch) -> Write:
+        """Fold the batch into the assignments; the result writes those that changed."""
         states = await self._states.load({fact.document_id for _, fact in batch.facts})
         changed: dict[str, Assignment] = {}
         for entry, fact in batch.facts:
@@ -74,8 +75,9 @@ class Coordination:
                 states[fact.document_id] = changed[fact.document_id] = replace(after, offset=entry.offset)
                 if entry.traceparent:
                     self._traces[fact.document_id] = entry.traceparent
-        await self._states.store(changed, {i: to_row(assignment) for i, assignment in changed.items()})
+        self._states.keep(changed)
         self._follow(changed)
+        return partial(self._states.store, {i: to_row(assignment) for i, assignment in changed.items()})
 
     def _landed(self, fact: Fact) -> None:
         """What has come back from a worker is in flight no more."""

@@ -5,10 +5,11 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from shared.events import CONCLUDE, StageFact, utcnow
-from shared.harness.coordinator import Assignment
+from shared.harness.coordinator import Assignment, cost
 
 F = TypeVar("F", bound=StageFact)
 
+_SHORT_SECONDS: Final = 0.25  # a third of a scanned page: what a letter takes in the stages after its OCR is less
 MAX_LOSSES: Final = 3  # claims of one slice that ended without a word
 
 
@@ -26,6 +27,7 @@ class WorkItem(BaseModel):
     cause: str | None = None  # the fact that the coordinator sent it after
     opens: bool  # the first item of the attempt: whoever claims it says StageStarted
     inputs: dict[str, str]
+    seconds: float = 0.0  # the expected work of one core
     missing: tuple[int, ...] = ()  # concluding only: the slices without a result
 
     @classmethod
@@ -41,8 +43,14 @@ class WorkItem(BaseModel):
             cause=assignment.state.last_event,
             opens=assignment.job.started_at is None,
             inputs=dict(assignment.inputs),
+            seconds=cost(assignment) if number >= 0 else 0.0,
             missing=assignment.missing if number == CONCLUDE else (),
         )
+
+    @property
+    def needs_core(self) -> bool:
+        """Whether the work waits for a core of its own; what is done sooner than one gets free is simply done."""
+        return self.seconds >= _SHORT_SECONDS
 
     @property
     def work_id(self) -> str:

@@ -108,8 +108,9 @@ class Pieces:
 
     async def _run(self, item: WorkItem, child: Child, request: Mapping[str, Any]) -> bytes:
         async with self.inputs.of(item) as inputs:
+            cores = {"folder": str(self.settings.cores_folder.absolute()), "count": self.settings.cores}
             return await child.run(
-                {**request, **inputs},
+                {**request, **inputs, "cores": cores, "needs_core": item.needs_core},
                 deadline=self.settings.slice_deadline_seconds,
                 memory_mb=self.settings.child_memory_mb,
                 on_tick=lambda tick: self._tick(item, tick),

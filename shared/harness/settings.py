@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -16,6 +17,8 @@ class StageSettings(SharedSettings):
 
     role: str = Field(default="both", pattern="^(both|coordinator|worker)$")
     slot: str = Field(default_factory=socket.gethostname)  # one worker per stage and slot; survives a restart
+    cores: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)  # shared by all stages of the machine
+    cores_folder: Path = Path(".pagestream/cores")  # the same for all stages of one machine
     children: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
     child_memory_mb: int = Field(default=2048, ge=256)  # address space of one child, MiB
     child_idle_seconds: float = Field(default=60.0, gt=0)  # after that much rest a child's memory is given back

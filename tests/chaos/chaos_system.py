@@ -96,6 +96,8 @@ class ChaosSystem(RunningSystem):
             "PAGESTREAM_OCR_TESSDATA": "",
             "PAGESTREAM_OCR_PAGE_SECONDS": "2",
             "PAGESTREAM_CHILDREN": "2",
+            "PAGESTREAM_CORES": "2",
+            "PAGESTREAM_CORES_FOLDER": str(self.folder / "cores"),
             "PAGESTREAM_SESSION_TIMEOUT_MS": "6000",
             "CHAOS_CONTROL": str(self.control),
             "TMPDIR": str(self.temporary),

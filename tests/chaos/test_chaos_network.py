@@ -99,6 +99,6 @@ async def try_to_upload(system: ChaosSystem) -> tuple[int, float]:
     began = time.monotonic()
     async with httpx.AsyncClient(base_url=system.url, trust_env=False, timeout=60) as http:
         answer = await http.post(
-            "/v1/documents", params={"filename": "n.txt", "force": "true"}, content=b"A note. " * 10_000
+            "/v1/documents", params={"filename": "n.txt", "force": "true"}, content=b"A note." + b" " * 80_000
         )
     return answer.status_code, time.monotonic() - began

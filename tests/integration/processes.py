@@ -28,6 +28,12 @@ def is_alive(pid: int) -> bool:
     return bool(status) and status.rpartition(")")[2].split()[0] not in "ZX"
 
 
+def peak_memory(pid: int) -> int:
+    """The most memory that was ever resident, in MiB; 0 when the process is gone."""
+    lines = _read(Path(f"/proc/{pid}/status")).splitlines()
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def below(pid: int) -> list[int]:
     """The processes that `pid` has started, those that they have started, and so on."""
     children: dict[int | None, list[int]] = {}

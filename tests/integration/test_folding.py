@@ -14,7 +14,7 @@ from aiokafka.admin import RecordsToDelete
 from facts import uploaded
 from waiting import until
 
-from shared.folding import Batch, Checkpoint, CheckpointGone, Halted, Loop
+from shared.folding import Batch, Checkpoint, CheckpointGone, Halted, Loop, Write
 from shared.kafka import Log
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
@@ -29,10 +29,14 @@ class Notebook:
     decisions: list[int] = field(default_factory=list)
     before_return: Callable[[Batch], None] = lambda batch: None
 
-    async def apply(self, batch: Batch) -> None:
+    async def apply(self, batch: Batch) -> Write:
         self.noted += [fact.document_id for _, fact in batch.facts]
         self.unreadable += [(record.offset, reason) for record, reason in batch.unreadable]
         self.before_return(batch)
+        return self.write
+
+    async def write(self) -> None:
+        """It is written down already."""
 
     async def decide(self) -> None:
         self.decisions.append(len(self.noted))
@@ -159,7 +163,7 @@ async def test_a_checkpoint_that_is_dropped_during_a_batch_ends_the_fold(tape: T
     await tape.write(1)
 
     class Dropping(Notebook):
-        async def apply(self, batch: Batch) -> None:
+        async def write(self) -> None:
             await database.client.drop_database(database.projections.name)
 
     with pytest.raises(CheckpointGone):

@@ -217,7 +217,9 @@ async def test_the_address_of_a_document_subscribes_by_itself(gateway: GatewayPr
             assert await closing(live) == 4404
 
 
-@pytest.mark.parametrize("frame", ["", "no json", "[]", '{"op":"dance"}', b"\x00", '{"op":"subscribe"}', "x" * 20_000])
+@pytest.mark.parametrize(
+    "frame", ["", "no json", "[]", '{"op":"dance"}', b"\x00", '{"op":"subscribe"}', "x" * 20_000, "x" * 2**20]
+)
 async def test_a_bad_frame_ends_the_connection(live: ClientConnection, frame: str | bytes) -> None:
     await live.send(frame)
     assert await closing(live) == 4400

@@ -90,7 +90,7 @@ class Bench:
         generation = await self.generation()
         projector = self.projector(generation)
         for batch in batches(facts, size):
-            await projector.apply(batch)
+            await (await projector.apply(batch))()
         return generation
 
     async def store_results(self, generation: str) -> None:
@@ -156,9 +156,9 @@ async def test_a_crash_between_any_two_writes_is_healed_by_reading_the_batch_aga
     with monkeypatch.context() as patch:
         writes = count_writes(patch, survived)
         with pytest.raises(Crash):
-            await bench.projector(disturbed, bench.log).apply(batch)
+            await (await bench.projector(disturbed, bench.log).apply(batch))()
         assert next(writes) > survived
-    await bench.projector(disturbed).apply(batch)
+    await (await bench.projector(disturbed).apply(batch))()
     assert await digest.differences(bench.database, undisturbed, disturbed) == []
 
 
@@ -196,7 +196,7 @@ async def test_an_erased_document_is_the_same_in_a_rebuilt_projection(bench: Ben
     await bench.blobs.delete_document("default", document_id)
     projector = bench.projector(live)
     for offset, fact in enumerate(gone, start=len(facts)):
-        await projector.apply(Batch(entries=[Entry(0, offset, fact)]))
+        await (await projector.apply(Batch(entries=[Entry(0, offset, fact)])))()
     for name in ("processing_jobs", "timeline", "chunks", "extractions"):
         rows = bench.database.projection(name, live)
         assert await rows.count_documents({"$or": [{"document_id": document_id}, {"_id": document_id}]}) == 0
@@ -214,7 +214,7 @@ async def test_ticks_and_lost_workers_seen_by_one_generation_only_make_no_differ
     tick = Progress(
         document_id=document_id, tenant="default", stage="ocr", attempt=1, slice=0, fraction=0.4, code="x", at=AT
     )
-    await bench.projector(live).apply(Batch(entries=[Entry(0, 7, tick)]))
+    await (await bench.projector(live).apply(Batch(entries=[Entry(0, 7, tick)])))()
     assert await digest.differences(bench.database, live, rebuilt) == []
 
 
@@ -261,7 +261,7 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     await live.start()
     await live.decide()
     await reading.wait()
-    await live.apply(Batch(entries=[Entry(0, len(facts), say(DocumentDeleted, document_id))]))
+    await (await live.apply(Batch(entries=[Entry(0, len(facts), say(DocumentDeleted, document_id))])))()
     await live.decide()
     assert said == []
     go_on.set()
@@ -272,6 +272,6 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
 
     await until(erased)
     assert [fact.type for fact in said] == ["DocumentErased"]
-    await live.apply(Batch(entries=[Entry(0, len(facts) + 1, said[0])]))
+    await (await live.apply(Batch(entries=[Entry(0, len(facts) + 1, said[0])])))()
     for name in ("chunks", "extractions"):
         assert await bench.database.projection(name, generation).count_documents({}) == 0

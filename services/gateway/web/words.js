@@ -55,8 +55,8 @@ export const TABLE = {
   untitled: ["Untitled document", "Dokument ohne Namen"],
   "drop.title": ["Drop documents here", "Dokumente hier ablegen"],
   "drop.hint": [
-    "or choose files, or paste them. PDF, images, plain text.",
-    "oder Dateien wählen, oder einfügen. PDF, Bilder, einfacher Text.",
+    "or choose files, or paste them. PDF, images, Office files, e-mail, web pages, text.",
+    "oder Dateien wählen, oder einfügen. PDF, Bilder, Office-Dateien, E-Mail, Webseiten, Text.",
   ],
   "drop.button": ["Choose files", "Dateien wählen"],
   "list.title": ["Documents", "Dokumente"],

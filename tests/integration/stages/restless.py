@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,13 +56,24 @@ def do_exit(task: Task, args: dict[str, Any]) -> Result:
 
 
 def do_spin(task: Task, args: dict[str, Any]) -> Result:
-    """Spin beside a grandchild; both pids go into a file, since no result will tell them."""
+    """Spin beside a grandchild."""
+    _note_pids(args)
+    while True:
+        pass
+
+
+def _note_pids(args: dict[str, Any]) -> None:
+    """Start a grandchild; both pids go into a file, since no result will tell them."""
     grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     path = Path(args["pids"])
     path.with_suffix(".new").write_text(f"{os.getpid()} {grandchild.pid}")
     path.with_suffix(".new").rename(path)
-    while True:
-        pass
+
+
+def do_call_c(task: Task, args: dict[str, Any]) -> Result:
+    """Beside a grandchild, make one call in C that lasts for hours and lets no Python run."""
+    _note_pids(args)
+    return {"found": bool(re.match(r"(a+)+$", "a" * 60 + "b"))}
 
 
 def do_eat(task: Task, args: dict[str, Any]) -> Result:

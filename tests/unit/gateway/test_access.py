@@ -39,9 +39,10 @@ def test_listed_origins_may_call_exactly_as_listed() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org"])
-def test_the_gateway_refuses_to_listen_beyond_this_machine(host: str) -> None:
-    with pytest.raises(ValueError, match="this machine only"):
-        GatewaySettings(gateway_host=host)
+def test_beyond_this_machine_nobody_is_served_without_a_key_unless_the_network_is_trusted(host: str) -> None:
+    assert GatewaySettings().open_house
+    assert not GatewaySettings(gateway_host=host).open_house
+    assert GatewaySettings(gateway_host=host, gateway_trust_network=True).open_house
 
 
 @pytest.mark.parametrize("origin", ["*", "desk.example", "https://*.example", "https://desk.example/path"])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway import requests
-from services.gateway.conversation import Allowance
+from services.gateway.limits import Allowance
 from services.gateway.problems import Problem
 from services.gateway.requests import Subscribe, Unsubscribe
 from services.gateway.subscriptions import Position, Target

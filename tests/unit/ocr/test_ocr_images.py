@@ -9,9 +9,10 @@ from PIL import Image
 from services.ocr import images
 from services.ocr.pages import Line, Word
 from services.ocr.settings import OcrSettings
-from services.ocr.sniffing import Kind, sniff
+from services.ocr.sniffing import kind_of
 from shared.errors import Rejected
 from shared.harness.contract import Result, Task
+from shared.media import Kind
 from tests.unit.ocr.conftest import TaskOf
 from tests.unit.ocr.documents import drawn
 
@@ -31,7 +32,7 @@ class Eye:
 
 def looked_at(task: Task, settings: OcrSettings = SETTINGS) -> tuple[list[Result], list[Image.Image]]:
     eye = Eye()
-    kind = sniff(task.source.read_bytes()[:64])
+    kind = kind_of(task.source)
     pieces = images.sliced(task, kind, settings)
     return [page for piece in pieces for page in images.read(task, piece, settings, eye)], eye.seen
 

@@ -9,9 +9,9 @@ from PIL import Image
 from services.ocr import pdf, pdfium
 from services.ocr.pages import Line, Word
 from services.ocr.settings import OcrSettings
-from services.ocr.sniffing import Kind
 from shared.errors import Rejected
 from shared.harness.contract import Result, Task
+from shared.media import Kind
 from tests.unit.ocr.conftest import TaskOf
 from tests.unit.ocr.documents import LETTER, drawn, handwritten_pdf, one_page_pdf
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from services.ocr.pages import confidence_of, text_of, words_of
-from services.ocr.tesseract import Engine, parsed
+from services.ocr.tesseract import Tesseract, parsed
 from shared.errors import Rejected, Transient
 from tests.unit.ocr.documents import LETTER, drawn
 
@@ -15,10 +15,10 @@ def row(block: int, paragraph: int, line: int, text: str, confidence: float = 90
     return f"5\t1\t{block}\t{paragraph}\t{line}\t1\t10\t20\t30\t40\t{confidence}\t{text}\n"
 
 
-def program(path: Path, script: str) -> Engine:
+def program(path: Path, script: str, seconds: float = 60) -> Tesseract:
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
-    return Engine(str(path), "")
+    return Tesseract(str(path), "", seconds)
 
 
 def test_lines_and_paragraphs_are_kept() -> None:
@@ -36,7 +36,7 @@ def test_layout_rows_and_empty_words_are_no_words() -> None:
 
 
 def test_a_page_is_read_with_places_and_confidence(tesseract: tuple[str, str], tmp_path: Path) -> None:
-    lines = Engine(*tesseract).read(drawn(), ("eng",), seconds=60, workdir=tmp_path)
+    lines = Tesseract(*tesseract, 60).read(drawn(), ("eng",), workdir=tmp_path)
     assert tuple(line.text for line in lines) == LETTER
     assert (confidence_of(words_of(lines)) or 0) > 85
     x0, y0, x1, y1 = lines[0].words[0].box
@@ -49,12 +49,12 @@ def test_each_task_has_its_own_folder(tesseract: tuple[str, str], tmp_path: Path
     for name in ("first", "second"):
         folder = tmp_path / name
         folder.mkdir()
-        assert Engine(*tesseract).read(drawn(LETTER[:1]), ("eng",), seconds=60, workdir=folder)
+        assert Tesseract(*tesseract, 60).read(drawn(LETTER[:1]), ("eng",), workdir=folder)
         folder.rmdir()  # as the harness does; it is empty
 
 
 def test_the_version_and_the_languages_are_told(tesseract: tuple[str, str]) -> None:
-    engine = Engine(*tesseract)
+    engine = Tesseract(*tesseract, 60)
     assert int(engine.version().split(".")[0]) >= 4
     assert "eng" in engine.installed()
     engine.check(("eng",))
@@ -63,16 +63,16 @@ def test_the_version_and_the_languages_are_told(tesseract: tuple[str, str]) -> N
 @pytest.mark.parametrize("language", ["xyz", "eng --psm 0", "../eng", "", "osd"])
 def test_a_language_that_is_not_installed_is_refused(language: str, tesseract: tuple[str, str]) -> None:
     with pytest.raises(Rejected) as refused:
-        Engine(*tesseract).check(("eng", language))
+        Tesseract(*tesseract, 60).check(("eng", language))
     assert (refused.value.code, refused.value.facts["language"]) == ("language_not_installed", language)
     assert "eng" in refused.value.facts["installed"]
 
 
 def test_a_program_that_hangs_is_stopped_in_time(tmp_path: Path) -> None:
-    engine = program(tmp_path / "hangs", "exec sleep 60")
+    engine = program(tmp_path / "hangs", "exec sleep 60", 0.3)
     started = time.monotonic()
     with pytest.raises(Transient) as stopped:
-        engine.read(drawn(), ("eng",), seconds=0.3, workdir=tmp_path)
+        engine.read(drawn(), ("eng",), workdir=tmp_path)
     assert (stopped.value.code, stopped.value.facts["limit"]) == ("timeout", 0.3)
     assert time.monotonic() - started < 10
     assert [left.name for left in tmp_path.iterdir()] == ["hangs"]
@@ -83,14 +83,14 @@ def test_a_program_that_hangs_is_stopped_in_time(tmp_path: Path) -> None:
 )
 def test_a_program_that_crashes_says_how(script: str, detail: str, tmp_path: Path) -> None:
     with pytest.raises(Transient) as crashed:
-        program(tmp_path / "crashes", script).read(drawn(), ("eng",), seconds=60, workdir=tmp_path)
+        program(tmp_path / "crashes", script).read(drawn(), ("eng",), workdir=tmp_path)
     assert crashed.value.code == "crashed"
     assert detail in crashed.value.facts["detail"]
 
 
 def test_a_missing_program_is_a_provider_that_is_away(tmp_path: Path) -> None:
-    engine = Engine(str(tmp_path / "nowhere"), "")
-    for ask in (engine.version, engine.installed, lambda: engine.read(drawn(), ("eng",), seconds=1, workdir=tmp_path)):
+    engine = Tesseract(str(tmp_path / "nowhere"), "", 1)
+    for ask in (engine.version, engine.installed, lambda: engine.read(drawn(), ("eng",), workdir=tmp_path)):
         with pytest.raises(Transient) as away:
             ask()
         assert away.value.code == "provider_unavailable"

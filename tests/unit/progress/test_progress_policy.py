@@ -184,12 +184,5 @@ def test_after_a_persons_retry_the_delays_begin_anew():
     assert delay(log) <= policy.BASE_SECONDS
 
 
-def test_a_state_says_when_it_is_to_be_looked_at_again():
-    assert policy.due_at(fold(RETRYING)) is None
-    assert policy.due_at(fold([*RETRYING, scheduled(due=10)])) == at(10)
-    assert policy.due_at(fold([*RETRYING, scheduled(due=10), requested()])) is None
-    assert policy.due_at(fold([*RETRYING, scheduled(due=10), cancel(), cancelled()])) is None
-
-
 def test_what_is_decided_names_the_fact_that_it_follows():
     assert [fact.cause for fact in due(RETRYING)] == [RETRYING[-1].event_id]

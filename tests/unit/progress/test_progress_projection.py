@@ -114,10 +114,7 @@ def test_a_row_holds_what_readers_and_deciders_look_for():
     assert row["slices"]["ocr"] == {"done": b"\x01" + bytes(7) + b"\x20", "failed": [5], "running": [3, 7]}
 
 
-def test_the_rows_results_and_due_time_follow_the_state():
-    waiting = projected([uploaded(), started(), planned(), failed(0), given_up(), scheduled(due=10)])
-
-    assert projection.to_row(waiting, "e")["due"] == at(10)
+def test_the_rows_results_follow_the_state():
     assert projection.to_row(projected(PARTIAL), "e")["results"]["ocr"] == "ocr-result"
 
 

@@ -204,6 +204,14 @@ def test_where_there_is_only_one_piece_its_own_words_are_shown():
     assert said(log, holding(log, tick)) == "Embedding chunk 32 of 64"
 
 
+def test_while_a_provider_keeps_us_waiting_people_are_told_so_and_not_how_many_pages():
+    log = [*RUNNING, done(0, pages=(1, 1))]
+    waiting = ticked(1, 0.0, code="ocr.waiting_for_provider", provider="ocr.example", seconds=30)
+
+    assert said(log, holding(log, ticked(2, 0.0), waiting)) == "Waiting for ocr.example, which reads the pages"
+    assert said([*log, done(1, pages=(2, 2))]) == "Recognised page 2 of 40"
+
+
 def test_a_failure_to_conclude_does_not_count_as_a_missing_piece():
     log = [
         *PARTIAL_OCR[:-1],

@@ -261,7 +261,8 @@ def test_the_work_item_says_everything_a_worker_must_know():
 
     assert item.model_dump() == {
         "document_id": DOCUMENT, "tenant": "acme", "stage": "chunk", "attempt": 1, "plan": "chunk-plan", "slice": 1,
-        "cause": log[-1].event_id, "opens": False, "inputs": {"ocr": "ocr-result"}, "missing": (),
+        "cause": log[-1].event_id, "opens": False, "inputs": {"ocr": "ocr-result"}, "seconds": 1.0,
+        "missing": (),
     }  # fmt: skip
     assert item.work_id == f"{DOCUMENT}/chunk/1/chunk-plan/1"
     assert WorkItem.model_validate_json(item.model_dump_json()) == item

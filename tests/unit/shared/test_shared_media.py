@@ -1,7 +1,7 @@
 import pytest
 
-from services.ocr.sniffing import Kind, encoding_of, sniff
 from shared.errors import Rejected
+from shared.media import MEDIA_TYPES, Kind, encoding_of, sniff
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,23 @@ from shared.errors import Rejected
         (b"Gr\xf6\xdfe 1.204,50", Kind.TEXT),
         ("minutes".encode("utf-16"), Kind.TEXT),
         (b"From: the office\nYours, B.", Kind.TEXT),
+        (b"To: all\nFrom: me\nDear colleagues,\nSubject: x\nDate: y\n\n", Kind.TEXT),
+        (b"# Minutes\n\n* one", Kind.TEXT),
+        (b"Received: by x\r\n\tfor y\r\nDKIM-Signature: v=1\r\nDate: z\r\nFrom: a@b.c\r\n\r\nHello", Kind.MAIL),
+        (b"From a@b.c Mon Jan 1\nFrom: a@b.c\nTo: d@e.f\nSubject: x\n\n", Kind.MAIL),
+        (b"\n<!DOCTYPE html><p>", Kind.HTML),
+        (b"<!-- saved -->\n<HTML lang=en>", Kind.HTML),
+        (b"<?xml version='1.0'?><!DOCTYPE html PUBLIC 'x'>", Kind.HTML),
+        ("<html>Größe".encode("utf-16"), Kind.HTML),
+        ("<html><p>Привет, это страница".encode("cp1251"), Kind.HTML),
+        (b"<p>is not the beginning of a page", Kind.TEXT),
+        (b"{\\rtf1\\ansi", Kind.RTF),
+        (b"PK\x03\x04" + b"." * 26 + b"[Content_Types].xml....word/document.xml", Kind.DOCX),
+        (b"PK\x03\x04" + b"." * 26 + b"[Content_Types].xml....", Kind.ZIPPED),
+        (b"PK\x03\x04" + b"." * 26 + b"mimetypeapplication/vnd.oasis.opendocument.textPK", Kind.ODT),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0", Kind.OLE),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Kind.HEIC),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", Kind.HEIC),
     ],
 )
 def test_a_kind_is_told_by_content(head: bytes, kind: Kind) -> None:
@@ -32,11 +49,12 @@ def test_a_kind_is_told_by_content(head: bytes, kind: Kind) -> None:
     [
         (b"MZ\x90\0", "a Windows program"),
         (b"\x7fELF\2", "a Linux program"),
-        (b"PK\x03\x04....word/document.xml", "a Word document"),
         (b"PK\x03\x04....readme.md", "a ZIP archive"),
-        (b"\n<!DOCTYPE html><p>", "an HTML page"),
-        (b"From: a@b.c\r\nSubject: x\r\nMIME-Version: 1.0\r\n\r\n", "an e-mail"),
-        (b"\0\0\0\x18ftypheic", "a HEIC photo"),
+        (b"PK\x03\x04....mimetypeapplication/epub+zip", "an EPUB book"),
+        (b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.graphicsPK", "an OpenDocument drawing or formula"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "an AVIF picture"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "a film"),
+        (b"%!PS-Adobe", "a PostScript document"),
         (bytes(range(256)) * 4, "a file of an unknown kind"),
     ],
 )
@@ -64,3 +82,7 @@ def test_a_byte_order_mark_is_not_part_of_the_text() -> None:
 
 def test_mostly_high_bytes_are_no_text() -> None:
     assert encoding_of(bytes(range(0x80, 0x100)) * 3) is None
+
+
+def test_every_kind_has_a_media_type_of_its_own() -> None:
+    assert len(set(MEDIA_TYPES.values())) == len(MEDIA_TYPES) == len(Kind)

@@ -1,0 +1,114 @@
+"""How much one key, and one address, may have in hand at the same time. Counted in this process alone."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from services.gateway.problems import Problem
+
+Holders = tuple[str, ...]  # the names under which one request counts: its caller's and its address's
+
+RETRY_AFTER: Final = 5  # seconds
+_BURST_SECONDS: Final = 10  # of frames at once: pages that come back subscribe to all that they show
+_REMEMBERED: Final = 10_000  # holders whose pace is known
+
+
+class Allowance:
+    """A token bucket: `burst` requests at once, then `per_second`."""
+
+    def __init__(self, burst: int, per_second: float) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._left = float(burst)
+        self._at: float | None = None
+
+    def take(self, now: float) -> bool:
+        """Whether one more request is allowed at `now` (seconds, never going back)."""
+        if self._at is not None:
+            self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        self._left -= 1
+        return self._left >= 0
+
+
+class Pace:
+    """An allowance for each holder."""
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._allowances: OrderedDict[str, Allowance] = OrderedDict()
+
+    def take(self, holders: Holders, now: float) -> bool:
+        """Whether one more request of all `holders` is allowed at `now`."""
+        allowed = [self._of(holder).take(now) for holder in holders]  # each of them counts it
+        return all(allowed)
+
+    def _of(self, holder: str) -> Allowance:
+        found = self._allowances.pop(holder, None) or Allowance(_BURST_SECONDS * self._per_second, self._per_second)
+        self._allowances[holder] = found
+        if len(self._allowances) > _REMEMBERED:
+            self._allowances.popitem(last=False)
+        return found
+
+
+class Tally:
+    """What each holder has of one thing, `most` at the most; `code` is the refusal of more."""
+
+    def __init__(self, code: str, most: int) -> None:
+        self._code = code
+        self._most = most
+        self._held: Counter[str] = Counter()
+
+    def take(self, holders: Holders, amount: int = 1) -> None:
+        """Let each of `holders` have `amount` more (or less, below zero). Raises Problem; then nobody has more."""
+        if amount > 0 and any(self._held[holder] + amount > self._most for holder in holders):
+            raise Problem(self._code, limit=self._most, retry_after=RETRY_AFTER)
+        for holder in holders:
+            self._held[holder] += amount
+            if not self._held[holder]:
+                del self._held[holder]
+
+    @contextmanager
+    def one(self, holders: Holders) -> Iterator[None]:
+        """One more while entered. Raises Problem."""
+        self.take(holders)
+        try:
+            yield
+        finally:
+            self.take(holders, -1)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one gateway."""
+
+    connections: Tally
+    subscriptions: Tally
+    uploads: Tally
+    upload_bytes: Tally
+    frames: Pace
+
+    @contextmanager
+    def upload(self, holders: Holders, declared: int) -> Iterator[Callable[[int], None]]:
+        """An upload of `declared` bytes (0 where none are) in hand; what is yielded is told of all that arrive.
+
+        Raises Problem, also from what is yielded.
+        """
+        held = seen = 0
+
+        def arrived(size: int) -> None:
+            nonlocal held, seen
+            seen += size
+            if seen > held:
+                self.upload_bytes.take(holders, seen - held)
+                held = seen
+
+        with self.uploads.one(holders):
+            try:
+                self.upload_bytes.take(holders, declared)
+                held = declared
+                yield arrived
+            finally:
+                self.upload_bytes.take(holders, -held)

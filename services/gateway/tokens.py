@@ -1,0 +1,58 @@
+"""Capability tokens in the control database: the right to watch or to steer one document or batch, for a while."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from services.gateway.callers import Caller, Right
+from services.gateway.problems import Problem
+from shared.credentials import TOKEN_PREFIX, digest, new_id, new_secret
+from shared.events import utcnow
+from shared.mongo import Collection, Mongo, Row
+
+
+class Token(NamedTuple):
+    """A new token; its secret is shown once and stored nowhere."""
+
+    id: str
+    secret: str
+    row: Row
+
+
+class Tokens:
+    """A token is its row: whoever removes the row revokes it; the database removes those that expired."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._rows: Collection = mongo.control["tokens"]
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await self._rows.create_index([("digest", 1)], unique=True)
+        await self._rows.create_index([("expires_at", 1)], expireAfterSeconds=0)
+
+    async def add(
+        self, issuer: Caller, right: Right, ttl: timedelta, *, document_id: str | None, batch: str | None
+    ) -> Token:
+        """A token of `issuer` on a document or a batch of their tenant."""
+        secret = new_secret(TOKEN_PREFIX)
+        row: Row = {
+            "_id": new_id(),
+            "digest": digest(secret),
+            "tenant": issuer.tenant,
+            "document_id": document_id,
+            "batch": batch,
+            "right": right,
+            "issuer": issuer.name.removeprefix("key:") if issuer.name.startswith("key:") else "",
+            "expires_at": utcnow() + ttl,
+        }
+        await self._rows.insert_one(row)
+        return Token(row["_id"], secret, row)
+
+    async def revoke(self, tenant: str, token_id: str) -> None:
+        """The token opens nothing any more. Raises Problem("token.not_found")."""
+        found = await self._rows.delete_one({"_id": token_id, "tenant": tenant})
+        if not found.deleted_count:
+            raise Problem("token.not_found")
+
+    async def valid(self, wanted: Row) -> list[Row]:
+        """The tokens that match the query `wanted` and have not expired."""
+        return [row async for row in self._rows.find({**wanted, "expires_at": {"$gt": utcnow()}})]

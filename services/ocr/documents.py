@@ -1,0 +1,175 @@
+"""Documents of every kind: how each is taken apart, and read again piece by piece; attachments are further pages."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from services.ocr import containers, images, mail, opendocument, pdf, plaintext, webpage, wordprocessing
+from services.ocr.pages import TEXT_PAGE_SECONDS, Line
+from services.ocr.settings import OcrSettings
+from services.ocr.sniffing import kind_of
+from shared.errors import Rejected
+from shared.harness.contract import Result, Slice, Task
+from shared.media import Kind
+
+Reader = Callable[[Image.Image], tuple[Line, ...]]
+
+_MOST_NESTED: Final = 3  # mails within mails as files; a mail forwarded as such counts as one with its envelope
+
+
+def sliced(task: Task, settings: OcrSettings, depth: int = 0) -> tuple[Slice, ...]:
+    """The pieces of a document and of what is attached to it, pages numbered through.
+
+    Raises Rejected: empty_file, unsupported_type, encrypted, corrupt_…, too_large, too_many_pages.
+    """
+    kind = kind_of(task.source)
+    match kind:
+        case Kind.PDF:
+            return pdf.sliced(task, kind, settings)
+        case Kind.MAIL:
+            return _mail_sliced(task, settings, depth)
+        case _ if kind in images.FORMATS:
+            return images.sliced(task, kind, settings)
+        case _:
+            return _text_sliced(kind, len(_texts(task.source, kind, settings)))
+
+
+def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
+    """The pages of one piece. Raises Rejected and Transient as the readers of its kind do."""
+    if piece.args.get("attached"):
+        return _attached(task, piece, settings, reader)
+    kind = Kind(piece.args["kind"])
+    match kind:
+        case Kind.PDF:
+            return pdf.read(task, piece, settings, reader)
+        case _ if kind in images.FORMATS:
+            return images.read(task, piece, settings, reader)
+        case Kind.MAIL:
+            texts = _mail_pages(mail.opened(task.source, settings.max_mail_bytes), piece.args["unread"])
+        case _:
+            texts = _texts(task.source, kind, settings)
+    return [plaintext.page(number, text) for number, text in enumerate(texts, start=1)]
+
+
+def check_count(slices: Sequence[Slice], settings: OcrSettings) -> int:
+    """How many pages there are. Raises Rejected: too_many_pages."""
+    count = max(piece.pages[1] for piece in slices if piece.pages)
+    if count > settings.max_pages:
+        facts = {"got": count, "limit": settings.max_pages, "setting": "PAGESTREAM_OCR_MAX_PAGES"}
+        raise Rejected("too_many_pages", **facts)
+    return count
+
+
+# ---- documents that are text
+
+
+def _texts(source: Path, kind: Kind, settings: OcrSettings) -> list[str]:
+    """The pages of a document that needs no recognising."""
+    match kind:
+        case Kind.TEXT:
+            texts = plaintext.decoded(_bounded(source, settings))
+        case Kind.HTML:
+            texts = [webpage.text_of(webpage.decoded(_bounded(source, settings)))]
+        case Kind.ODT | Kind.ODS | Kind.ODP:
+            texts = opendocument.pages(containers.copied(source, settings.max_unpacked_bytes))
+        case Kind.DOCX:
+            texts = wordprocessing.pages(containers.copied(source, settings.max_unpacked_bytes))
+        case _:
+            texts = _office(source, kind, settings)
+    return plaintext.paged(texts)
+
+
+def _office(source: Path, kind: Kind, settings: OcrSettings) -> list[str]:
+    from services.ocr import kreuzberg  # noqa: PLC0415  a child that never meets such a file need not hold the library
+
+    if kind in (Kind.RTF, Kind.XLS):
+        return kreuzberg.read(_bounded(source, settings), kind)
+    return kreuzberg.read(containers.copied(source, settings.max_unpacked_bytes), kind)
+
+
+def _bounded(source: Path, settings: OcrSettings) -> bytes:
+    size = source.stat().st_size
+    if size > settings.max_text_bytes:
+        facts = {"what": "The text", "got": f"{size} bytes", "limit": f"{settings.max_text_bytes} bytes"}
+        raise Rejected("too_large", **facts, setting="PAGESTREAM_OCR_MAX_TEXT_BYTES")
+    return source.read_bytes()
+
+
+def _text_sliced(kind: Kind, count: int, **args: Any) -> tuple[Slice, ...]:
+    """One piece: reading a part of such a document costs as much as reading all of it."""
+    about = {"kind": kind, "source": "text_layer", **args}
+    return (Slice(weight=TEXT_PAGE_SECONDS * count, pages=(1, count), args=about),)
+
+
+# ---- e-mail
+
+
+def _mail_sliced(task: Task, settings: OcrSettings, depth: int) -> tuple[Slice, ...]:
+    message = mail.opened(task.source, settings.max_mail_bytes)
+    unread: dict[str, str] = {}  # by the number of the attachment: why
+    attached: list[tuple[int, tuple[Slice, ...]]] = []
+    for number, attachment in enumerate(message.attachments):
+        try:
+            attached.append((number, _attachment_sliced(task, attachment, settings, number, depth)))
+        except Rejected as refusal:
+            unread[str(number)] = str(refusal)
+    count = len(_mail_pages(message, unread))
+    pieces = list(_text_sliced(Kind.MAIL, count, unread=unread))
+    for number, slices in attached:
+        before = pieces[-1].pages[1] if pieces[-1].pages else 0
+        pieces += [_moved(piece, number, before) for piece in slices]
+    return tuple(pieces)
+
+
+def _attachment_sliced(
+    task: Task, attachment: mail.Attachment, settings: OcrSettings, number: int, depth: int
+) -> tuple[Slice, ...]:
+    if number >= settings.max_attachments:
+        facts = {"what": "The number of attachments", "got": f"more than {settings.max_attachments}"}
+        raise Rejected("too_large", **facts, limit=settings.max_attachments, setting="PAGESTREAM_OCR_MAX_ATTACHMENTS")
+    if depth >= _MOST_NESTED:
+        raise Rejected("corrupt_document", detail="e-mails are nested too deeply")
+    with _written(task, attachment) as inner:
+        return sliced(inner, settings, depth + 1)
+
+
+@contextmanager
+def _written(task: Task, attachment: mail.Attachment) -> Iterator[Task]:
+    """The task of reading an attachment, which becomes a file of its own for as long as that takes."""
+    with tempfile.NamedTemporaryFile(dir=task.workdir) as file:
+        file.write(attachment.data)
+        file.flush()
+        yield replace(task, source=Path(file.name))
+
+
+def _moved(piece: Slice, number: int, before: int) -> Slice:
+    """A piece of an attachment among those of the mail: `attached` is the way to it, `before` the pages before it."""
+    first, last = piece.pages or (1, 1)
+    way = {"attached": [number, *piece.args.get("attached", [])], "before": [before, *piece.args.get("before", [])]}
+    return piece.model_copy(update={"pages": (first + before, last + before), "args": {**piece.args, **way}})
+
+
+def _attached(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
+    (number, *way), (before, *befores) = piece.args["attached"], piece.args["before"]
+    attachment = mail.opened(task.source, settings.max_mail_bytes).attachments[number]
+    first, last = piece.pages or (1, 1)
+    args = {**piece.args, "attached": way, "before": befores}
+    own = piece.model_copy(update={"pages": (first - before, last - before), "args": args})
+    with _written(task, attachment) as inner:
+        found = read(inner, own, settings, reader)
+    return [{**page, "page": page["page"] + before} for page in found]
+
+
+def _mail_pages(message: mail.Mail, unread: dict[str, str]) -> list[str]:
+    """What the mail itself says; each attachment is named, and why it was not read where that is so."""
+    named = [
+        f"Attachment: {attachment.name}" + (f" (not read: {unread[str(number)]})" if str(number) in unread else "")
+        for number, attachment in enumerate(message.attachments)
+    ]
+    head = "\n".join(part for part in (message.headers, *named) if part)
+    return plaintext.paged(["\n\n".join(part for part in (head, message.text) if part)])

@@ -1,0 +1,87 @@
+"""The engine that asks an outside OCR service: again with jitter, never before it said, and not while it is down."""
+
+import random
+import time
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from typing import Final
+
+from PIL import Image
+
+from services.ocr.circuit import Circuit
+from services.ocr.pages import Line
+from services.ocr.provider import NotNow, Provider
+from services.ocr.reading import Reader
+from shared.errors import Rejected, Transient
+from shared.harness.contract import Task, Tick
+
+WAITING: Final = "ocr.waiting_for_provider"
+
+_FAILURES_TO_OPEN: Final = 5
+_OPEN_SECONDS: Final = 15.0
+_FIRST_PAUSE: Final = 0.5  # seconds at most, doubled each time
+_LONGEST_PAUSE: Final = 8.0
+_LOOK_SECONDS: Final = 1.0  # between two signs of life while waiting
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A provider, the operator's name for what it reads with, and how long (seconds) one picture may take in all."""
+
+    provider: Provider
+    model: str
+    patience: float
+
+    def identity(self) -> str:
+        """The address and the model."""
+        return f"http {self.provider.url} {self.model}"
+
+    def check(self, languages: tuple[str, ...]) -> None:
+        """Nothing is known of the provider's languages: it refuses a page that it does not read."""
+
+    def block_reader(self, task: Task, languages: tuple[str, ...]) -> None:
+        """The provider decides by itself how a page is laid out."""
+
+    def reader(self, task: Task, languages: tuple[str, ...]) -> Reader:
+        """Posts pictures; meanwhile our core is somebody else's."""
+
+        def read(picture: Image.Image) -> tuple[Line, ...]:
+            png = BytesIO()
+            picture.save(png, "PNG", compress_level=1)
+            with task.waiting():
+                return self._ask(png.getvalue(), "+".join(languages), task.tick)
+
+        return read
+
+    def _ask(self, png: bytes, languages: str, tick: Tick) -> tuple[Line, ...]:
+        circuit = circuit_of(self.provider.url)
+        end, pause = time.monotonic() + self.patience, _FIRST_PAUSE
+        detail = "it asked us to wait, or failed too often"
+        while True:
+            self._wait(circuit, end, detail, tick)
+            try:
+                lines = self.provider.ask(png, languages)
+            except Rejected:
+                circuit.succeeded()
+                raise
+            except NotNow as error:
+                detail = error.detail
+                circuit.failed(time.monotonic(), error.retry_after, pause=random.uniform(0, pause))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                circuit.succeeded()
+                return lines
+
+    def _wait(self, circuit: Circuit, end: float, detail: str, tick: Tick) -> None:
+        while left := circuit.wait(now := time.monotonic()):
+            if now + left > end:
+                raise Transient("provider_unavailable", retry_after=left, provider=self.provider.host, detail=detail)
+            tick(WAITING, provider=self.provider.host, seconds=round(left))
+            time.sleep(min(left, _LOOK_SECONDS))
+
+
+@cache
+def circuit_of(url: str) -> Circuit:
+    """What this process knows of the provider; each child learns by itself, and keeps it from page to page."""
+    return Circuit(_FAILURES_TO_OPEN, _OPEN_SECONDS)

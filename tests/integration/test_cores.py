@@ -1,0 +1,145 @@
+"""The cores of a machine: children of any worker share them, in order, and the dead hold none."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from infrastructure import REPOSITORY
+from waiting import until
+
+from shared.harness.children import Child, Crashed, Pool
+from shared.harness.contract import Document, Slice
+
+STAGES: Final = Path(__file__).parent / "stages"
+DOCUMENT: Final = Document(document_id="d", tenant="t", filename="a.pdf", content_type=None, size=1).model_dump()
+
+
+@pytest.fixture(autouse=True)
+def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Children find the stages of the tests."""
+    monkeypatch.setenv("PYTHONPATH", f"{STAGES}:{REPOSITORY}")
+
+
+class Work:
+    """One slice in a child; its folder tells how far it is, and tells it when to go on."""
+
+    def __init__(self, folder: Path, child: Child, *, needs_core: bool, asks: bool, deadline: float) -> None:
+        self.folder = folder
+        self.child = child
+        piece = Slice(args={"folder": str(folder), "asks": asks}).model_dump(mode="json")
+        cores = {"folder": str(folder.parent / "cores"), "count": 1}
+        request: dict[str, Any] = {
+            "function": "work", "document": DOCUMENT, "source": "", "earlier": {}, "slice": piece,
+            "cores": cores, "needs_core": needs_core,
+        }  # fmt: skip
+        running = child.run(request, deadline=deadline, memory_mb=1024, on_tick=lambda tick: None)
+        self.task = asyncio.create_task(running)
+
+    def has(self, name: str) -> bool:
+        return (self.folder / name).exists()
+
+    async def until(self, name: str) -> None:
+        await until(lambda: self.has(name), what=name)
+
+    def tell(self, name: str) -> None:
+        (self.folder / name).touch()
+
+
+class Machine:
+    """Two workers' pools on a machine with one core."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.pools = [Pool("patient", 3, idle_seconds=60) for _ in range(2)]
+
+    async def work(
+        self, name: str, worker: int = 0, *, needs_core: bool = True, asks: bool = False, deadline: float = 60
+    ) -> Work:
+        child = await self.pools[worker].take()
+        return Work(self._folder / name, child, needs_core=needs_core, asks=asks, deadline=deadline)
+
+    async def in_line(self, count: int) -> None:
+        """Return when so many processes wait for their turn or for a core."""
+        lock = (self._folder / "cores" / "turn").stat().st_ino
+
+        def waiting() -> bool:
+            return Path("/proc/locks").read_text().count(f":{lock} ") >= count
+
+        await until(waiting, what=f"{count} wait")
+
+
+@asynccontextmanager
+async def ended(works: list[Work]) -> AsyncIterator[None]:
+    yield
+    for work in works:
+        await work.child.kill()
+        await asyncio.wait([work.task])
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+async def test_one_core_computes_for_one_child_at_a_time_whichever_worker_it_is_of(machine: Machine) -> None:
+    first = await machine.work("first", worker=0)
+    await first.until("begun")
+    second = await machine.work("second", worker=1)
+    await machine.in_line(1)
+    third = await machine.work("third", worker=0)
+    await machine.in_line(2)
+    async with ended([first, second, third]):
+        assert not second.has("begun")
+        first.tell("end")
+        await first.task
+        await second.until("begun")  # though the other one's worker had the core before
+        assert not third.has("begun")
+        second.tell("end")
+        await third.until("begun")
+
+
+async def test_what_is_short_waits_for_no_core(machine: Machine) -> None:
+    long = await machine.work("long")
+    await long.until("begun")
+    short = await machine.work("short", needs_core=False)
+    async with ended([long, short]):
+        await short.until("begun")
+
+
+async def test_who_waits_for_the_network_lets_others_compute_and_gets_a_core_again(machine: Machine) -> None:
+    asking = await machine.work("asking", asks=True)
+    await asking.until("asked")
+    other = await machine.work("other", worker=1)
+    async with ended([asking, other]):
+        await other.until("begun")
+        asking.tell("answered")
+        await machine.in_line(1)
+        assert not asking.has("answer taken")
+        other.tell("end")
+        await asking.until("answer taken")
+
+
+async def test_the_core_of_a_killed_child_is_free_at_once(machine: Machine) -> None:
+    first = await machine.work("first")
+    await first.until("begun")
+    second = await machine.work("second", worker=1)
+    async with ended([first, second]):
+        await machine.in_line(1)
+        await first.child.kill()
+        await second.until("begun")
+
+
+async def test_the_deadline_counts_from_when_there_is_a_core(machine: Machine) -> None:
+    first = await machine.work("first")
+    await first.until("begun")
+    second = await machine.work("second", worker=1, deadline=0.5)
+    async with ended([first, second]):
+        await machine.in_line(1)
+        done, _ = await asyncio.wait([second.task], timeout=1)
+        assert not done
+        first.tell("end")
+        with pytest.raises(Crashed, match="timeout"):
+            await second.task

@@ -1,0 +1,220 @@
+"""The engine `http` against a real server on this machine that answers as it is told."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from services.ocr import handlers, remote
+from services.ocr.engines import chosen_by
+from services.ocr.pages import text_of
+from services.ocr.provider import Provider
+from services.ocr.remote import Remote
+from services.ocr.settings import OcrSettings
+from shared.errors import Rejected, Transient
+from shared.harness.contract import Task
+from tests.unit.ocr.conftest import TaskOf, configure
+from tests.unit.ocr.documents import drawn
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+WORDS = [{"text": "good", "box": [1, 2, 30, 12], "confidence": 91.5}, {"text": "morning", "box": [35, 2, 80, 12]}]
+READ = {"lines": [{"words": WORDS}, {"opens": True, "words": [{"text": "all", "box": [1, 20, 30, 32]}]}]}
+
+
+def says(status: int, body: Any = None, **headers: str) -> Answer:
+    """An answer in JSON, or whatever bytes are given."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(status)
+        for name, value in {"content-length": str(len(data)), **headers}.items():
+            request.send_header(name.replace("_", "-"), value)
+        request.end_headers()
+        request.wfile.write(data)
+
+    return answer
+
+
+def hangs_up(request: BaseHTTPRequestHandler) -> None:
+    request.close_connection = True
+
+
+class Service:
+    """What was asked, and what is answered, in turn; the last answer again and again."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = [says(200, READ)]
+        self.asked: list[tuple[str, dict[str, str], bytes]] = []
+        self.times: list[float] = []
+        self.over = threading.Event()
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                service.times.append(time.monotonic())
+                body = self.rfile.read(int(self.headers["content-length"]))
+                service.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+                answers = service.answers
+                (answers.pop(0) if len(answers) > 1 else answers[0])(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/read"
+
+    def never_answers(self, request: BaseHTTPRequestHandler) -> None:
+        self.over.wait(30)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    service = Service()
+    serving = threading.Thread(target=service.server.serve_forever, kwargs={"poll_interval": 0.01})
+    serving.start()
+    yield service
+    service.over.set()
+    service.server.shutdown()
+    serving.join()
+    service.server.server_close()
+    remote.circuit_of.cache_clear()
+
+
+class Ticks(list[tuple[str, dict[str, Any]]]):
+    def __call__(self, code: str, fraction: float = 0.0, /, **params: Any) -> None:
+        self.append((code, params))
+
+
+@pytest.fixture
+def ticks() -> Ticks:
+    return Ticks()
+
+
+@pytest.fixture
+def task(ticks: Ticks, tmp_path: Path, task_of: TaskOf) -> Task:
+    source = tmp_path / "source"
+    source.touch()
+    made = task_of(source)
+    return Task(made.document, made.source, made.workdir, tick=ticks)
+
+
+def read(service: Service, task: Task, *, seconds: float = 10, patience: float = 20) -> str:
+    engine = Remote(Provider(service.url, "secret", seconds), "m1", patience)
+    return text_of(engine.reader(task, ("eng", "deu"))(drawn()))
+
+
+def test_the_picture_goes_out_and_lines_with_places_come_back(service: Service, task: Task) -> None:
+    engine = Remote(Provider(service.url, "secret", 10), "m1", 20)
+    lines = engine.reader(task, ("eng", "deu"))(drawn())
+    assert text_of(lines) == "good morning\n\nall"
+    assert [(word.box, word.confidence) for word in lines[0].words] == [((1, 2, 30, 12), 91.5), ((35, 2, 80, 12), None)]
+    (path, headers, body) = service.asked[0]
+    assert path == "/read?languages=eng%2Bdeu"
+    assert (headers["content-type"], headers["authorization"]) == ("image/png", "Bearer secret")
+    with Image.open(BytesIO(body)) as sent, drawn() as picture:
+        assert sent.tobytes() == picture.tobytes()
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [says(500), says(503), says(429), says(401), says(200, b"<html>no"), says(200, {"lines": 3}), hangs_up],
+    ids=["500", "503", "429", "401", "not JSON", "not lines", "hangs up"],
+)
+def test_what_may_pass_is_asked_again(service: Service, task: Task, trouble: Answer) -> None:
+    service.answers = [trouble, says(200, READ)]
+    assert read(service, task).startswith("good morning")
+    assert len(service.asked) == 2
+
+
+def test_no_answer_in_time_is_asked_again(service: Service, task: Task) -> None:
+    service.answers = [service.never_answers, says(200, READ)]
+    assert read(service, task, seconds=0.3).startswith("good morning")
+
+
+@pytest.mark.parametrize("when", [lambda: "2", lambda: formatdate(time.time() + 3, usegmt=True)])
+def test_the_provider_is_not_asked_before_it_said_and_people_are_told_whom_we_wait_for(
+    service: Service, task: Task, ticks: Ticks, when: Callable[[], str]
+) -> None:
+    service.answers = [says(503, retry_after=when()), says(200, READ)]
+    assert read(service, task).startswith("good morning")
+    assert service.times[1] - service.times[0] >= 1.9
+    assert ticks[0] == ("ocr.waiting_for_provider", {"provider": "127.0.0.1", "seconds": ticks[0][1]["seconds"]})
+
+
+def test_a_wait_beyond_our_patience_is_a_retry_of_the_stage_at_that_time(service: Service, task: Task) -> None:
+    service.answers = [says(503, retry_after="3600")]
+    with pytest.raises(Transient) as caught:
+        read(service, task)
+    assert caught.value.code == "provider_unavailable"
+    assert caught.value.facts == {"provider": "127.0.0.1", "detail": "status 503"}
+    assert 3590 <= (caught.value.retry_after or 0) <= 3600
+    with pytest.raises(Transient):
+        read(service, task)  # the next page does not even ask
+    assert len(service.asked) == 1
+
+
+def test_a_page_that_is_refused_is_not_asked_again_and_says_nothing_of_the_provider(
+    service: Service, task: Task
+) -> None:
+    service.answers = [says(422)]
+    for _ in range(6):  # more than open the circuit
+        with pytest.raises(Rejected) as caught:
+            read(service, task)
+        assert (caught.value.code, caught.value.facts["status"]) == ("provider_refused", 422)
+    assert len(service.asked) == 6
+
+
+def test_the_circuit_opens_after_failures_in_a_row_and_closes_again(
+    service: Service, task: Task, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(remote, "_OPEN_SECONDS", 1.5)
+    service.answers = [says(500)]
+    with pytest.raises(Transient):
+        read(service, task, patience=1)
+    assert len(service.asked) == 5
+    with pytest.raises(Transient):
+        read(service, task, patience=1)
+    assert len(service.asked) == 5  # open: nobody is asked
+    service.answers = [says(200, READ)]
+    assert read(service, task).startswith("good morning")
+    assert ticks[-1][0] == "ocr.waiting_for_provider"
+    assert service.times[5] - service.times[4] >= 1.4
+    told = len(ticks)
+    assert read(service, task).startswith("good morning")
+    assert len(ticks) == told  # closed: nobody waits
+
+
+def test_an_answer_without_end_is_cut_off(service: Service, task: Task) -> None:
+    service.answers = [says(200, b" " * (17 * 1024 * 1024))]
+    with pytest.raises(Transient) as caught:
+        read(service, task, patience=0)
+    assert "more than 16777216 bytes" in caught.value.facts["detail"]
+
+
+def test_the_setting_chooses_it_and_its_address_and_model_are_in_the_plans_identity(
+    service: Service, task_of: TaskOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, ENGINE="http", HTTP_URL=service.url, HTTP_MODEL="m7")
+    path = tmp_path / "picture"
+    drawn().save(path, format="PNG")
+    task = task_of(path)
+    plan = handlers.plan(task)
+    assert plan.engine.startswith(f"http {service.url} m7 eng")
+    (page,) = handlers.work(task, plan.slices[0])["pages"]
+    assert page["text"] == "good morning\n\nall"
+
+
+def test_without_an_address_the_service_does_not_start() -> None:
+    with pytest.raises(ValueError, match="PAGESTREAM_OCR_HTTP_URL"):
+        OcrSettings(engine="http")
+    assert chosen_by(OcrSettings()).identity
