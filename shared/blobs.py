@@ -7,8 +7,10 @@ AWS_… variables). The library does not fsync on files, so this module does: fi
 import asyncio
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,7 @@ from shared.errors import Transient
 
 _MAGIC: Final = b"pagestream/1 sha256="
 _HEADER: Final = len(_MAGIC) + 64 + 1  # magic, digest in hex, newline
+_PART_PREFIX: Final = "part-"
 _PART: Final = 5 * 1024 * 1024  # bytes; the smallest part S3 accepts
 
 
@@ -42,6 +45,11 @@ def source(tenant: str, document_id: str) -> str:
 def meta(tenant: str, document_id: str) -> str:
     """What the uploader said of the document (`shared.harness.contract.Document`)."""
     return f"{tenant}/{document_id}/meta"
+
+
+def part(tenant: str, document_id: str, offset: int, token: str) -> str:
+    """Bytes of a resumable upload from `offset` on; `token` tells two that begin there apart."""
+    return f"{tenant}/{document_id}/{_PART_PREFIX}{offset}-{token}"
 
 
 def piece(tenant: str, document_id: str, stage: str, plan: str, number: int) -> str:
@@ -192,9 +200,39 @@ class Blobs:
             pass
 
     async def delete_document(self, tenant: str, document_id: str) -> None:
-        """Remove every blob of a document."""
+        """Remove every blob of a document, and what a killed writer left of one."""
         async for name in self.names(f"{tenant}/{document_id}/"):
             await self.delete(name)
+        if self._root:
+            await asyncio.to_thread(shutil.rmtree, self._root / tenant / document_id, ignore_errors=True)
+
+    async def delete_parts(self, tenant: str, document_id: str) -> None:
+        """Remove every part of a resumable upload, and what a killed writer left of one."""
+        async for name in self.names(f"{tenant}/{document_id}/"):
+            if name.startswith(f"{tenant}/{document_id}/{_PART_PREFIX}"):
+                await self.delete(name)
+        if self._root:
+            for left in (self._root / tenant / document_id).glob(f"{_PART_PREFIX}*#*"):
+                left.unlink(missing_ok=True)
+
+    async def documents(self) -> AsyncIterator[tuple[str, str]]:
+        """(tenant, document_id) of every document that anything is stored of."""
+        async with _translated():
+            tenants = (await obstore.list_with_delimiter_async(self._store))["common_prefixes"]
+            for tenant in tenants:
+                found = await obstore.list_with_delimiter_async(self._store, tenant)
+                for prefix in found["common_prefixes"]:
+                    yield tenant, prefix.rpartition("/")[2]
+
+    async def last_written(self, tenant: str, document_id: str) -> datetime | None:
+        """When the newest blob of a document was written, unfinished ones included; None where there is none."""
+        if self._root:
+            return await asyncio.to_thread(_newest, self._root / tenant / document_id)
+        written = None
+        async with _translated():
+            async for page in obstore.list(self._store, prefix=f"{tenant}/{document_id}"):
+                written = max([entry["last_modified"] for entry in page] + ([written] if written else []))
+        return written
 
     async def names(self, prefix: str) -> AsyncIterator[str]:
         """The names below a prefix."""
@@ -226,6 +264,12 @@ def _sync_file(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _newest(folder: Path) -> datetime | None:
+    """When anything in `folder` was last written. The library does not list what it has not finished; we do."""
+    moments = [path.stat().st_mtime for path in (folder, *folder.rglob("*")) if path.exists()]
+    return datetime.fromtimestamp(max(moments), UTC) if moments else None
 
 
 def _endpoint() -> str:

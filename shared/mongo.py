@@ -35,6 +35,8 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
         IndexModel([("tenant", 1), ("uploaded_at", -1), ("_id", -1)]),
         IndexModel([("tenant", 1), ("view.status", 1), ("uploaded_at", -1), ("_id", -1)]),
+        IndexModel([("tenant", 1), ("batch", 1), ("uploaded_at", -1), ("_id", -1)]),
+        IndexModel([("tenant", 1), ("tags", 1), ("uploaded_at", -1), ("_id", -1)]),
     ],
     "processing_jobs": [IndexModel([("document_id", 1)]), IndexModel([("status", 1), ("type", 1)])],
     "timeline": [IndexModel([("document_id", 1), ("version", 1)])],
@@ -56,8 +58,11 @@ _CONTROL_INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel([("ended_at", 1)], expireAfterSeconds=86_400),
     ],
     "workers": [IndexModel([("expires_at", 1)], expireAfterSeconds=60)],
-    "owners": [],
+    "owners": [IndexModel([("expires_at", 1)], expireAfterSeconds=86_400)],  # who has let go for a day is forgotten
     "uploads": [IndexModel([("at", 1)])],
+    "idempotency_keys": [IndexModel([("at", 1)])],
+    "partial_uploads": [IndexModel([("expires_at", 1)])],
+    "upload_parts": [IndexModel([("document_id", 1), ("offset", 1)])],
 }
 
 

@@ -1,7 +1,7 @@
 """Answers in JSON, and every failure as a problem document."""
 
 import uuid
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI, Request
@@ -37,6 +37,17 @@ class ProblemAnswer(Json):
     media_type = "application/problem+json"
 
 
+EXPECTED: Final = (
+    Problem,
+    PagestreamError,
+    Unconfirmed,
+    PyMongoError,
+    RequestValidationError,
+    HTTPException,
+    ClientDisconnect,
+)
+
+
 def problem_answer(problem: Problem) -> ProblemAnswer:
     """The answer to a refused request."""
     return ProblemAnswer(problem.body(), status_code=problem.status, headers=problem.headers)
@@ -44,8 +55,7 @@ def problem_answer(problem: Problem) -> ProblemAnswer:
 
 def install(app: FastAPI) -> None:
     """Let `app` answer every failure with a problem document."""
-    app.add_exception_handler(Problem, _answer)
-    for kind in (PagestreamError, Unconfirmed, PyMongoError, RequestValidationError, HTTPException, ClientDisconnect):
+    for kind in EXPECTED:
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(Exception, _bug)
 

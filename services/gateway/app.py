@@ -18,6 +18,7 @@ from services.gateway import (
     live,
     openapi,
     results,
+    resumable,
     search,
     sharing,
     system,
@@ -33,6 +34,7 @@ from services.gateway.keyring import Keyring
 from services.gateway.limits import Limits, Pace, Tally
 from services.gateway.metrics import Counted, Metrics
 from services.gateway.mongo import Projections, Status
+from services.gateway.parts import ResumableUploads
 from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
@@ -65,7 +67,9 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         await keyring.prepare(settings.gateway_host)
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
+        uploads = Uploads(blobs, claims, log, await claims.prepare(), **limits)
         projections = Projections(database)
+        quotas = Quotas(projections, settings.quotas)
         metrics = Metrics()
         hub = Hub(projections, metrics.delivered)
         await hub.start()
@@ -75,7 +79,8 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             blobs=blobs,
             log=log,
             claims=claims,
-            uploads=Uploads(blobs, claims, log, await claims.prepare(), **limits),
+            uploads=uploads,
+            resumable=ResumableUploads(database, blobs, uploads, quotas),
             ticks=Ticks(log.tick),
             projections=projections,
             status=Status(database),
@@ -90,7 +95,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             keyring=keyring,
             tokens=tokens,
             limits=each,
-            quotas=Quotas(projections, settings.quotas),
+            quotas=quotas,
         )
 
 
@@ -127,7 +132,7 @@ def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
     app.add_middleware(Counted, metrics=gateway.metrics)
     app.add_middleware(Traced)
     answers.install(app)
-    for module in (documents, results, search, control, jobs, live, sharing, health, system, docs):
+    for module in (documents, resumable, results, search, control, jobs, live, sharing, health, system, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]

@@ -24,6 +24,8 @@ _MEMBERS: Final[dict[str, Schema]] = {
     "document_id": {"type": "string"},
     "job_id": {"type": "string"},
     "feed": {"type": "string"},
+    "batch": {"type": "string", "description": "Whose feed it is, where `feed` is `batch`."},
+    "progress": {"type": "object", "description": "How far the documents of a batch are together."},
     "epoch": {"type": "string", "description": "Compared for equality only; a new one starts with a snapshot."},
     "version": {"type": "integer", "description": "Only grows within an epoch."},
     "document": _VIEW_SCHEMA,

@@ -15,6 +15,7 @@ from services.gateway.keyring import Keyring
 from services.gateway.limits import Holders, Limits
 from services.gateway.metrics import Metrics
 from services.gateway.mongo import DocumentKey, Projections, Status
+from services.gateway.parts import ResumableUploads
 from services.gateway.problems import Problem
 from services.gateway.quotas import Quotas
 from services.gateway.sockets import Sockets
@@ -37,6 +38,7 @@ class Gateway:
     claims: Claims
     uploads: Uploads
     ticks: Ticks
+    resumable: ResumableUploads
     projections: Projections
     status: Status
     metrics: Metrics

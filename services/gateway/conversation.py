@@ -90,7 +90,7 @@ class Conversation:
     def _subscribe(self, request: Subscribe, target: Target) -> None:
         try:
             self._caller.require_watching(target)
-            if target.is_feed and target.name != "documents":
+            if target.kind == "feed" and target.name != "documents":
                 raise Problem("feed.not_found", feed=target.name)
             self._make_room()
         except Problem as problem:
@@ -128,5 +128,4 @@ class Conversation:
             self._hang_up(TRY_LATER, "database_unavailable")
 
     def _refuse(self, problem: Problem, target: Target, ref: Ref) -> None:
-        about = {target.kind if target.is_feed else f"{target.kind}_id": target.name}
-        self._viewer.deliver(None, frames.error(problem.error(), ref, about))
+        self._viewer.deliver(None, frames.error(problem.error(), ref, target.about))

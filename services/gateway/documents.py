@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final
@@ -14,9 +13,11 @@ from services.gateway import cursors, filenames, multipart
 from services.gateway.answers import Json
 from services.gateway.context import Holding, Key, Parts, Tenant
 from services.gateway.hub import Hub
-from services.gateway.mongo import DocumentKey
+from services.gateway.mongo import DocumentKey, Wish
 from services.gateway.subscriptions import Target
 from services.gateway.uploads import Offer
+from services.gateway.wishes import wishes
+from shared.given import Given
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -26,7 +27,9 @@ MOST: Final = 200  # documents in one answer
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for something newer than `since`.")]
 Since = Annotated[str | None, Query(max_length=128, description="The ETag of the last answer, without quotes.")]
-Languages = Annotated[str | None, Query(pattern=r"^[a-z]{3}(_[a-z]+){0,2}([,+ ][a-z]{3}(_[a-z]+){0,2}){0,7}$")]
+Languages = Annotated[str | None, Query(max_length=128, description="Tesseract's names, as in `eng+deu`.")]
+BatchName = Annotated[str | None, Query(max_length=100, description="The batch: documents that are watched as one.")]
+Tags = Annotated[tuple[str, ...], Query(alias="tag", description="A tag; may be given several times.")]
 
 
 @router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
@@ -38,19 +41,22 @@ async def upload(
     filename: Annotated[str | None, Query(max_length=1024)] = None,
     force: bool = False,
     languages: Languages = None,
+    batch: BatchName = None,
+    tags: Tags = (),
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """202 once the fact is in the log; 200 with `"duplicate": true` when these bytes are here already."""
     declared = gateway.uploads.check_length(request.headers.get("content-length"))
+    wished = wishes(languages, batch, tags, force=force)
     with gateway.limits.upload(holders, declared) as arrived:
-        offer = await _offer(request, arrived, tenant, filename)
-        offer = replace(offer, languages=_split(languages), force=force, key=idempotency_key)
+        offer = replace(await _offer(request, arrived, tenant, filename), wishes=wished, key=idempotency_key)
         async with gateway.quotas.room(tenant, declared) as room:
             taken = await gateway.uploads.take(offer)
             document_id = taken.fact.document_id
             if not taken.duplicate:
                 room.becomes(taken.fact)
-                gateway.hub.names.put(DocumentKey(tenant, document_id), offer.filename)
+                said = Given(offer.filename, wished.batch, wished.tags)
+                gateway.hub.memory.put(DocumentKey(tenant, document_id), said)
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
     headers = {"Location": f"/v1/documents/{document_id}"}
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
@@ -59,7 +65,7 @@ async def upload(
 async def _offer(request: Request, arrived: Callable[[int], None], tenant: str, filename: str | None) -> Offer:
     """What the body offers: a form's part `file`, or itself."""
     content_type = request.headers.get("content-type", "")
-    chunks = aiter(_told(request.stream(), arrived))
+    chunks = aiter(told(request.stream(), arrived))
     if boundary := multipart.boundary_of(content_type):
         part = multipart.FilePart(chunks, boundary)
         await part.open()
@@ -72,14 +78,11 @@ async def _offer(request: Request, arrived: Callable[[int], None], tenant: str, 
     )
 
 
-async def _told(chunks: AsyncIterator[bytes], arrived: Callable[[int], None]) -> AsyncIterator[bytes]:
+async def told(chunks: AsyncIterator[bytes], arrived: Callable[[int], None]) -> AsyncIterator[bytes]:
+    """The same chunks; `arrived` hears of the size of each."""
     async for chunk in chunks:
         arrived(len(chunk))
         yield chunk
-
-
-def _split(languages: str | None) -> tuple[str, ...]:
-    return tuple(re.split("[,+ ]", languages)) if languages else ()
 
 
 @router.get("", summary="List documents, newest first")
@@ -90,14 +93,17 @@ async def list_documents(
     status: Annotated[str | None, Query(pattern=f"^({STATUSES})$")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
+    batch: BatchName = None,
+    tags: Tags = (),
     wait: Wait = 0,
     since: Since = None,
 ) -> Response:
     """`{"documents": [view, …], "next_cursor": … or null}`; with `wait` and `since` once something changed."""
     after = cursors.read_after(cursor)
+    wish = Wish(tenant, status, batch, tags)
 
     async def read() -> tuple[str, Mapping[str, Any]]:
-        generation, rows = await gateway.projections.newest(tenant, status=status, limit=limit + 1, after=after)
+        generation, rows = await gateway.projections.newest(wish, limit=limit + 1, after=after)
         shown = rows[:limit]
         more = cursors.write_after(shown[-1]["uploaded_at"], shown[-1]["_id"]) if len(rows) > limit else None
         tag = f"{generation}:{_mark([row['view'] for row in shown])}"
@@ -125,7 +131,7 @@ Read = Callable[[], Awaitable[tuple[str, Mapping[str, Any]]]]
 async def newer(hub: Hub, target: Target, read: Read, wait: float, since: str | None) -> tuple[str, Mapping[str, Any]]:
     """What `read` returns (a tag and a body) as soon as it is newer than `since`; after `wait` seconds in any case."""
     until = asyncio.get_running_loop().time() + wait
-    with hub.expecting(target) as news:
+    with hub.news.expecting(target) as news:
         while True:
             news.clear()
             tag, body = await read()

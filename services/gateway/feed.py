@@ -18,7 +18,8 @@ log = logs.get(__name__)
 
 _POLL_MS: Final = 1_000
 _MOST: Final = 2_000  # records at once
-_BACKLOG: Final = 256  # more records than this at once mean that we are behind: only the newest of each document counts
+_BACKLOG: Final = 256  # more records than this at once mean that we are behind
+_BEHIND_MS: Final = 250  # and so do records that were written this far apart and came at once
 EPOCH_KEY: Final = "epoch"
 
 
@@ -107,7 +108,17 @@ class Feed:
             if not records:
                 await fetching.look()
             else:
-                await self._on_updates(newest(records) if len(records) > _BACKLOG else [_update(r) for r in records])
+                await self._on_updates(newest(records) if is_behind(records) else [_update(r) for r in records])
+
+
+def is_behind(records: Sequence[ConsumerRecord]) -> bool:
+    """Whether what was read at once says that fan-out takes longer than changes do: then only the newest counts.
+
+    Showing every state would keep all watchers late for as long as the load lasts; a state that is merged away loses
+    nothing, since each is whole. By the records' own clock, which need not be ours.
+    """
+    written = [record.timestamp for record in records]
+    return len(records) > _BACKLOG or max(written) - min(written) > _BEHIND_MS
 
 
 def newest(records: Sequence[ConsumerRecord]) -> list[Update]:

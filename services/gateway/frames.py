@@ -42,7 +42,7 @@ def id_of(view: View) -> str:
     return str(view["document_id"] if "document_id" in view else view["job_id"])
 
 
-def about(key: str) -> dict[str, str]:
+def naming(key: str) -> dict[str, str]:
     """The member that names a document or a job."""
     return {"job_id" if is_job_id(key) else "document_id": key}
 
@@ -64,25 +64,24 @@ def update(view: View) -> Frame:
 
 def current(document_id: str, epoch: str, version: int, ref: Ref = None) -> Frame:
     """Nothing was missed since the position the client named."""
-    return Frame(_referring({"op": "current", **about(document_id), "epoch": epoch, "version": version}, ref))
+    return Frame(_referring({"op": "current", **naming(document_id), "epoch": epoch, "version": version}, ref))
 
 
-def deleted(document_id: str, epoch: str, version: int, feed: str | None = None) -> Frame:
-    """The document is gone; ends the subscription to it."""
-    body = {"op": "deleted", **about(document_id), "epoch": epoch, "version": version}
-    return Frame(body if feed is None else {**body, "feed": feed})
+def deleted(document_id: str, epoch: str, version: int, feed: Mapping[str, Any] | None = None) -> Frame:
+    """The document is gone; ends the subscription to it. `feed` says that it was a row, and of what."""
+    return Frame({"op": "deleted", "document_id": document_id, "epoch": epoch, "version": version, **(feed or {})})
 
 
-def feed_snapshot(feed: str, epoch: str, views: list[View], ref: Ref = None) -> Frame:
-    """The newest rows of a feed; its version is the newest of theirs."""
+def feed_snapshot(feed: Mapping[str, Any], epoch: str, views: list[View], ref: Ref = None) -> Frame:
+    """The newest rows of a feed; its version is the newest of theirs. `feed` names it, and how far a batch is."""
     newest = max((view["version"] for view in views), default=0)
-    body = {"op": "snapshot", "feed": feed, "epoch": epoch, "version": newest, "documents": [row(v) for v in views]}
+    body = {"op": "snapshot", **feed, "epoch": epoch, "version": newest, "documents": [row(v) for v in views]}
     return Frame(_referring(body, ref))
 
 
-def feed_update(feed: str, view: View) -> Frame:
+def feed_update(feed: Mapping[str, Any], view: View) -> Frame:
     """One changed row of a feed."""
-    return Frame({"op": "update", "feed": feed, **_position(view), "document": row(view)})
+    return Frame({"op": "update", **feed, **_position(view), "document": row(view)})
 
 
 def unsubscribed(ref: Ref) -> Frame:
@@ -96,7 +95,7 @@ def error(problem: Mapping[str, Any], ref: Ref = None, about: Mapping[str, Any] 
 
 
 def _position(view: View) -> dict[str, Any]:
-    return {**about(id_of(view)), "epoch": view["epoch"], "version": view["version"]}
+    return {**naming(id_of(view)), "epoch": view["epoch"], "version": view["version"]}
 
 
 def _referring(body: dict[str, Any], ref: Ref) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
@@ -12,11 +12,13 @@ from services.gateway import frames
 from services.gateway.bulk import Bulk
 from services.gateway.feed import EPOCH_KEY, Update
 from services.gateway.frames import Frame, Ref, View
-from services.gateway.mongo import DocumentKey, Found, Projections
-from services.gateway.names import Names
+from services.gateway.memory import Memory
+from services.gateway.mongo import DocumentKey, Found, Projections, Wish
+from services.gateway.news import News, within
 from services.gateway.outbox import Slot
 from services.gateway.problems import Problem
 from services.gateway.subscriptions import Change, Position, Subscriptions, Target
+from services.gateway.tally import Standing
 from shared import logs
 from shared.standalone import is_job_id
 
@@ -37,6 +39,7 @@ class Viewer(Hashable, Protocol):
 class _Snapshot(NamedTuple):
     generation: str
     views: list[View]
+    standings: list[tuple[str, Standing]]  # of a batch
 
 
 class Hub:
@@ -48,8 +51,8 @@ class Hub:
         self._subscriptions: Subscriptions[Viewer] = Subscriptions()
         self._rows = Bulk(projections.documents)
         self._feeds = Bulk(self._read_feeds)
-        self.names = Names()
-        self._news: dict[Target, set[asyncio.Event]] = {}
+        self.memory = Memory()
+        self.news = News()
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation: str | None = None
         self.closing = asyncio.Event()  # set when the gateway is about to end
@@ -64,21 +67,20 @@ class Hub:
     async def document(self, key: DocumentKey, patience: float = PATIENCE) -> Found:
         """The row of a document, or of a standalone job; an unknown id has `patience` seconds to appear.
 
-        Raises Problem: document.not_found or job.not_found (at once for a deleted one and for what cannot be an id), or
-        projection_unavailable.
+        Raises Problem: (document|job).not_found (at once for what is deleted or no id), or projection_unavailable.
         """
         target = Target.of_key(*key)
         if target.kind != "job" and not _ID.fullmatch(key.document_id):
             raise Problem("document.not_found")
         until = asyncio.get_running_loop().time() + patience
-        with self.expecting(target) as news:
+        with self.news.expecting(target) as news:
             while True:
                 news.clear()
                 found = await self._rows.get(key)
                 self._notice_generation()
                 if found is not None:
                     return self._known(key, found)
-                if not await _within(news, until):
+                if not await within(news, until):
                     break
         if self._projections.generation is None:
             raise Problem("projection_unavailable", retry_after=2)
@@ -87,21 +89,8 @@ class Hub:
     def _known(self, key: DocumentKey, found: Found) -> Found:
         if found.row.get("deleted"):
             raise Problem("document.not_found")
-        self.names.see(key, found.row["view"])
+        self.memory.learn(key, found.row["view"])
         return found
-
-    @contextmanager
-    def expecting(self, target: Target) -> Iterator[asyncio.Event]:
-        """An event that is set by whatever happens to the target meanwhile."""
-        event = asyncio.Event()
-        waiting = self._news.setdefault(target, set())
-        waiting.add(event)
-        try:
-            yield event
-        finally:
-            waiting.discard(event)
-            if not waiting and self._news.get(target) is waiting:
-                del self._news[target]
 
     # ---- watching
 
@@ -131,7 +120,7 @@ class Hub:
 
     async def _snapshot(self, target: Target) -> _Snapshot:
         if target.is_feed:
-            found = await self._feeds.get(target.tenant)
+            found = await self._feeds.get(target)
             self._notice_generation()
             if found is None:
                 raise Problem("projection_unavailable", retry_after=2)
@@ -139,32 +128,35 @@ class Hub:
         if target != Target.of_key(target.tenant, target.name):
             raise Problem(f"{target.kind}.not_found")
         generation, row = await self.document(DocumentKey(target.tenant, target.name))
-        return _Snapshot(generation, [row["view"]])
+        return _Snapshot(generation, [row["view"]], [])
 
-    async def _read_feeds(self, tenants: Sequence[str]) -> Mapping[str, _Snapshot]:
+    async def _read_feeds(self, targets: Sequence[Target]) -> Mapping[Target, _Snapshot]:
         found = {}
-        for tenant in tenants:
-            generation, rows = await self._projections.newest(tenant, status=None, limit=frames.FEED_ROWS, after=None)
+        for target in targets:
+            batch = target.name if target.kind == "batch" else None
+            generation, rows = await self._projections.newest(Wish(target.tenant, batch=batch), limit=frames.FEED_ROWS)
+            standings = await self._projections.standings(target.tenant, batch) if batch else []
             if generation:
-                found[tenant] = _Snapshot(generation, [row["view"] for row in rows])
+                found[target] = _Snapshot(generation, [row["view"] for row in rows], standings)
         return found
 
     def _open(self, viewer: Viewer, target: Target, snapshot: _Snapshot, ref: Ref, have: Position | None) -> None:
         versions = {frames.id_of(view): view["version"] for view in snapshot.views}
         epoch = snapshot.generation if target.is_feed else snapshot.views[0]["epoch"]
+        self._subscriptions.fill(target, epoch, snapshot.standings)
         opening = self._subscriptions.open(target, viewer, epoch, versions, have)
         if opening is None:
             return
         # An answer is never replaced by a later frame; what nobody asked for may be.
         slot = Slot(target, "" if target.is_feed else target.name, "snapshot") if ref is None else None
         if target.is_feed:
-            viewer.deliver(slot, frames.feed_snapshot(target.name, epoch, snapshot.views, ref))
+            viewer.deliver(slot, frames.feed_snapshot(self._naming(target), epoch, snapshot.views, ref))
         elif opening.is_current:
             viewer.deliver(None, frames.current(target.name, epoch, versions[target.name], ref))
         else:
             viewer.deliver(slot, frames.snapshot(snapshot.views[0], ref))
         for change in opening.late:
-            viewer.deliver(Slot(target, change.document_id, "change"), _change_frame(target, change))
+            viewer.deliver(Slot(target, change.document_id, "change"), self._change_frame(target, change))
 
     # ---- carrying
 
@@ -175,9 +167,9 @@ class Hub:
             if update.key == EPOCH_KEY:
                 self._start(self._refresh())
                 continue
-            self._wake(Target.of_key(update.tenant, update.key))
-            self._wake(Target.of_feed(update.tenant))
-            if self._subscriptions.is_watched(update.tenant, update.key):
+            self.news.wake(Target.of_key(update.tenant, update.key))
+            self.news.wake(Target.of_feed(update.tenant))
+            if self._is_wanted(update):
                 delivered += self._carry(update)
             if delivered >= _BREATH:
                 delivered = 0
@@ -187,16 +179,14 @@ class Hub:
         """Show everybody the present state, as after a gap or when another generation went live."""
         await self._projections.refresh()
         self._generation = self._projections.generation
-        for target in list(self._news):
-            self._wake(target)
+        self.news.wake_all()
         watched = self._subscriptions.watched()
         await asyncio.gather(*(self._reload(target, viewers) for target, viewers in watched))
 
     def begin_closing(self) -> None:
         """Answer at once whoever waits for news."""
         self.closing.set()
-        for target in list(self._news):
-            self._wake(target)
+        self.news.wake_all()
 
     async def close(self) -> None:
         """End what is being read for watchers."""
@@ -210,12 +200,20 @@ class Hub:
             return
         for viewer in viewers:
             self._subscriptions.join(target, viewer)
-        snapshot = await self._feeds.get(target.tenant)
+        self._subscriptions.recount(target)
+        snapshot = await self._feeds.get(target)
         for viewer in viewers:
             if snapshot is None:
                 self._subscriptions.fail(target, viewer)
             else:
                 self._open(viewer, target, snapshot, None, None)
+
+    def _is_wanted(self, update: Update) -> bool:
+        """Whether anybody watches the document, its tenant's feed or its batch, as far as its batch is known."""
+        given = self.memory.get(DocumentKey(update.tenant, update.key))
+        if given is None and not is_job_id(update.key) and self._subscriptions.has_batches(update.tenant):
+            return True
+        return self._subscriptions.is_watched(update.tenant, update.key, given.batch if given else None)
 
     def _carry(self, update: Update) -> int:
         try:
@@ -228,14 +226,13 @@ class Hub:
             self._start(self._refresh())  # a newer generation is shown whole; an older one says nothing any more
             return 0
         key = DocumentKey(update.tenant, update.key)
-        filename = self.names.get(key)
-        if is_job_id(update.key) or (change.view is not None and filename is None):
+        given = self.memory.get(key)
+        if is_job_id(update.key) or (change.view is not None and given is None):
             self._start(self._reread(key))
             return 0
-        if change.view is None:
-            return self._tell(change)
-        view = {**change.view, "filename": filename}
-        return self._tell(Change(change.tenant, change.document_id, change.epoch, change.version, view))
+        if change.view is None or given is None:
+            return self._tell(replace(change, batch=given.batch if given else None))
+        return self._tell(replace(change, view={**change.view, **given.to_row()}, batch=given.batch))
 
     def _tell(self, change: Change) -> int:
         fanout = self._subscriptions.changed(change)
@@ -243,10 +240,13 @@ class Hub:
         if fanout.snapshots and change.view is not None:
             _deliver(fanout.snapshots, Slot(document, change.document_id, "snapshot"), frames.snapshot(change.view))
         if fanout.updates:
-            _deliver(fanout.updates, Slot(document, change.document_id, "change"), _change_frame(document, change))
+            _deliver(fanout.updates, Slot(document, change.document_id, "change"), self._change_frame(document, change))
         if fanout.feed:
-            _deliver(fanout.feed, Slot(feed, change.document_id, "change"), _change_frame(feed, change))
-        told = len(fanout.snapshots) + len(fanout.updates) + len(fanout.feed)
+            _deliver(fanout.feed, Slot(feed, change.document_id, "change"), self._change_frame(feed, change))
+        if fanout.batch and fanout.batch_members:
+            batch = Slot(fanout.batch, change.document_id, "change")
+            _deliver(fanout.batch_members, batch, self._change_frame(fanout.batch, change))
+        told = len(fanout.snapshots) + len(fanout.updates) + len(fanout.feed) + len(fanout.batch_members)
         if told and change.view is not None:
             self._delivered(change.view)
         return told
@@ -255,10 +255,11 @@ class Hub:
         found = await self._rows.get(key)
         if found is None:
             return  # the generation has not come to it yet; when it does, an update says so
+        if found.row.get("deleted"):
+            self._tell(Change(*key, found.generation, found.row["version"], None))
+            return
         view = found.row["view"]
-        self.names.see(key, view)
-        shown = None if found.row.get("deleted") else view
-        self._tell(Change(key.tenant, key.document_id, view["epoch"], view["version"], shown))
+        self._tell(Change(*key, view["epoch"], view["version"], view, self.memory.learn(key, view).batch))
 
     async def _refresh(self) -> None:
         await self._projections.refresh()
@@ -269,9 +270,15 @@ class Hub:
             self._generation = self._projections.generation
             self._start(self.reload())
 
-    def _wake(self, target: Target) -> None:
-        for event in self._news.get(target, ()):
-            event.set()
+    def _naming(self, target: Target) -> dict[str, Any]:
+        """What every frame of a feed says of it."""
+        return target.about | self._subscriptions.progress(target)
+
+    def _change_frame(self, target: Target, change: Change) -> Frame:
+        feed = self._naming(target) if target.is_feed else None
+        if change.view is None:
+            return frames.deleted(change.document_id, change.epoch, change.version, feed)
+        return frames.feed_update(feed, change.view) if feed else frames.update(change.view)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -282,19 +289,3 @@ class Hub:
 def _deliver(viewers: Sequence[Viewer], slot: Slot, frame: Frame) -> None:
     for viewer in viewers:
         viewer.deliver(slot, frame)
-
-
-def _change_frame(target: Target, change: Change) -> Frame:
-    if change.view is None:
-        feed = target.name if target.is_feed else None
-        return frames.deleted(change.document_id, change.epoch, change.version, feed)
-    return frames.feed_update(target.name, change.view) if target.is_feed else frames.update(change.view)
-
-
-async def _within(event: asyncio.Event, until: float) -> bool:
-    try:
-        async with asyncio.timeout_at(until):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True

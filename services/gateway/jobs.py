@@ -13,7 +13,7 @@ from services.gateway import cursors
 from services.gateway.answers import Json
 from services.gateway.context import Gateway, JobKey, Parts, Tenant
 from services.gateway.documents import MOST, IdempotencyKey, Since, Wait, newer, tagged
-from services.gateway.mongo import JOBS, DocumentKey, Found
+from services.gateway.mongo import JOBS, DocumentKey, Found, Wish
 from services.gateway.problems import Problem
 from services.gateway.subscriptions import Target
 from shared import blobs as names
@@ -111,7 +111,7 @@ async def list_jobs(
 ) -> Response:
     """`{"jobs": [view, …], "next_cursor": … or null}`."""
     after = cursors.read_after(cursor)
-    _, rows = await gateway.projections.newest(tenant, status=status, limit=limit + 1, after=after, of=JOBS)
+    _, rows = await gateway.projections.newest(Wish(tenant, status), limit=limit + 1, after=after, of=JOBS)
     shown = rows[:limit]
     more = cursors.write_after(shown[-1]["started_at"], shown[-1]["_id"]) if len(rows) > limit else None
     return Json({"jobs": [row["view"] for row in shown], "next_cursor": more})

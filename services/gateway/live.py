@@ -39,12 +39,14 @@ async def feed(
     holders: Holding,
     request: Request,
     feed: Annotated[str, Query(max_length=64)] = "documents",
+    batch: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Stream:
     """The newest rows, then every changed one."""
     _require_event_stream(request)
-    target = Target.of_feed(asking.tenant, feed)
+    is_batch = feed == "batch" and batch is not None
+    target = Target.of_batch(asking.tenant, batch or "") if is_batch else Target.of_feed(asking.tenant, feed)
     asking.require_watching(target)
-    if feed != "documents":
+    if not is_batch and feed != "documents":
         raise Problem("feed.not_found", feed=feed)
     return Stream(gateway.streams, asking, holders, target, None)
 

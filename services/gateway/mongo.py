@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.gateway.cursors import After
+from services.gateway.tally import Standing
 from shared.mongo import Collection, Mongo, Row, float32
 from shared.standalone import is_job_id
 
@@ -17,6 +18,26 @@ class DocumentKey(NamedTuple):
 
     tenant: str
     document_id: str
+
+
+class Wish(NamedTuple):
+    """Which documents of a tenant a list is to hold."""
+
+    tenant: str
+    status: str | None = None
+    batch: str | None = None
+    tags: tuple[str, ...] = ()  # all of them
+
+    def query(self) -> Row:
+        """The filter."""
+        wanted: Row = {"tenant": self.tenant, "deleted": {"$ne": True}}
+        if self.status:
+            wanted["view.status"] = self.status
+        if self.batch:
+            wanted["batch"] = self.batch
+        if self.tags:
+            wanted["tags"] = {"$all": list(self.tags)}
+        return wanted
 
 
 class Found(NamedTuple):
@@ -82,12 +103,10 @@ class Projections:
         return {key: found[key] for key in keys if key in found}
 
     async def newest(
-        self, tenant: str, *, status: str | None, limit: int, after: After | None, of: Listed = DOCUMENTS
+        self, wish: Wish, *, limit: int, after: After | None = None, of: Listed = DOCUMENTS
     ) -> tuple[str, list[Row]]:
         """The generation, and at most `limit` rows after `after`, newest first."""
-        wanted: Row = {"tenant": tenant, "deleted": {"$ne": True}}
-        if status:
-            wanted["view.status"] = status
+        wanted = wish.query()
         if after:
             older = {of.at: {"$lt": after.at}}
             wanted["$or"] = [older, {of.at: after.at, "_id": {"$lt": after.key}}]
@@ -100,6 +119,14 @@ class Projections:
             found = [row async for row in rows]
             if generation == self.generation and (found or not await self.refresh()):
                 return generation, found
+
+    async def standings(self, tenant: str, batch: str) -> list[tuple[str, Standing]]:
+        """How far each document of a batch is."""
+        wanted = Wish(tenant, batch=batch).query()
+        rows = self._of("documents").find(wanted, {"version": 1, "view.status": 1, "view.percent": 1})
+        return [
+            (row["_id"], Standing(row["version"], row["view"]["status"], row["view"]["percent"])) async for row in rows
+        ]
 
     async def timeline(self, key: DocumentKey, *, limit: int, after: tuple[int, str] | None) -> list[Row]:
         """At most `limit` rows in the order of the log, after (version, event_id)."""

@@ -57,7 +57,11 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "job.not_found": (404, "There is no such job.", "Check the id; GET /v1/jobs lists yours."),
     "token.not_found": (404, "There is no such token.", "It has expired or was revoked: nothing needs to be done."),
     "page.not_found": (404, "The document has {total} pages, no page {page}.", "Ask for a page from 1 to {total}."),
-    "feed.not_found": (404, "There is no feed named {feed}.", "Subscribe to the feed `documents`."),
+    "feed.not_found": (
+        404,
+        "There is no feed named {feed}.",
+        "Subscribe to the feed `documents`, or to `batch` with the name of one.",
+    ),
     "method_not_allowed": (405, "{method} is not possible here.", "See /docs for what is."),
     "not_acceptable": (
         406,
@@ -75,6 +79,34 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         409,
         "The job is {job_status} and takes no more reports.",
         "Start another job with POST /v1/jobs for whatever follows.",
+    ),
+    "upload.not_found": (404, "There is no such upload.", "Begin a new one with POST /v1/uploads."),
+    "upload.wrong_offset": (
+        409,
+        "The upload continues at byte {offset}.",
+        "Ask with HEAD where it continues, and send the bytes from there on.",
+    ),
+    "upload.expired": (410, "The upload has not moved for too long.", "Begin a new one with POST /v1/uploads."),
+    "upload.wrong_version": (
+        412,
+        "Resumable uploads speak tus {version}.",
+        "Send the header `Tus-Resumable: {version}` with every request.",
+    ),
+    "upload.too_long": (
+        413,
+        "These are more bytes than the upload was announced with.",
+        "Send no more than Upload-Length, or begin a new upload.",
+    ),
+    "upload.wrong_content_type": (
+        415,
+        "A part of an upload must come as {allowed}.",
+        "Send it with `Content-Type: {allowed}`.",
+    ),
+    "upload.locked": (423, "The upload is being put together.", "Ask again in a few seconds."),
+    "upload.wrong_checksum": (
+        460,  # of the tus protocol
+        "The bytes are not those that the checksum was made of; none of them were kept.",
+        "Send them again.",
     ),
     "idempotency_key_reused": (
         422,
@@ -146,7 +178,7 @@ class Problem(Exception):
         return {
             **self.facts,
             "type": f"urn:pagestream:problem:{self.code}",
-            "title": HTTPStatus(self.status).phrase,
+            "title": _title(self.status),
             "status": self.status,
             "detail": self.sentence,
             "code": self.code,
@@ -156,6 +188,13 @@ class Problem(Exception):
     def error(self) -> Body:
         """The `error` of an error frame."""
         return {**self.facts, "code": self.code, "message": self.sentence, "action": self.action}
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Checksum Mismatch"  # 460, which only tus knows
 
 
 def _words(code: str, facts: Mapping[str, Any]) -> tuple[int, str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+from services.gateway.tally import Standing, Tally
 from shared.standalone import is_job_id
 
 M = TypeVar("M", bound=Hashable)
@@ -28,7 +29,7 @@ class Position(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What can be watched. `kind` is "document", "job" or "feed"."""
+    """What can be watched. `kind` is "document", "job", "feed" or "batch"."""
 
     tenant: str
     kind: str
@@ -54,21 +55,34 @@ class Target(NamedTuple):
         """All documents of the tenant, as rows."""
         return cls(tenant, "feed", feed)
 
+    @classmethod
+    def of_batch(cls, tenant: str, batch: str) -> "Target":
+        """The documents of one batch, as rows, and how far they are together."""
+        return cls(tenant, "batch", batch)
+
     @property
     def is_feed(self) -> bool:
-        """Whether it is a feed."""
-        return self.kind == "feed"
+        """Whether it is about many documents, as rows."""
+        return self.kind in ("feed", "batch")
+
+    @property
+    def about(self) -> dict[str, str]:
+        """How frames name it."""
+        if self.kind == "batch":
+            return {"feed": "batch", "batch": self.name}
+        return {"feed" if self.is_feed else f"{self.kind}_id": self.name}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The state of a document (or job) after a change; `view` is None when it was deleted."""
+    """The state of a document or job after a change; `view` is None when it was deleted, `batch` when it is in none."""
 
     tenant: str
     document_id: str
     epoch: str
     version: int
     view: Mapping[str, Any] | None
+    batch: str | None = None
 
     @property
     def is_deletion(self) -> bool:
@@ -99,6 +113,8 @@ class Fanout(Generic[M]):
     snapshots: list[M] = field(default_factory=list)
     updates: list[M] = field(default_factory=list)  # of the document; for a deletion, the end
     feed: list[M] = field(default_factory=list)
+    batch: Target | None = None  # the watched one that the document is in
+    batch_members: list[M] = field(default_factory=list)
 
 
 class Subscriptions(Generic[M]):
@@ -107,10 +123,13 @@ class Subscriptions(Generic[M]):
     def __init__(self) -> None:
         self._watches: dict[Target, dict[M, _Watch]] = {}
         self._targets: dict[M, set[Target]] = {}
+        self._tallies: dict[Target, Tally] = {}  # of the batches that are watched
         self._newest: OrderedDict[Target, Position] = OrderedDict()
 
     def join(self, target: Target, member: M) -> None:
         """`member` watches `target`; a snapshot is about to be read for it."""
+        if target.kind == "batch":
+            self._tallies.setdefault(target, Tally())
         watch = self._watches.setdefault(target, {}).setdefault(member, _Watch())
         watch.waiting += 1
         self._targets.setdefault(member, set()).add(target)
@@ -152,6 +171,7 @@ class Subscriptions(Generic[M]):
         members = self._watches.get(target, {})
         if members.pop(member, None) is not None and not members:
             del self._watches[target]
+            self._tallies.pop(target, None)
         targets = self._targets.get(member, set())
         targets.discard(target)
         if not targets:
@@ -166,11 +186,30 @@ class Subscriptions(Generic[M]):
         """How many targets `member` watches."""
         return len(self._targets.get(member, ()))
 
-    def is_watched(self, tenant: str, document_id: str) -> bool:
+    def is_watched(self, tenant: str, document_id: str, batch: str | None = None) -> bool:
         """Whether anybody would be told of a change of this document."""
         target = Target.of_key(tenant, document_id)
-        in_feed = target.kind == "document" and Target.of_feed(tenant) in self._watches
-        return in_feed or target in self._watches
+        feeds = (Target.of_feed(tenant), Target.of_batch(tenant, batch or "")) if target.kind == "document" else ()
+        return any(watched in self._watches for watched in (target, *feeds))
+
+    def has_batches(self, tenant: str) -> bool:
+        """Whether anybody watches a batch of the tenant's."""
+        return any(target.tenant == tenant for target in self._tallies)
+
+    def recount(self, target: Target) -> None:
+        """Everybody who watches the batch has joined anew: what was not heard of it is in what is about to be read."""
+        if target in self._tallies:
+            self._tallies[target] = Tally()
+
+    def fill(self, target: Target, epoch: str, found: Iterable[tuple[str, Standing]]) -> None:
+        """All documents of a watched batch, as they were read after `join`."""
+        if tally := self._tallies.get(target):
+            tally.fill(epoch, found)
+
+    def progress(self, target: Target) -> dict[str, Any]:
+        """How far the documents of a watched batch are together; empty for any other target."""
+        tally = self._tallies.get(target)
+        return {"progress": tally.progress()} if tally else {}
 
     def watched(self) -> Iterable[tuple[Target, list[M]]]:
         """Everything that is watched, and by whom."""
@@ -192,15 +231,28 @@ class Subscriptions(Generic[M]):
                 watch.shown[change.document_id] = change.version
                 fanout.updates.append(member)
         if document.kind == "document":
-            fanout.feed = self._feed_members(change)
+            fanout.feed = self._feed_members(Target.of_feed(change.tenant), change)
+        if batch := self._batch_of(change):
+            self._tallies[batch].note(change.epoch, change.document_id, _standing(change))
+            fanout.batch, fanout.batch_members = batch, self._feed_members(batch, change)
         if change.is_deletion:
             for member in fanout.updates:
                 self.leave(document, member)
         return fanout
 
-    def _feed_members(self, change: Change) -> list[M]:
+    def _batch_of(self, change: Change) -> Target | None:
+        """The watched batch that the document is in; of a deleted one the name may be forgotten."""
+        if change.batch is not None:
+            target = Target.of_batch(change.tenant, change.batch)
+            return target if target in self._tallies else None
+        if not change.is_deletion:
+            return None
+        mine = (target for target, tally in self._tallies.items() if change.document_id in tally)
+        return next((target for target in mine if target.tenant == change.tenant), None)
+
+    def _feed_members(self, target: Target, change: Change) -> list[M]:
         told = []
-        for member, watch in self._watches.get(Target.of_feed(change.tenant), {}).items():
+        for member, watch in self._watches.get(target, {}).items():
             if watch.waiting:
                 watch.late[change.document_id] = change
             elif watch.epoch == change.epoch and _is_newer(change, watch):
@@ -217,6 +269,11 @@ class Subscriptions(Generic[M]):
         if len(self._newest) > _REMEMBERED:
             self._newest.popitem(last=False)
         return True
+
+
+def _standing(change: Change) -> Standing:
+    view = change.view
+    return Standing(change.version, view["status"] if view else None, view["percent"] if view else 0.0)
 
 
 def _is_newer(change: Change, watch: _Watch) -> bool:

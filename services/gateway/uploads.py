@@ -10,12 +10,13 @@ import hmac
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from services.gateway import media
 from services.gateway.claims import Claims, KeyReused, Upload
 from services.gateway.problems import Problem
+from services.gateway.wishes import NO_WISHES, Wishes
 from shared import blobs as names
 from shared.blobs import Blobs
 from shared.events import DocumentUploaded, utcnow
@@ -34,9 +35,9 @@ class Offer:
     filename: str  # clean
     content_type: str | None  # as declared
     chunks: AsyncIterator[bytes]
-    languages: tuple[str, ...] = ()
-    force: bool = False
+    wishes: Wishes = NO_WISHES
     key: str | None = None  # Idempotency-Key
+    document_id: str = field(default_factory=lambda: str(uuid.uuid4()))  # if its bytes are new
 
 
 @dataclass(frozen=True)
@@ -54,27 +55,32 @@ class Uploads:
         self._claims = claims
         self._log = log
         self._secret = secret
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._at_once = at_once
         self._places = asyncio.Semaphore(at_once)
 
     def check_length(self, declared: str | None) -> int:
         """The declared length, 0 without one. Raises Problem("too_large") for what says of itself that it is."""
         length = int(declared) if declared is not None and declared.isdecimal() else 0
-        if length > self._max_bytes + _FORM_OVERHEAD:
+        if length > self.max_bytes + _FORM_OVERHEAD:
             raise self._too_large(length)
         return length
+
+    def check_size(self, size: int) -> None:
+        """Raise Problem("too_large") for a document of more bytes than are taken."""
+        if size > self.max_bytes:
+            raise self._too_large(size)
 
     async def take(self, offer: Offer) -> Upload:
         """Store the offer and append its fact; nothing of a refused one is left.
 
         Raises Problem, Rejected, Transient, Unconfirmed (the fact may or may not be in the log; claim and blobs stay).
         """
-        document_id = str(uuid.uuid4())
-        async with self._place():
-            stored = await self._store(offer, document_id)
+        document_id = offer.document_id
+        async with self.place():
+            stored = await self._store(offer)
         try:
-            upload = await self._claim(offer, _fact(offer, document_id, stored), stored.digest)
+            upload = await self._claim(offer, _fact(offer, stored), stored.digest)
         except KeyReused:
             await self._blobs.delete_document(offer.tenant, document_id)
             raise Problem("idempotency_key_reused") from None
@@ -83,27 +89,30 @@ class Uploads:
         await self._log.append(upload.fact)
         return upload
 
-    async def _store(self, offer: Offer, document_id: str) -> _Stored:
-        digest = hmac.new(
-            self._secret, "+".join(offer.languages).encode(), hashlib.sha256
-        )  # in others it reads otherwise
+    async def _store(self, offer: Offer) -> _Stored:
+        languages = "+".join(offer.wishes.languages).encode()  # in others the same bytes read otherwise
+        digest = hmac.new(self._secret, languages, hashlib.sha256)
         head, rest = await _head(offer.chunks)
         media_type = media.sniff(head)
         size = 0
-        async with self._blobs.writing(names.source(offer.tenant, document_id)) as writer:
+        source, meta = names.source(offer.tenant, offer.document_id), names.meta(offer.tenant, offer.document_id)
+        async with self._blobs.writing(source) as writer:
             async for chunk in _chain(head, rest):
                 size += len(chunk)
-                if size > self._max_bytes:
-                    raise self._too_large(size)
+                self.check_size(size)
                 digest.update(chunk)
                 await writer.write(chunk)
         stored = _Stored(size, media_type, digest.hexdigest())
         try:
-            await self._blobs.put_result(names.meta(offer.tenant, document_id), _meta(offer, document_id, stored))
+            await self._blobs.put_result(meta, _meta(offer, stored))
         except BaseException:
-            await asyncio.shield(self._blobs.delete_document(offer.tenant, document_id))
+            await asyncio.shield(self._forget(source, meta))
             raise
         return stored
+
+    async def _forget(self, *written: str) -> None:
+        for name in written:
+            await self._blobs.delete(name)
 
     async def _claim(self, offer: Offer, fact: DocumentUploaded, digest: str) -> Upload:
         """Which document these bytes are. Doing it again, also after a crash in the middle, ends with the same."""
@@ -117,7 +126,7 @@ class Uploads:
 
     async def _claim_content(self, offer: Offer, fact: DocumentUploaded, digest: str) -> DocumentUploaded:
         name = f"{offer.tenant}/{digest}"
-        winner = await self._claims.claim_content(name, fact, force=offer.force)
+        winner = await self._claims.claim_content(name, fact, force=offer.wishes.force)
         if winner.document_id == fact.document_id:
             return winner
         if await self._blobs.exists(names.source(winner.tenant, winner.document_id)):
@@ -126,7 +135,8 @@ class Uploads:
         return await self._claims.claim_content(name, fact, force=False)
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a place and hold it. Raises Problem("too_many_uploads")."""
         try:
             async with asyncio.timeout(QUEUE_SECONDS):
                 await self._places.acquire()
@@ -139,7 +149,7 @@ class Uploads:
 
     def _too_large(self, got: int) -> Problem:
         return Problem(
-            "too_large", what="The upload", got=_bytes(got), limit=_bytes(self._max_bytes), setting=_MAX_UPLOAD
+            "too_large", what="The upload", got=_bytes(got), limit=_bytes(self.max_bytes), setting=_MAX_UPLOAD
         )
 
 
@@ -147,9 +157,9 @@ _MAX_UPLOAD: Final = "PAGESTREAM_MAX_UPLOAD"
 _FORM_OVERHEAD: Final = 64 * 1024  # bytes that a form may have around its file
 
 
-def _fact(offer: Offer, document_id: str, stored: _Stored) -> DocumentUploaded:
+def _fact(offer: Offer, stored: _Stored) -> DocumentUploaded:
     return DocumentUploaded.claim(
-        document_id=document_id,
+        document_id=offer.document_id,
         claim="1",
         tenant=offer.tenant,
         at=utcnow(),
@@ -160,14 +170,16 @@ def _fact(offer: Offer, document_id: str, stored: _Stored) -> DocumentUploaded:
     )
 
 
-def _meta(offer: Offer, document_id: str, stored: _Stored) -> dict[str, object]:
+def _meta(offer: Offer, stored: _Stored) -> dict[str, object]:
     document = Document(
-        document_id=document_id,
+        document_id=offer.document_id,
         tenant=offer.tenant,
         filename=offer.filename,
         content_type=offer.content_type,
         size=stored.size,
-        languages=offer.languages,
+        languages=offer.wishes.languages,
+        batch=offer.wishes.batch,
+        tags=offer.wishes.tags,
     )
     return document.model_dump(mode="json")
 

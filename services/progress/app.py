@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 from services.progress import generations
 from services.progress.handlers import Handover, LiveProjection
+from services.progress.janitor import Janitor
 from services.progress.projector import Projector, announce_epoch
 from services.progress.results import Results
 from services.progress.settings import ProgressSettings
@@ -42,5 +43,6 @@ async def serve(settings: ProgressSettings) -> None:
                 tasks.create_task(loop.run())
                 tasks.create_task(live.sweep(loop))
                 tasks.create_task(live.report(loop))
+                tasks.create_task(live.tidy(loop, Janitor(database, projector.documents, blobs)))
         except* Handover:
             log.info("makes way for a rebuild", generation=generation)

@@ -5,12 +5,14 @@ import time
 from typing import Final
 
 from services.progress import generations, policy, sweeper
+from services.progress.janitor import Janitor
 from services.progress.projector import Projector
 from services.progress.rebuild_job import RebuildTicks
 from services.progress.results import Results
 from shared import logs, status
 from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
+from shared.errors import Transient
 from shared.events import Record, utcnow
 from shared.folding import Batch, Loop, Write
 from shared.kafka import Log
@@ -22,6 +24,7 @@ log = logs.get(__name__)
 
 _SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is said again
 _SWEEP_SECONDS: Final = 1.0
+_TIDY_SECONDS: Final = 3600.0
 _WAITING: Final = frozenset({"processed", "cancelling", "retrying"})  # states that something other than a fact ends
 
 
@@ -146,6 +149,16 @@ class LiveProjection:
             log.warning("worker lost", work=lease["_id"], strike=lease["strikes"])
             await self._log.append(verdict)
             await self._leases.reported(lease)
+
+    async def tidy(self, loop: Loop, janitor: Janitor) -> None:
+        """Let the janitor go round every hour, for ever, while the fold knows what the log knows."""
+        while True:
+            if loop.caught_up and not loop.halted:
+                try:
+                    await janitor.clean()
+                except Transient as error:
+                    log.warning("the janitor is stopped by the store and comes again", reason=str(error))
+            await asyncio.sleep(_TIDY_SECONDS if loop.caught_up else _SWEEP_SECONDS)
 
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""

@@ -14,6 +14,7 @@ from shared import logs, reading, topics
 from shared.document import DocumentState, evolve
 from shared.errors import Rejected, describe
 from shared.events import DocumentFact, Fact, NotAnEnvelope, decode
+from shared.given import NOTHING
 from shared.process import run
 from shared.settings import SharedSettings, read
 
@@ -56,7 +57,7 @@ async def tell(document_id: str, version: int | None) -> None:
     except Rejected as error:
         print(orjson.dumps({"error": " ".join(describe(error.code, error.facts))}).decode())
         return
-    print(orjson.dumps(view.render(state, Live(), filename="", epoch="log")).decode())
+    print(orjson.dumps(view.render(state, Live(), given=NOTHING, epoch="log")).decode())
 
 
 if __name__ == "__main__":

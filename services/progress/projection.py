@@ -12,6 +12,7 @@ from services.progress.live import InHand, Live
 from shared import settled
 from shared.document import DocumentState, evolve
 from shared.events import Fact, Progress
+from shared.given import NOTHING, Given
 from shared.jobs import Job
 from shared.settled import Row
 
@@ -21,7 +22,7 @@ class Projection(Struct, frozen=True):
 
     state: DocumentState
     live: Live
-    filename: str
+    given: Given
     offset: int
 
     @property
@@ -36,7 +37,7 @@ def take(before: Projection | None, fact: Fact, offset: int) -> Projection | Non
     if state is None:
         return None
     if before is None:
-        return Projection(state, Live(), "", offset)
+        return Projection(state, Live(), NOTHING, offset)
     return replace(before, state=state, live=overlay.follow(before.live, before.state, state, fact), offset=offset)
 
 
@@ -46,9 +47,9 @@ def tick(before: Projection, progress: Progress) -> Projection:
     return before if live is before.live else replace(before, live=live)
 
 
-def named(before: Projection, filename: str) -> Projection:
-    """The projection with the file's name, which is no fact of the log."""
-    return replace(before, filename=filename)
+def named(before: Projection, given: Given) -> Projection:
+    """The projection with what the uploader said, which is no fact of the log."""
+    return replace(before, given=given)
 
 
 def settle(projection: Projection) -> Projection:
@@ -62,7 +63,7 @@ def to_row(projection: Projection, epoch: str) -> Row:
     """The row of the collection `documents`."""
     state = projection.state
     deleted = state.status == "deleted"
-    shown = view.render(state, projection.live, filename=projection.filename, epoch=epoch)
+    shown = view.render(state, projection.live, given=projection.given, epoch=epoch)
     return {
         "tenant": state.tenant,
         "uploaded_at": state.uploaded_at,
@@ -73,7 +74,7 @@ def to_row(projection: Projection, epoch: str) -> Row:
         "results": {stage: job.result for stage, job in state.jobs.items() if job.result},
         "slices": {stage: _slices(projection, job) for stage, job in state.jobs.items()},
         "offset": projection.offset,
-        "filename": "" if deleted else projection.filename,
+        **(NOTHING if deleted else projection.given).to_row(),
         "settled": settled.to_row(state),
         "live": {
             "ticks": projection.live.ticks,
@@ -89,7 +90,7 @@ def from_row(row: Row) -> Projection:
     held = [InHand(**raw) for raw in row["live"]["in_hand"]]
     raw = row["live"]
     live = Live({f"{h.stage}/{h.slice}": h for h in held}, raw["ticks"], raw["shown"], raw["shown_stages"])
-    return Projection(settled.from_row(row["settled"]), live, row["filename"], row["offset"])
+    return Projection(settled.from_row(row["settled"]), live, Given.of(row), row["offset"])
 
 
 def job_rows(projection: Projection, row: Row) -> list[tuple[str, Row]]:

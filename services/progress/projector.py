@@ -15,11 +15,12 @@ from services.progress.job_projection import JobProjection
 from services.progress.job_projector import JobProjector
 from services.progress.projection import Projection
 from shared import blobs as names
-from shared import mongo, topics
+from shared import given, mongo, topics
 from shared.blobs import BlobDamaged, BlobMissing, Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.failpoints import reach
 from shared.folding import Batch, Write
+from shared.given import NOTHING, Given
 from shared.kafka import Log
 from shared.mongo import Mongo, Row
 from shared.states import States
@@ -40,7 +41,7 @@ class Projector:
         self._blobs = blobs
         self._log = sink
         self._states: States[Projection] = States(database.projection("documents", generation), projection.from_row)
-        self._documents = database.projection("documents", generation)
+        self.documents = database.projection("documents", generation)
         self._jobs = database.projection("processing_jobs", generation)
         self._timeline = database.projection("timeline", generation)
         self._chunks = database.projection("chunks", generation)
@@ -103,21 +104,21 @@ class Projector:
         for collection in (self._jobs, self._timeline, self._chunks, self._extractions):
             await collection.delete_many({"$or": [{"document_id": {"$in": ids}}, {"_id": {"$in": ids}}]})
         # What was noted beside the state: a rebuild never loads an erased document, so it would not note it.
-        await self._documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
+        await self.documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
 
     async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
-        """Give new documents their file names, which the log does not hold."""
+        """Give new documents their names, batches and tags, which the log does not hold."""
         for document_id in {fact.document_id for _, fact in batch.facts if fact.type == "DocumentUploaded"}:
             found = kept[document_id]
-            if not found.filename:
-                kept[document_id] = projection.named(found, await self._filename(found.state))
+            if not found.given.filename:
+                kept[document_id] = projection.named(found, await self._given(found.state))
 
-    async def _filename(self, state: DocumentState) -> str:
+    async def _given(self, state: DocumentState) -> Given:
         try:
             meta = await self._blobs.get_result(names.meta(state.tenant, state.document_id))
         except (BlobMissing, BlobDamaged):
-            return ""  # erased, or lost with the document's source: its stages will say so
-        return str(meta["filename"])
+            return NOTHING  # erased, or lost with the document's source: its stages will say so
+        return Given.of(meta)
 
     async def _publish(self, rows: Mapping[str, Row]) -> None:
         if self._log is None:
@@ -131,8 +132,7 @@ class Projector:
         update = {"document_id": document_id, "epoch": self.generation, "version": row["version"]}
         if row["deleted"]:
             return orjson.dumps(update | {"deleted": True})
-        document = {name: value for name, value in row["view"].items() if name != "filename"}
-        return orjson.dumps(update | {"document": document})
+        return orjson.dumps(update | {"document": given.without(row["view"])})
 
 
 async def announce_epoch(log: Log, generation: str) -> None:

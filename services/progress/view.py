@@ -8,6 +8,7 @@ from services.progress.live import Live
 from shared.document import DocumentState
 from shared.errors import describe
 from shared.events import Failure
+from shared.given import Given
 from shared.jobs import Job
 from shared.messages import Message, message
 
@@ -15,13 +16,13 @@ QUEUE: Final = "queue.waiting"
 PROVIDER: Final = ".waiting_for_provider"  # of any stage
 
 
-def render(state: DocumentState, live: Live, *, filename: str, epoch: str) -> dict[str, Any]:
+def render(state: DocumentState, live: Live, *, given: Given, epoch: str) -> dict[str, Any]:
     """The whole small view of one document."""
     eta = percent.eta(state, live)
     stages = {stage: render_job(state, job, live) for stage, job in state.jobs.items()}
     return {
         "document_id": state.document_id,
-        "filename": filename,
+        **given.to_row(),
         "content_type": state.media_type,
         "bytes": state.size,
         "status": state.status,

@@ -58,6 +58,8 @@ class Document(Frozen):
     content_type: str | None  # as declared by the uploader: a hint, never to be trusted
     size: int  # bytes
     languages: tuple[str, ...] = ()  # as asked for at upload; empty = the setting
+    batch: str | None = None  # the name of the group it belongs to
+    tags: tuple[str, ...] = ()
 
 
 Tick = Callable[..., None]

@@ -115,7 +115,7 @@ def _projected(seen: Observation, states: Mapping[str, DocumentState]) -> Iterat
             yield Violation("I3", document_id, "is in the " + ("projection" if row else "log") + " only")
             continue
         stored = settled.from_row(row["settled"])
-        if wrong := [name for name in state._fields if getattr(state, name) != getattr(stored, name)]:
+        if wrong := [name for name in state.__struct_fields__ if getattr(state, name) != getattr(stored, name)]:
             told = "; ".join(f"{n} is {getattr(stored, n)!r}, not {getattr(state, n)!r}" for n in wrong)
             yield Violation("I3", document_id, told[:600])
         yield from _results(seen, state, row)

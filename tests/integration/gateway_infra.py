@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 import orjson
 
-from shared import kafka, mongo, topics
+from shared import given, kafka, mongo, topics
 from shared.events import utcnow
+from shared.given import Given
 from shared.kafka import Log
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
@@ -120,7 +121,7 @@ class Hand:
     ) -> dict[str, Any]:
         """Write a document's row at `version` and nothing else."""
         shown = view_of(document_id, self.generation, version, **view)
-        fields = {"tenant": tenant, "version": version, "deleted": False, "view": shown}
+        fields = {"tenant": tenant, "version": version, "deleted": False, "view": shown, **Given.of(shown).to_row()}
         uploaded_at = datetime.fromisoformat(shown["uploaded_at"])
         await self.mongo.projection("documents", self.generation).update_one(
             {"_id": document_id}, {"$set": {**fields, "uploaded_at": uploaded_at, **(row or {})}}, upsert=True
@@ -129,7 +130,7 @@ class Hand:
 
     async def publish(self, view: dict[str, Any], *, tenant: str = "default") -> None:
         """Tell the gateways of a view."""
-        document = {name: value for name, value in view.items() if name != "filename"}
+        document = given.without(view)
         body = {name: view[name] for name in ("document_id", "epoch", "version")}
         value = orjson.dumps({**body, "document": document})
         await self.log.send(topics.UPDATES, value, key=view["document_id"], headers=[("tenant", tenant.encode())])
@@ -143,7 +144,7 @@ class Hand:
     async def delete(self, document_id: str, version: int) -> None:
         """The document is deleted."""
         await self.mongo.projection("documents", self.generation).update_one(
-            {"_id": document_id}, {"$set": {"deleted": True, "version": version}}
+            {"_id": document_id}, {"$set": {"deleted": True, "version": version, "view": {"status": "deleted"}}}
         )
         body = {"document_id": document_id, "epoch": self.generation, "version": version, "deleted": True}
         await self.log.send(topics.UPDATES, orjson.dumps(body), key=document_id, headers=[("tenant", b"default")])
@@ -156,6 +157,8 @@ def view_of(document_id: str, epoch: str, version: int, **changes: Any) -> dict[
     return {
         "document_id": document_id,
         "filename": "lease.pdf",
+        "batch": None,
+        "tags": [],
         "content_type": "application/pdf",
         "bytes": 5,
         "status": "processing",
@@ -175,7 +178,16 @@ def view_of(document_id: str, epoch: str, version: int, **changes: Any) -> dict[
     }
 
 
-def environment_of(running: Running, folder: Path) -> dict[str, str]:
+class Addresses(Protocol):
+    """Where a broker and a database are."""
+
+    @property
+    def kafka(self) -> str: ...
+    @property
+    def mongo(self) -> str: ...
+
+
+def environment_of(running: Addresses, folder: Path) -> dict[str, str]:
     """The settings of a gateway with databases and a store of its own."""
     name = uuid.uuid4().hex[:12]
     return {

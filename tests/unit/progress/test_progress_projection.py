@@ -30,6 +30,7 @@ from history import (
 
 from services.progress import projection
 from shared.events import CONCLUDE, PLAN, Progress
+from shared.given import Given
 
 AWARE = CodecOptions(tz_aware=True, tzinfo=UTC)
 
@@ -71,9 +72,9 @@ def through_the_database(kept):
 @pytest.mark.parametrize("log", [BUSY_LIFE, RETRIED, PARTIAL, DELETED], ids=["busy", "retried", "partial", "deleted"])
 def test_what_is_stored_comes_back_as_it_was_after_every_record(log):
     for length in range(1, len(log) + 1):
-        kept = projection.named(projected(log[:length]), "lease.pdf")
+        kept = projection.named(projected(log[:length]), Given("lease.pdf"))
         if kept.state.status == "deleted":
-            kept = projection.named(kept, "")
+            kept = projection.named(kept, Given())
 
         assert projection.from_row(through_the_database(kept)) == kept
 
@@ -104,7 +105,7 @@ def test_the_version_that_readers_see_counts_facts_and_the_ticks_since():
 
 
 def test_a_row_holds_what_readers_and_deciders_look_for():
-    row = projection.to_row(projection.named(projected(BUSY_LIFE), "lease.pdf"), "k3f9")
+    row = projection.to_row(projection.named(projected(BUSY_LIFE), Given("lease.pdf")), "k3f9")
 
     assert (row["tenant"], row["deleted"], row["filename"]) == ("acme", False, "lease.pdf")
     assert row["view"]["epoch"] == "k3f9"
@@ -125,7 +126,7 @@ def test_the_slices_of_a_row_name_only_real_pieces():
 
 
 def test_of_a_deleted_document_only_its_end_is_left():
-    row = projection.to_row(projection.named(projected(DELETED), "lease.pdf"), "k3f9")
+    row = projection.to_row(projection.named(projected(DELETED), Given("lease.pdf")), "k3f9")
 
     assert (row["deleted"], row["view"], row["filename"]) == (True, {"status": "deleted"}, "")
     assert projection.job_rows(projected(DELETED), row) == []

@@ -26,6 +26,7 @@ from history import (
 from services.progress import live, view
 from services.progress.live import Live
 from shared.events import CONCLUDE, PLAN, Failure
+from shared.given import Given
 
 RUNNING = [uploaded(), started(), planned(pages=40, slices=40)]
 PROCESSED = [uploaded(), *whole("ocr", slices=2, pages=2), *whole("chunk"), *whole("extract")]
@@ -37,7 +38,7 @@ PARTIAL = [*PARTIAL_OCR, *whole("chunk"), *whole("extract"), completed()]
 
 
 def shown(log, overlay=None):
-    return view.render(fold(log), overlay or Live(), filename="lease.pdf", epoch="k3f9")
+    return view.render(fold(log), overlay or Live(), given=Given("lease.pdf", "May", ("rent",)), epoch="k3f9")
 
 
 def said(log, overlay=None):
@@ -57,6 +58,8 @@ def test_the_view_of_a_document_in_the_middle_of_its_work():
     assert shown(log, holding(log, ticked(17, 0.0))) == {
         "document_id": DOCUMENT,
         "filename": "lease.pdf",
+        "batch": "May",
+        "tags": ["rent"],
         "content_type": "application/pdf",
         "bytes": 81_234,
         "status": "processing",

@@ -1,0 +1,157 @@
+"""One document that a thousand sockets watch: changes written straight to the topic `updates`, until the last frame.
+
+Needs Go and the load generator `wsload` (a client in Python would take the core that the gateway needs).
+
+    python -m benchmarks.fanout [--wsload ../shared/tools/wsload] [--sockets 1000] [--stuck 200] [--many 5000]
+"""
+
+import argparse
+import asyncio
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from websockets.asyncio.client import connect
+
+from benchmarks.idle import memory
+from benchmarks.latency import begin
+from benchmarks.system import system
+from cli.client import Client
+from shared import given, kafka, topics
+from shared.kafka import Log
+from stack.system import System
+
+PER_SECOND: Final = 50
+SECONDS: Final = 8
+P99_MS: Final = 40.0
+MEGABYTES: Final = 200  # of the gateway with many sockets
+
+
+class Document:
+    """A document that changes as often as we say so, without a fact and without the database."""
+
+    def __init__(self, view: dict[str, Any], log: Log) -> None:
+        self._view = view
+        self._log = log
+
+    async def change(self) -> None:
+        """One update, which carries the moment it was written as `t`, in nanoseconds."""
+        self._view["version"] += 1
+        message = {"code": "ocr.working", "params": {"t": time.time_ns()}, "text": "working"}
+        document = given.without({**self._view, "message": message})
+        position = {name: self._view[name] for name in ("document_id", "epoch", "version")}
+        value = orjson.dumps({**position, "document": document})
+        key, headers = self._view["document_id"], [("tenant", b"default")]
+        await self._log.send(topics.UPDATES, value, key=key, headers=headers)
+
+    async def keep_changing(self) -> None:
+        """PER_SECOND changes a second, for ever, whatever each takes."""
+        began, count = time.perf_counter(), 0
+        while True:
+            await self.change()
+            count += 1
+            await asyncio.sleep(max(0.0, began + count / PER_SECOND - time.perf_counter()))
+
+
+class Load:
+    """`wsload`, built into a temporary folder."""
+
+    def __init__(self, program: Path, gateway: str, document_id: str) -> None:
+        self._program = program
+        self._url = gateway.replace("http", "ws", 1) + "/v1/live"
+        self._subscribe = orjson.dumps({"op": "subscribe", "ref": 1, "document_id": document_id}).decode()
+
+    async def listen(self, sockets: int, seconds: int) -> str:
+        """What the load generator says of `sockets` that listen for `seconds`."""
+        words = ["-url", self._url, "-n", str(sockets), "-sub", self._subscribe, "-ready", '"ref":1']
+        process = await asyncio.create_subprocess_exec(
+            self._program, *words, "-d", f"{seconds}s", stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+        return out.decode()
+
+
+async def measure(wanted: argparse.Namespace) -> None:
+    """Print one line for each promise."""
+    with tempfile.TemporaryDirectory(prefix="pagestream-wsload-") as folder:
+        program = Path(folder) / "wsload"
+        build = await asyncio.create_subprocess_exec("go", "build", "-o", program, ".", cwd=wanted.wsload)
+        if await build.wait():
+            raise SystemExit("wsload could not be built")
+        async with system() as (running, client), kafka.connect(running.running.kafka) as log:
+            document = await watched(client, log)
+            load = Load(program, str(running.running.gateway), document["document_id"])
+            changing = asyncio.create_task(Document(document, log).keep_changing())
+            report(f"{wanted.sockets} sockets", wanted.sockets, await load.listen(wanted.sockets, SECONDS))
+            async with AsyncExitStack() as stuck:
+                for _ in range(wanted.stuck):  # they subscribe and never read again
+                    await stuck.enter_async_context(stalled(str(running.running.gateway), document["document_id"]))
+                title = f"{wanted.sockets} beside {wanted.stuck} that never read"
+                report(title, wanted.sockets, await load.listen(wanted.sockets, SECONDS))
+            changing.cancel()
+            listening = asyncio.create_task(load.listen(wanted.many, 15))
+            await all_open(client, wanted.many)
+            print(f"gateway with {wanted.many} sockets: {gateway_memory(running):.0f} MB  (wanted: {MEGABYTES} MB)")
+            await listening
+
+
+async def watched(client: Client, log: Log) -> dict[str, Any]:
+    """The view of a new document whose stages nobody runs."""
+    document_id = str(uuid.uuid4())
+    for fact in begin(document_id, 1):
+        await log.append(fact)
+    async with asyncio.timeout(10):
+        while (view := await client.document(document_id))["version"] < 3_000_000:  # until all three are folded
+            await asyncio.sleep(0.05)
+    return dict(view)
+
+
+def stalled(gateway: str, document_id: str) -> Any:
+    """A socket that is sent everything and reads nothing."""
+    url = f"{gateway}/v1/documents/{document_id}/live".replace("http", "ws", 1)
+    return connect(url, proxy=None, compression=None, max_queue=1, ping_interval=None, close_timeout=0)
+
+
+async def all_open(client: Client, count: int) -> None:
+    """Wait until the gateway holds so many sockets."""
+    async with asyncio.timeout(60):
+        while (await client.healthy("/v1/system"))[1]["connections"]["sockets"] < count:
+            await asyncio.sleep(0.1)
+
+
+def gateway_memory(running: System) -> float:
+    """Megabytes of the gateway."""
+    return sum(size for name, size in memory(running.running.pid) if name.startswith("services.gateway"))
+
+
+def report(title: str, sockets: int, said: str) -> None:
+    """One line of what arrived and how late."""
+    found = re.search(r"received (\d+) .* p50 ([\d.]+) p99 ([\d.]+)", said)
+    if found is None:
+        raise SystemExit(f"wsload said: {said}")
+    got, (p50, p99) = int(found[1]), map(float, found.groups()[1:])
+    share = got / (sockets * PER_SECOND * SECONDS)
+    print(f"{title}: {share:.1%} of the frames, p50 {p50:.1f} ms, p99 {p99:.1f} ms (wanted: {P99_MS:g})")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--wsload", type=Path, default=Path("../shared/tools/wsload"))
+    parser.add_argument("--sockets", type=int, default=1000)
+    parser.add_argument("--stuck", type=int, default=200)
+    parser.add_argument("--many", type=int, default=5000)
+    wanted = parser.parse_args()
+    if shutil.which("go") is None or not wanted.wsload.is_dir():
+        raise SystemExit("it needs Go on PATH and the folder of wsload (--wsload)")
+    asyncio.run(measure(wanted))
+
+
+if __name__ == "__main__":
+    main()

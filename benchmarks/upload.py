@@ -1,0 +1,76 @@
+"""What an upload costs: how much the gateway's memory grows by 1 GiB, and how long a small one takes until its 202.
+
+python -m benchmarks.upload [--megabytes 1024] [--small 200]
+"""
+
+import argparse
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from benchmarks.idle import descendants
+from benchmarks.system import system
+
+GROWTH_MB: Final = 32.0
+P50_MS: Final = 15.0
+_MEGABYTE: Final = 1024 * 1024
+
+
+async def measure(megabytes: int, small: int) -> None:
+    """Print one line for each promise. Small ones first: the stages then are busy with nothing but text."""
+    async with system() as (running, _), httpx.AsyncClient(base_url=str(running.running.gateway), timeout=600) as http:
+        times = sorted([await timed(http) for _ in range(small)])
+        print(f"small upload to 202, p50: {1000 * times[small // 2]:.1f} ms  (wanted: {P50_MS:g} ms)")
+        gateway = next(pid for pid in descendants(os.getpid()) if b"services.gateway" in command(pid))
+        before = highest(gateway)
+        began = time.perf_counter()
+        answer = await http.post("/v1/documents", content=stream(megabytes), params={"filename": "large.pdf"})
+        took = time.perf_counter() - began
+        answer.raise_for_status()
+        print(f"{megabytes} MiB in {took:.1f} s; the gateway grew by {highest(gateway) - before:.1f} MB ", end="")
+        print(f"(wanted: {GROWTH_MB:g} MB)")
+
+
+async def timed(http: httpx.AsyncClient) -> float:
+    """Seconds until a small upload is answered."""
+    began = time.perf_counter()
+    answer = await http.post("/v1/documents", content=f"A letter, {uuid.uuid4()}.".encode())
+    if answer.status_code != 202:
+        raise SystemExit(answer.text)
+    return time.perf_counter() - began
+
+
+async def stream(megabytes: int) -> AsyncIterator[bytes]:
+    """What looks like a PDF of so many MiB, never more than one of them in memory."""
+    yield b"%PDF-1.7 " + uuid.uuid4().bytes + bytes(_MEGABYTE - 25)
+    for _ in range(megabytes - 1):
+        yield bytes(_MEGABYTE)
+
+
+def command(pid: int) -> bytes:
+    """The command line of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def highest(pid: int) -> float:
+    """The most memory that the process has ever held, in MB."""
+    return int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=int, default=1024)
+    parser.add_argument("--small", type=int, default=200)
+    wanted = parser.parse_args()
+    asyncio.run(measure(wanted.megabytes, wanted.small))
+
+
+if __name__ == "__main__":
+    main()

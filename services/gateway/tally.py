@@ -1,0 +1,72 @@
+"""A batch as one: how far all of its documents are together, kept up to date change by change."""
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+_ENDED: Final = ("completed", "failed", "cancelled")
+
+
+class Standing(NamedTuple):
+    """How far one document is; `status` is None when it was deleted."""
+
+    version: int
+    status: str | None
+    percent: float
+
+
+class Tally:
+    """The documents of one batch in one epoch. Newer versions win, so reading and hearing may come in any order."""
+
+    def __init__(self) -> None:
+        self._epoch: str | None = None
+        self._standings: dict[str, Standing] = {}
+
+    def __contains__(self, document_id: str) -> bool:
+        return document_id in self._standings
+
+    def note(self, epoch: str, document_id: str, standing: Standing) -> None:
+        """What was heard of one document. Another epoch than that of the last `fill` begins with one of its own."""
+        if self._epoch not in (None, epoch):
+            return
+        known = self._standings.get(document_id)
+        if known is None or known.version < standing.version:
+            self._standings[document_id] = standing
+
+    def fill(self, epoch: str, found: Iterable[tuple[str, Standing]]) -> None:
+        """All documents of the batch, as they were read."""
+        if epoch != self._epoch:
+            if self._epoch is not None:
+                self._standings.clear()
+            self._epoch = epoch
+        for document_id, standing in found:
+            self.note(epoch, document_id, standing)
+
+    def progress(self) -> dict[str, Any]:
+        """`{"status", "percent", "total", "done", "failed", "cancelled"}`.
+
+        `percent` is the mean, where what has ended counts whole: at 100 nothing is left to wait for. `status` is
+        `uploaded` while nothing has begun, `processing` until all have ended, then `failed` if any has failed, else
+        `completed`, or `cancelled` when all were.
+        """
+        there = [(status, one.percent) for one in self._standings.values() if (status := one.status) is not None]
+        statuses = [status for status, _ in there]
+        whole = sum(1000 if status in _ENDED else min(int(percent * 10), 999) for status, percent in there)
+        return {
+            "status": _status(statuses),
+            "percent": whole // len(there) / 10 if there else 0.0,
+            "total": len(there),
+            "done": statuses.count("completed"),
+            "failed": statuses.count("failed"),
+            "cancelled": statuses.count("cancelled"),
+        }
+
+
+def _status(statuses: list[str]) -> str:
+    kinds = set(statuses)
+    if kinds <= {"uploaded"}:
+        return "uploaded"
+    if not kinds <= set(_ENDED):
+        return "processing"
+    if "failed" in kinds:
+        return "failed"
+    return "cancelled" if kinds == {"cancelled"} else "completed"
