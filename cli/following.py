@@ -5,7 +5,7 @@ from contextlib import aclosing
 from types import MappingProxyType
 
 from cli.client import Client
-from cli.frames import Position, ending
+from cli.frames import Position, ending, id_of
 from cli.screens import Screen
 
 
@@ -23,5 +23,5 @@ async def follow(
             screen.frame(frame)
             how = ending(frame)
             if how is not None:
-                endings[str(frame["document_id"])] = how
+                endings[str(id_of(frame))] = how
     return endings

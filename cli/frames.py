@@ -13,7 +13,7 @@ TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 
 @dataclass(frozen=True)
 class Watched:
-    """Where the watcher stands: the position last shown of each document, and how those that ended have ended.
+    """Where the watcher stands: the position last shown of each document or job, and how those that ended have ended.
 
     `ended` maps a document to its last status: one of TERMINAL, or "deleted", or "refused" (no such document for us).
     """
@@ -37,7 +37,8 @@ class Watched:
         return [self._subscription(self.ids.index(document_id), document_id) for document_id in self.open]
 
     def _subscription(self, ref: int, document_id: str) -> Frame:
-        frame: Frame = {"op": "subscribe", "ref": ref, "document_id": document_id}
+        name = "job_id" if is_job(document_id) else "document_id"
+        frame: Frame = {"op": "subscribe", "ref": ref, name: document_id}
         if document_id in self.have:
             epoch, version = self.have[document_id]
             frame["have"] = {"epoch": epoch, "version": version}
@@ -56,7 +57,7 @@ def reduce(watched: Watched, frame: Frame) -> tuple[Watched, Frame | None]:
     known; an update of another epoch is a late word of an older database, since a new epoch starts with a snapshot.
     An error that answers a subscription is shown with the `document_id` it is about.
     """
-    document_id = frame.get("document_id")
+    document_id = id_of(frame)
     match frame.get("op"):
         case "snapshot" | "update" | "deleted" as op if document_id in watched.open:
             position = (str(frame["epoch"]), int(frame["version"]))
@@ -68,6 +69,16 @@ def reduce(watched: Watched, frame: Frame) -> tuple[Watched, Frame | None]:
             return replace(watched, ended=ended), {**frame, "document_id": refused}
         case _:  # "current", "unsubscribed", and what later versions may say: nothing to show
             return watched, None
+
+
+def is_job(key: str) -> bool:
+    """Whether an id names a standalone job: a document's id is a UUID."""
+    return key.startswith(("job-", "rebuild-"))
+
+
+def id_of(frame: Frame) -> str | None:
+    """The document or job that a frame is about."""
+    return frame.get("document_id") or frame.get("job_id")
 
 
 def ending(frame: Frame) -> str | None:

@@ -16,7 +16,7 @@ from stack.settings import StackSettings
 
 COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 STEPS: Final[Mapping[str, str]] = {
-    "replay": "Replaying the log into generation {generation} …",
+    "replay": "Replaying the log into generation {generation} … (elsewhere: `pagestream watch {job_id}`)",
     "stop": "The live projection makes way, the last facts follow …",
 }
 

@@ -24,11 +24,11 @@ class Row:
 
 
 def of_view(view: dict[str, Any]) -> Row:
-    """The row of a document view (DESIGN §8)."""
+    """The row of a document view, or of a job's (DESIGN §8)."""
     pages = view.get("pages") or {}
     failed = pages.get("failed") or []
     return Row(
-        name=printable(view.get("filename") or view["document_id"]),
+        name=printable(view.get("filename") or view.get("title") or view.get("document_id") or view["job_id"]),
         state=view["status"],
         percent=float(view.get("percent") or 0.0),
         pages=_pages(pages.get("done"), pages.get("total")),

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cli import rows
 from cli.client import Accepted
-from cli.frames import Frame
+from cli.frames import Frame, id_of
 from cli.refusals import Refused, from_error_frame
 from cli.rows import Row
 
@@ -23,7 +23,9 @@ STYLES: Final = {
     "completed": "bold green",
     "failed": "bold red",
     "refused": "bold red",
+    "running": "cyan",
     "retrying": "yellow",
+    "stalled": "yellow",
     "cancelling": "yellow",
     "cancelled": "yellow",
     "deleted": "dim",
@@ -77,7 +79,7 @@ class _Rows:
         self._set(str(file), rows.refused(Row(rows.printable(file.name), "refused"), str(refusal)))
 
     def frame(self, frame: Frame) -> None:
-        document_id = str(frame["document_id"])
+        document_id = str(id_of(frame))
         key = self._files.get(document_id, document_id)
         before = self._rows.get(key) or Row(document_id, "unknown")
         match frame["op"]:

@@ -1,4 +1,4 @@
-"""`pagestream watch`: live bars of documents that are on their way."""
+"""`pagestream watch`: live bars of documents and jobs that are on their way."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,11 +12,11 @@ from cli.screens import Screen, choose
 
 
 def watch(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Document ids, as `list` shows them.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Document ids, as `list` shows them, or job ids.")],
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Watch documents until all have ended."""
+    """Watch documents and jobs until all have ended."""
     exits.run(_watch(ids, choose(as_json, console()), url))
 
 

@@ -68,6 +68,11 @@ def result(tenant: str, document_id: str, stage: str, plan_id: str, missing: tup
     return f"{tenant}/{document_id}/{stage}/{plan_id}/result" + (f"-without-{lack}" if lack else "")
 
 
+def words(tenant: str, job_id: str, event_id: str) -> str:
+    """What a person or program wrote of a standalone job with one of its facts."""
+    return f"{tenant}/{job_id}/{event_id}"
+
+
 def seal(value: Any) -> bytes:
     """A JSON value with the header that carries its SHA-256."""
     body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

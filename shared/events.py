@@ -12,7 +12,9 @@ from uuid import UUID, uuid5
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from shared.envelope import Envelope
 from shared.pipeline import StageLine
+from shared.standalone import JobFact, JobProgress, OfJob, decode_tick
 
 PLAN: Final = -1  # the slice number of planning itself
 CONCLUDE: Final = -2  # the slice number of concluding
@@ -31,19 +33,10 @@ class Failure(BaseModel):
     page: int | None = None
 
 
-class Envelope(BaseModel):
-    """What every fact says of itself. `version` is the version of the fact's schema, `cause` the event it follows."""
+class DocumentFact(Envelope):
+    """A fact about one document."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    event_id: str
-    type: str
-    version: int = 1
     document_id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-    tenant: str
-    cause: str | None = None
-    at: AwareDatetime
-    producer: str
 
     @classmethod
     def claim(cls, *, document_id: str, claim: str, **fields: Any) -> Self:
@@ -51,12 +44,13 @@ class Envelope(BaseModel):
         event_id = uuid5(UUID(document_id), f"{cls.__name__}/{claim}")
         return cls(type=cls.__name__, event_id=str(event_id), document_id=document_id, **fields)
 
-    def encode(self) -> bytes:
-        """The bytes of the record's value."""
-        return self.model_dump_json(exclude_none=True).encode()
+    @property
+    def key(self) -> str:
+        """The document."""
+        return self.document_id
 
 
-class DocumentUploaded(Envelope):
+class DocumentUploaded(DocumentFact):
     """A document is in the store; the pipeline it runs is fixed here."""
 
     type: Literal["DocumentUploaded"]
@@ -65,7 +59,7 @@ class DocumentUploaded(Envelope):
     media_type: str  # as found by content
 
 
-class StageFact(Envelope):
+class StageFact(DocumentFact):
     """A fact about one attempt of one stage. Attempts count up over the whole life of the document."""
 
     stage: str
@@ -151,39 +145,39 @@ class StageRequested(StageFact):
     run: int
 
 
-class DocumentCompleted(Envelope):
+class DocumentCompleted(DocumentFact):
     """Every stage is done and every result can be fetched."""
 
     type: Literal["DocumentCompleted"]
     run: int
 
 
-class DocumentCancelled(Envelope):
+class DocumentCancelled(DocumentFact):
     """Nothing works on the document any more."""
 
     type: Literal["DocumentCancelled"]
     run: int
 
 
-class RetryRequested(Envelope):
+class RetryRequested(DocumentFact):
     """A person asks to try again what failed or is missing."""
 
     type: Literal["RetryRequested"]
 
 
-class CancelRequested(Envelope):
+class CancelRequested(DocumentFact):
     """A person asks to stop."""
 
     type: Literal["CancelRequested"]
 
 
-class DocumentDeleted(Envelope):
+class DocumentDeleted(DocumentFact):
     """A person asks to erase the document; from here on it does not exist for anyone."""
 
     type: Literal["DocumentDeleted"]
 
 
-class DocumentErased(Envelope):
+class DocumentErased(DocumentFact):
     """Blobs and projections of the document are gone."""
 
     type: Literal["DocumentErased"]
@@ -211,12 +205,14 @@ Fact = (
     | DocumentErased
 )
 
-VERSIONS: Final[dict[str, int]] = {fact.__name__: fact.model_fields["version"].default for fact in Fact.__args__}
+Record = Fact | OfJob  # whatever the log holds
+
+VERSIONS: Final[dict[str, int]] = {fact.__name__: fact.model_fields["version"].default for fact in Record.__args__}
 # (type, version) -> a pure function from that version's JSON to the next version's
 UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
-_FACTS: TypeAdapter[Fact] = TypeAdapter(Annotated[Fact, Field(discriminator="type")])
-_ENVELOPE: TypeAdapter[Envelope] = TypeAdapter(Envelope)
+_FACTS: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
+_ENVELOPE: TypeAdapter[DocumentFact | JobFact] = TypeAdapter(DocumentFact | JobFact)
 
 
 class NotAnEnvelope(ValueError):
@@ -232,7 +228,7 @@ class UnknownFact(ValueError):
         self.version = version
 
 
-def decode(value: bytes | None) -> Fact:
+def decode(value: bytes | None) -> Record:
     """The fact in a record's value.
 
     Raises NotAnEnvelope or UnknownFact.
@@ -248,7 +244,7 @@ def decode(value: bytes | None) -> Fact:
     return _decode_carefully(value)
 
 
-def _decode_carefully(value: bytes) -> Fact:
+def _decode_carefully(value: bytes) -> Record:
     try:
         raw = orjson.loads(value)
         envelope = _ENVELOPE.validate_python(raw)
@@ -286,11 +282,13 @@ class Progress(BaseModel):
         return self.model_dump_json().encode()
 
 
-def decode_progress(value: bytes | None) -> Progress:
+def decode_progress(value: bytes | None) -> Progress | JobProgress:
     """The tick in a record's value; raises NotAnEnvelope."""
     try:
         return Progress.model_validate_json(value or b"")
     except ValidationError as error:
+        if tick := decode_tick(value or b""):
+            return tick
         raise NotAnEnvelope(str(error).splitlines()[0]) from None
 
 

@@ -22,6 +22,8 @@ from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, de
 from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.mongo import Mongo, Row
+from shared.standalone import JobFact, JobProgress, OfJob
+from shared.tracing import of_record
 
 log = logs.get(__name__)
 
@@ -47,13 +49,26 @@ class Entry(NamedTuple):
     partition: int
     offset: int
     item: Fact | Progress
+    traceparent: str | None = None
+
+
+class JobEntry(NamedTuple):
+    """One record about a standalone job."""
+
+    partition: int
+    offset: int
+    item: OfJob | JobProgress
 
 
 @dataclass
 class Batch:
-    """What was read at once: entries in the order of each partition, records that are no envelope, and positions."""
+    """What was read at once: entries in the order of each partition, records that are no envelope, and positions.
+
+    What is about standalone jobs stands apart: most folds have nothing to do with it.
+    """
 
     entries: list[Entry] = field(default_factory=list)
+    jobs: list[JobEntry] = field(default_factory=list)
     unreadable: list[tuple[ConsumerRecord, str]] = field(default_factory=list)
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     halt: UnknownFact | None = None
@@ -258,7 +273,10 @@ def read(records: Records) -> Batch:
         for record in found:
             try:
                 item = decode_progress(record.value) if place.topic == topics.PROGRESS else decode(record.value)
-                batch.entries.append(Entry(place.partition, record.offset, item))
+                if isinstance(item, JobFact | JobProgress):
+                    batch.jobs.append(JobEntry(place.partition, record.offset, item))
+                else:
+                    batch.entries.append(Entry(place.partition, record.offset, item, of_record(record.headers)))
             except NotAnEnvelope as error:
                 batch.unreadable.append((record, str(error)))
             except UnknownFact as error:

@@ -8,8 +8,9 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from shared import addresses, logs, topics
-from shared.events import MAX_BYTES, Fact, Progress
+from shared import addresses, logs, topics, tracing
+from shared.events import MAX_BYTES, Progress, Record
+from shared.standalone import JobProgress
 
 log = logs.get(__name__)
 
@@ -31,22 +32,22 @@ class Log:
         self._deadline = deadline
         self._ticks: set[asyncio.Future[None]] = set()  # the loop itself keeps only weak references
 
-    async def append(self, fact: Fact) -> None:
-        """Append a fact to the log. Raises Unconfirmed."""
+    async def append(self, fact: Record) -> None:
+        """Append a fact to the log, with the trace it belongs to. Raises Unconfirmed."""
         value = fact.encode()
         if len(value) > MAX_BYTES:
             raise ValueError(f"{fact.type} of {len(value)} bytes; a fact is at most {MAX_BYTES}")
-        await self.send(topics.DOCUMENTS, value, key=fact.document_id)
+        await self.send(topics.DOCUMENTS, value, key=fact.key, headers=tracing.headers(tracing.current()))
 
-    def tick(self, progress: Progress) -> None:
-        """Say how far a slice is; nobody waits for a tick, and a lost one is no error."""
+    def tick(self, progress: Progress | JobProgress) -> None:
+        """Say how far a slice or a job is; nobody waits for a tick, and a lost one is no error."""
         sending = asyncio.ensure_future(self._send_tick(progress))
         self._ticks.add(sending)
         sending.add_done_callback(self._ticks.discard)
 
-    async def _send_tick(self, progress: Progress) -> None:
+    async def _send_tick(self, progress: Progress | JobProgress) -> None:
         with suppress(KafkaError):
-            key = progress.document_id.encode()
+            key = (progress.job_id if isinstance(progress, JobProgress) else progress.document_id).encode()
             await (await self._producer.send(topics.PROGRESS, progress.encode(), key=key))
 
     async def send(self, topic: str, value: bytes, *, key: str | bytes | None = None, headers: Headers = ()) -> None:

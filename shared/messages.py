@@ -42,6 +42,12 @@ CATALOG: Final[Mapping[str, str]] = {
     "extract.working": "Looking for findings",
     "chunk.embedding": "Embedding chunk {done} of {total}",
     "extract.looking": "Looking for {field}",
+    "job.started": "Started",
+    "job.said": "{text}",
+    "job.silent": "No sign of life for more than {seconds} seconds",
+    "job.completed": "Done",
+    "job.failed": "Failed: {reason}",
+    "rebuild.replaying": "{done} of {total} records replayed",
 }
 
 

@@ -29,7 +29,7 @@ Collection = AsyncIOMotorCollection[Row]
 
 _POINTER_SECONDS: Final = 5.0  # how long a worker trusts the generation pointer it read
 _DUPLICATE: Final = 11000  # MongoDB's code of a duplicate key
-PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions")
+PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions", "jobs")
 
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
@@ -40,8 +40,15 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     ],
     "processing_jobs": [IndexModel([("document_id", 1)]), IndexModel([("status", 1), ("type", 1)])],
     "timeline": [IndexModel([("document_id", 1), ("version", 1)])],
-    "chunks": [IndexModel([("document_id", 1), ("index", 1)])],
+    "chunks": [
+        IndexModel([("document_id", 1), ("index", 1)]),
+        IndexModel([("tenant", 1), ("text", "text")], default_language="none", language_override="no_such_field"),
+    ],
     "extractions": [],
+    "jobs": [
+        IndexModel([("tenant", 1), ("started_at", -1), ("_id", -1)]),
+        IndexModel([("due", 1)], sparse=True),
+    ],
 }
 _CONTROL_INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "leases": [
@@ -153,6 +160,11 @@ def canonical(row: Row) -> bytes:
 def vector(float32: bytes) -> Binary:
     """Little-endian float32 values as a BSON vector (binary subtype 9, element type 0x27, no padding)."""
     return Binary(b"\x27\x00" + float32, VECTOR_SUBTYPE)
+
+
+def float32(stored: Binary) -> bytes:
+    """The float32 values of a BSON vector."""
+    return bytes(stored)[2:]
 
 
 async def replace(rows: Collection, found: Sequence[Row]) -> None:

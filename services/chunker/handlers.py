@@ -6,10 +6,10 @@ from functools import cache
 from typing import Any, Final
 
 from services.chunker.chunks import Chunk, cut
-from services.chunker.conversion import NAME, VERSION
-from services.chunker.model import DIMENSIONS, Embedder
 from services.chunker.settings import Settings
 from services.chunker.units import Page, count_tokens
+from shared.embedding.conversion import NAME, VERSION
+from shared.embedding.model import DIMENSIONS, Embedder
 from shared.harness.contract import Plan, Result, Slice, Task
 
 ALGORITHM: Final = 1  # of cutting and embedding; raised when the same text and settings give other chunks or vectors

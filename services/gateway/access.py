@@ -21,7 +21,7 @@ from services.gateway.settings import is_loopback
 from shared.mongo import PyMongoError
 
 # What everybody may see: signs of life, the page and the descriptions. Nothing in them belongs to anybody.
-_OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+_OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/asyncapi.json"})
 _OPEN_BELOW: Final = "/web/"
 _METRICS: Final = "/metrics"
 

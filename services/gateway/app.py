@@ -2,27 +2,48 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
-from services.gateway import answers, control, docs, documents, health, live, results, resumable, sharing, web
+from services.gateway import (
+    answers,
+    control,
+    docs,
+    documents,
+    health,
+    jobs,
+    live,
+    openapi,
+    results,
+    resumable,
+    search,
+    sharing,
+    system,
+    web,
+)
 from services.gateway.access import Doorkeeper, Guard, SignIn
 from services.gateway.claims import Claims
 from services.gateway.context import Gateway
+from services.gateway.embedder import Embedder
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
 from services.gateway.limits import Limits, Pace, Tally
+from services.gateway.metrics import Counted, Metrics
 from services.gateway.mongo import Projections, Status
 from services.gateway.parts import ResumableUploads
 from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
+from services.gateway.ticks import Ticks
 from services.gateway.tokens import Tokens
+from services.gateway.traced import Traced
 from services.gateway.uploads import Uploads
+from services.gateway.vectors import Vectors
 from shared import kafka, mongo, topics
 from shared.blobs import Blobs
 from shared.keys import Keys
@@ -36,7 +57,11 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     used = [t for t in topics.all_topics(settings.partitions) if t.name in (topics.DOCUMENTS, topics.UPDATES)]
     await topics.verify(settings.kafka, used)
     blobs = Blobs.open(settings.store)
-    async with mongo.connect(settings) as database, kafka.connect(settings.kafka, APPEND_WITHIN) as log:
+    async with (
+        mongo.connect(settings) as database,
+        kafka.connect(settings.kafka, APPEND_WITHIN) as log,
+        Embedder(settings.cache) as embedder,
+    ):
         tokens = Tokens(database)
         keyring = Keyring(Keys(database), tokens, open_house=settings.open_house)
         await keyring.prepare(settings.gateway_host)
@@ -45,7 +70,8 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         uploads = Uploads(blobs, claims, log, await claims.prepare(), **limits)
         projections = Projections(database)
         quotas = Quotas(projections, settings.quotas)
-        hub = Hub(projections)
+        metrics = Metrics()
+        hub = Hub(projections, metrics.delivered)
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
         each = limits_of(settings)
@@ -55,8 +81,12 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             claims=claims,
             uploads=uploads,
             resumable=ResumableUploads(database, blobs, uploads, quotas),
+            ticks=Ticks(log.tick),
             projections=projections,
             status=Status(database),
+            metrics=metrics,
+            embedder=embedder,
+            vectors=Vectors(projections),
             hub=hub,
             feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
             sockets=Sockets(hub, doorkeeper, keyring, each, most_subscriptions=settings.subscriptions_per_socket),
@@ -99,8 +129,11 @@ def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
         expose_headers=["*"],
     )
     app.add_middleware(Guard, doorkeeper=gateway.doorkeeper, keyring=gateway.keyring)
+    app.add_middleware(Counted, metrics=gateway.metrics)
+    app.add_middleware(Traced)
     answers.install(app)
-    for module in (documents, resumable, results, control, live, sharing, health, docs):
+    for module in (documents, resumable, results, search, control, jobs, live, sharing, health, system, docs):
         app.include_router(module.router)
     app.include_router(web.routes(web.load()))
+    app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     return app

@@ -8,19 +8,25 @@ from fastapi import Depends, Request
 from services.gateway.access import Doorkeeper
 from services.gateway.callers import Caller, right_for
 from services.gateway.claims import Claims
+from services.gateway.embedder import Embedder
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
 from services.gateway.limits import Holders, Limits
+from services.gateway.metrics import Metrics
 from services.gateway.mongo import DocumentKey, Projections, Status
 from services.gateway.parts import ResumableUploads
+from services.gateway.problems import Problem
 from services.gateway.quotas import Quotas
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
+from services.gateway.ticks import Ticks
 from services.gateway.tokens import Tokens
 from services.gateway.uploads import Uploads
+from services.gateway.vectors import Vectors
 from shared.blobs import Blobs
 from shared.kafka import Log
+from shared.standalone import is_job_id
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,13 @@ class Gateway:
     log: Log
     claims: Claims
     uploads: Uploads
+    ticks: Ticks
     resumable: ResumableUploads
     projections: Projections
     status: Status
+    metrics: Metrics
+    embedder: Embedder
+    vectors: Vectors
     hub: Hub
     feed: Feed
     sockets: Sockets
@@ -74,13 +84,23 @@ def tenant_of(caller: Asking) -> str:
 async def key_of(document_id: str, caller: Asking, request: Request) -> DocumentKey:
     """The document that a path names. Raises Problem("not_allowed") for a token that does not cover the call."""
     caller.require(right_for(request.method), document_id)
+    if is_job_id(document_id):
+        raise Problem("document.not_found")
     key = DocumentKey(caller.tenant, document_id)
     if caller.batch is not None:
         caller.require_member((await of(request).hub.document(key)).row["view"])
     return key
 
 
+def job_key_of(job_id: str, tenant: Annotated[str, Depends(tenant_of)]) -> DocumentKey:
+    """The standalone job that a path names. Raises Problem for what cannot be one, and for tokens."""
+    if not is_job_id(job_id):
+        raise Problem("job.not_found")
+    return DocumentKey(tenant, job_id)
+
+
 Holding = Annotated[Holders, Depends(holders_of)]
 Parts = Annotated[Gateway, Depends(of)]
 Tenant = Annotated[str, Depends(tenant_of)]
 Key = Annotated[DocumentKey, Depends(key_of)]
+JobKey = Annotated[DocumentKey, Depends(job_key_of)]

@@ -51,9 +51,8 @@ class Conversation:
         self._tasks: set[asyncio.Task[None]] = set()
         self._hang_up = hang_up
 
-    def start_with(self, document_id: str) -> None:
-        """The address itself names the document; the socket is about nothing else."""
-        target = Target.document(self._caller.tenant, document_id)
+    def start_with(self, target: Target) -> None:
+        """The address itself names the document or job; the socket is about nothing else."""
         try:
             self._caller.require_watching(target)
         except Problem as problem:

@@ -6,6 +6,8 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
+from services.gateway import asyncapi
+from services.gateway.answers import Json
 from services.gateway.web import HEADERS
 
 router = APIRouter(include_in_schema=False)
@@ -17,6 +19,12 @@ _STYLE: Final = "/web/style.css"
 async def docs(request: Request) -> Response:
     """The OpenAPI document for people."""
     return HTMLResponse(render(request.app.openapi()), headers=HEADERS)
+
+
+@router.get("/asyncapi.json")
+async def socket(request: Request) -> Response:
+    """The AsyncAPI document of the socket, for machines."""
+    return Json(asyncapi.document(request.app.version))
 
 
 def render(schema: dict[str, Any]) -> str:
@@ -31,7 +39,8 @@ def render(schema: dict[str, Any]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}: the calls</title>'
         f'<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="{_STYLE}"></head><body><main>'
         f"<h1>{title}</h1><p>{escape(schema['info']['description'])}</p>"
-        f'<p>For machines: <a href="/openapi.json">openapi.json</a></p>{calls}</main></body></html>'
+        '<p>For machines: <a href="/openapi.json">openapi.json</a>, and of the socket '
+        f'<a href="/asyncapi.json">asyncapi.json</a></p>{calls}</main></body></html>'
     )
 
 

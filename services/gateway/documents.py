@@ -56,7 +56,7 @@ async def upload(
             if not taken.duplicate:
                 room.becomes(taken.fact)
                 said = Given(offer.filename, wished.batch, wished.tags)
-                gateway.hub.remember(DocumentKey(tenant, document_id), said)
+                gateway.hub.memory.put(DocumentKey(tenant, document_id), said)
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
     headers = {"Location": f"/v1/documents/{document_id}"}
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)

@@ -58,6 +58,17 @@ class Feed:
         except KafkaError as error:
             raise OSError(f"the broker does not answer: {type(error).__name__}") from error
 
+    async def kept(self, topic: str) -> int | None:
+        """How many records a topic of one partition holds; None while the broker does not answer."""
+        place = TopicPartition(topic, 0)
+        if self._consumer is None:
+            return None
+        try:
+            ends = await self._consumer.end_offsets([place])
+            return int(ends[place] - (await self._consumer.beginning_offsets([place]))[place])
+        except KafkaError:
+            return None
+
     async def run(self) -> None:
         """Raises FetchingStopped, and what the callbacks raise: the process ends and is started again."""
         consumer = AIOKafkaConsumer(

@@ -1,9 +1,14 @@
-"""The frames of pagestream.v1, each encoded once for all who get it."""
+"""The frames of pagestream.v1, each encoded once for all who get it.
+
+A standalone job's frames are a document's with `job_id` in place of `document_id`, so one client reads both.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
+
+from shared.standalone import is_job_id
 
 View = Mapping[str, Any]
 Ref = int | str | None
@@ -32,6 +37,16 @@ class Frame:
         return known
 
 
+def id_of(view: View) -> str:
+    """The id of the document or job that a view shows."""
+    return str(view["document_id"] if "document_id" in view else view["job_id"])
+
+
+def naming(key: str) -> dict[str, str]:
+    """The member that names a document or a job."""
+    return {"job_id" if is_job_id(key) else "document_id": key}
+
+
 def row(view: View) -> dict[str, Any]:
     """The small row of a feed."""
     return {name: value for name, value in view.items() if name != _NOT_IN_ROWS}
@@ -49,7 +64,7 @@ def update(view: View) -> Frame:
 
 def current(document_id: str, epoch: str, version: int, ref: Ref = None) -> Frame:
     """Nothing was missed since the position the client named."""
-    return Frame(_referring({"op": "current", "document_id": document_id, "epoch": epoch, "version": version}, ref))
+    return Frame(_referring({"op": "current", **naming(document_id), "epoch": epoch, "version": version}, ref))
 
 
 def deleted(document_id: str, epoch: str, version: int, feed: Mapping[str, Any] | None = None) -> Frame:
@@ -80,7 +95,7 @@ def error(problem: Mapping[str, Any], ref: Ref = None, about: Mapping[str, Any] 
 
 
 def _position(view: View) -> dict[str, Any]:
-    return {"document_id": view["document_id"], "epoch": view["epoch"], "version": view["version"]}
+    return {**naming(id_of(view)), "epoch": view["epoch"], "version": view["version"]}
 
 
 def _referring(body: dict[str, Any], ref: Ref) -> dict[str, Any]:

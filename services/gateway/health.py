@@ -1,15 +1,15 @@
-"""Is it alive, is it ready, and how is the system doing."""
+"""Is it alive, and is it ready."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.gateway.answers import Json
-from services.gateway.context import Gateway, Parts, Tenant
+from services.gateway.context import Gateway, Parts
 from services.gateway.mongo import SILENT_AFTER
 from shared.errors import PagestreamError
 from shared.events import utcnow
@@ -40,24 +40,6 @@ async def ready(gateway: Parts) -> Response:
     return Json({"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503)
 
 
-@router.get("/v1/system", summary="Workers, lag, halted folds, failures by code", tags=["system"])
-async def system(gateway: Parts, tenant: Tenant) -> Response:
-    """What is known of all services; folds that have been silent for long are marked."""
-    now = utcnow()
-    folds = [{**_named(row), "silent": _silence(row, now) > SILENT_AFTER} for row in await gateway.status.folds()]
-    return Json(
-        {
-            "workers": [_named(row) for row in await gateway.status.workers()],
-            "folds": folds,
-            "lag": sum(int(fold.get("lag") or 0) for fold in folds),
-            "halted": [fold["name"] for fold in folds if fold.get("halted")],
-            "failures": await gateway.projections.failures(tenant),
-            "connections": {"sockets": len(gateway.sockets.open), "streams": len(gateway.streams.open)},
-            "epoch": gateway.projections.generation,
-        }
-    )
-
-
 async def _database(gateway: Gateway) -> dict[str, str]:
     database = await _check(gateway.status.ping)
     if database != "ok":
@@ -71,7 +53,7 @@ async def _database(gateway: Gateway) -> dict[str, str]:
 
 def projection_state(row: Row | None, now: datetime) -> str:
     """ "ok", or the sentence that says why the overview cannot be trusted."""
-    if row is None or _silence(row, now) > SILENT_AFTER:
+    if row is None or silence(row, now) > SILENT_AFTER:
         return "the service progress has not been heard of for 10 seconds"
     if row.get("halted"):
         return f"the projection has halted: {row['halted']}"
@@ -80,13 +62,10 @@ def projection_state(row: Row | None, now: datetime) -> str:
     return "ok"
 
 
-def _silence(row: Row, now: datetime) -> float:
+def silence(row: Row, now: datetime) -> float:
+    """Seconds since a fold was heard of."""
     at = row.get("at") or datetime.fromtimestamp(0, UTC)
     return (now - at).total_seconds()
-
-
-def _named(row: Row) -> dict[str, Any]:
-    return {"name": row["_id"], **{name: value for name, value in row.items() if name != "_id"}}
 
 
 async def _check(probe: Callable[[], Awaitable[None]]) -> str:

@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections import OrderedDict
-from collections.abc import Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -13,6 +12,7 @@ from services.gateway import frames
 from services.gateway.bulk import Bulk
 from services.gateway.feed import EPOCH_KEY, Update
 from services.gateway.frames import Frame, Ref, View
+from services.gateway.memory import Memory
 from services.gateway.mongo import DocumentKey, Found, Projections, Wish
 from services.gateway.news import News, within
 from services.gateway.outbox import Slot
@@ -20,14 +20,13 @@ from services.gateway.problems import Problem
 from services.gateway.subscriptions import Change, Position, Subscriptions, Target
 from services.gateway.tally import Standing
 from shared import logs
-from shared.given import Given
+from shared.standalone import is_job_id
 
 log = logs.get(__name__)
 
 PATIENCE: Final = 2.0  # seconds that an unknown id may take to appear: somebody reads their own upload
 _BREATH: Final = 1_000  # deliveries after which others get a turn on the event loop
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_REMEMBERED: Final = 20_000  # documents whose names, batches and tags are kept; the topic does not carry them
 
 
 class Viewer(Hashable, Protocol):
@@ -46,12 +45,13 @@ class _Snapshot(NamedTuple):
 class Hub:
     """One for each gateway. `receive` is fed by the feed; everything else is called by connections."""
 
-    def __init__(self, projections: Projections) -> None:
+    def __init__(self, projections: Projections, delivered: Callable[[View], None]) -> None:
         self._projections = projections
+        self._delivered = delivered  # is told of each change that went to somebody
         self._subscriptions: Subscriptions[Viewer] = Subscriptions()
         self._rows = Bulk(projections.documents)
         self._feeds = Bulk(self._read_feeds)
-        self._given: OrderedDict[DocumentKey, Given] = OrderedDict()
+        self.memory = Memory()
         self.news = News()
         self._tasks: set[asyncio.Task[None]] = set()
         self._generation: str | None = None
@@ -65,15 +65,15 @@ class Hub:
     # ---- reading
 
     async def document(self, key: DocumentKey, patience: float = PATIENCE) -> Found:
-        """The row of a document; an unknown id has `patience` seconds to appear.
+        """The row of a document, or of a standalone job; an unknown id has `patience` seconds to appear.
 
-        Raises Problem: document.not_found (at once for a deleted one and for what cannot be an id), or
-        projection_unavailable.
+        Raises Problem: (document|job).not_found (at once for what is deleted or no id), or projection_unavailable.
         """
-        if not _ID.fullmatch(key.document_id):
+        target = Target.of_key(*key)
+        if target.kind != "job" and not _ID.fullmatch(key.document_id):
             raise Problem("document.not_found")
         until = asyncio.get_running_loop().time() + patience
-        with self.news.expecting(Target.document(*key)) as news:
+        with self.news.expecting(target) as news:
             while True:
                 news.clear()
                 found = await self._rows.get(key)
@@ -84,20 +84,13 @@ class Hub:
                     break
         if self._projections.generation is None:
             raise Problem("projection_unavailable", retry_after=2)
-        raise Problem("document.not_found")
+        raise Problem(f"{target.kind}.not_found")
 
     def _known(self, key: DocumentKey, found: Found) -> Found:
         if found.row.get("deleted"):
             raise Problem("document.not_found")
-        self.remember(key, Given.of(found.row["view"]))
+        self.memory.learn(key, found.row["view"])
         return found
-
-    def remember(self, key: DocumentKey, given: Given) -> None:
-        """What was said of a document at its upload, which never changes."""
-        self._given[key] = given
-        self._given.move_to_end(key)
-        if len(self._given) > _REMEMBERED:
-            self._given.popitem(last=False)
 
     # ---- watching
 
@@ -132,6 +125,8 @@ class Hub:
             if found is None:
                 raise Problem("projection_unavailable", retry_after=2)
             return found
+        if target != Target.of_key(target.tenant, target.name):
+            raise Problem(f"{target.kind}.not_found")
         generation, row = await self.document(DocumentKey(target.tenant, target.name))
         return _Snapshot(generation, [row["view"]], [])
 
@@ -146,7 +141,7 @@ class Hub:
         return found
 
     def _open(self, viewer: Viewer, target: Target, snapshot: _Snapshot, ref: Ref, have: Position | None) -> None:
-        versions = {view["document_id"]: view["version"] for view in snapshot.views}
+        versions = {frames.id_of(view): view["version"] for view in snapshot.views}
         epoch = snapshot.generation if target.is_feed else snapshot.views[0]["epoch"]
         self._subscriptions.fill(target, epoch, snapshot.standings)
         opening = self._subscriptions.open(target, viewer, epoch, versions, have)
@@ -172,7 +167,7 @@ class Hub:
             if update.key == EPOCH_KEY:
                 self._start(self._refresh())
                 continue
-            self.news.wake(Target.document(update.tenant, update.key))
+            self.news.wake(Target.of_key(update.tenant, update.key))
             self.news.wake(Target.of_feed(update.tenant))
             if self._is_wanted(update):
                 delivered += self._carry(update)
@@ -215,8 +210,8 @@ class Hub:
 
     def _is_wanted(self, update: Update) -> bool:
         """Whether anybody watches the document, its tenant's feed or its batch, as far as its batch is known."""
-        given = self._given.get(DocumentKey(update.tenant, update.key))
-        if given is None and self._subscriptions.has_batches(update.tenant):
+        given = self.memory.get(DocumentKey(update.tenant, update.key))
+        if given is None and not is_job_id(update.key) and self._subscriptions.has_batches(update.tenant):
             return True
         return self._subscriptions.is_watched(update.tenant, update.key, given.batch if given else None)
 
@@ -231,17 +226,17 @@ class Hub:
             self._start(self._refresh())  # a newer generation is shown whole; an older one says nothing any more
             return 0
         key = DocumentKey(update.tenant, update.key)
-        given = self._given.get(key)
-        if change.view is None:
-            return self._tell(replace(change, batch=given.batch if given else None))
-        if given is None:
+        given = self.memory.get(key)
+        if is_job_id(update.key) or (change.view is not None and given is None):
             self._start(self._reread(key))
             return 0
+        if change.view is None or given is None:
+            return self._tell(replace(change, batch=given.batch if given else None))
         return self._tell(replace(change, view={**change.view, **given.to_row()}, batch=given.batch))
 
     def _tell(self, change: Change) -> int:
         fanout = self._subscriptions.changed(change)
-        document, feed = Target.document(change.tenant, change.document_id), Target.of_feed(change.tenant)
+        document, feed = Target.of_key(change.tenant, change.document_id), Target.of_feed(change.tenant)
         if fanout.snapshots and change.view is not None:
             _deliver(fanout.snapshots, Slot(document, change.document_id, "snapshot"), frames.snapshot(change.view))
         if fanout.updates:
@@ -251,7 +246,10 @@ class Hub:
         if fanout.batch and fanout.batch_members:
             batch = Slot(fanout.batch, change.document_id, "change")
             _deliver(fanout.batch_members, batch, self._change_frame(fanout.batch, change))
-        return len(fanout.snapshots) + len(fanout.updates) + len(fanout.feed) + len(fanout.batch_members)
+        told = len(fanout.snapshots) + len(fanout.updates) + len(fanout.feed) + len(fanout.batch_members)
+        if told and change.view is not None:
+            self._delivered(change.view)
+        return told
 
     async def _reread(self, key: DocumentKey) -> None:
         found = await self._rows.get(key)
@@ -261,9 +259,7 @@ class Hub:
             self._tell(Change(*key, found.generation, found.row["version"], None))
             return
         view = found.row["view"]
-        given = Given.of(view)
-        self.remember(key, given)
-        self._tell(Change(*key, view["epoch"], view["version"], view, given.batch))
+        self._tell(Change(*key, view["epoch"], view["version"], view, self.memory.learn(key, view).batch))
 
     async def _refresh(self) -> None:
         await self._projections.refresh()

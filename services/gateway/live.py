@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 
-from services.gateway.context import Asking, Holding, Key, Parts
+from services.gateway.context import Asking, Holding, JobKey, Key, Parts
 from services.gateway.problems import Problem
 from services.gateway.sse import Stream, position_of
 from services.gateway.subscriptions import Target
@@ -21,6 +21,15 @@ async def document(
     """A snapshot, then every change."""
     _require_event_stream(request)
     return Stream(gateway.streams, asking, holders, Target.document(*key), position_of(last_event_id))
+
+
+@router.get("/jobs/{job_id}/live", summary="One job live: a WebSocket, or text/event-stream when asked")
+async def job(
+    gateway: Parts, asking: Asking, holders: Holding, key: JobKey, request: Request, last_event_id: LastEventId = None
+) -> Stream:
+    """A snapshot, then every change."""
+    _require_event_stream(request)
+    return Stream(gateway.streams, asking, holders, Target.job(*key), position_of(last_event_id))
 
 
 @router.get("/live", summary="Many subscriptions on one WebSocket, or a feed as text/event-stream")

@@ -1,19 +1,20 @@
 """The gateway's queries on the projections. It reads the live generation and never writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.gateway.cursors import After
 from services.gateway.tally import Standing
-from shared.mongo import Collection, Mongo, Row
+from shared.mongo import Collection, Mongo, Row, float32
+from shared.standalone import is_job_id
 
 ENDED: Final = ("completed", "failed", "cancelled")
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
 
 
 class DocumentKey(NamedTuple):
-    """A document as seen by one tenant."""
+    """A document, or a standalone job, as seen by one tenant."""
 
     tenant: str
     document_id: str
@@ -44,6 +45,24 @@ class Found(NamedTuple):
 
     generation: str
     row: Row
+
+
+class Listed(NamedTuple):
+    """A collection that can be listed, and what orders it."""
+
+    name: str
+    at: str
+
+
+DOCUMENTS: Final = Listed("documents", "uploaded_at")
+JOBS: Final = Listed("jobs", "started_at")
+
+
+class Stored(NamedTuple):
+    """A document whose chunks can be searched, and the name of the result they came from."""
+
+    document_id: str
+    result: str
 
 
 class Usage(NamedTuple):
@@ -77,22 +96,26 @@ class Projections:
                 return found
 
     async def _documents(self, generation: str, keys: Sequence[DocumentKey]) -> Mapping[DocumentKey, Found]:
-        rows = self._mongo.projection("documents", generation).find({"_id": {"$in": [k.document_id for k in keys]}})
-        found = {DocumentKey(row["tenant"], row["_id"]): Found(generation, row) async for row in rows}
+        found: dict[DocumentKey, Found] = {}
+        for name, ids in _by_collection(keys).items():
+            rows = self._mongo.projection(name, generation).find({"_id": {"$in": ids}})
+            found |= {DocumentKey(row["tenant"], row["_id"]): Found(generation, row) async for row in rows}
         return {key: found[key] for key in keys if key in found}
 
-    async def newest(self, wish: Wish, *, limit: int, after: After | None = None) -> tuple[str, list[Row]]:
+    async def newest(
+        self, wish: Wish, *, limit: int, after: After | None = None, of: Listed = DOCUMENTS
+    ) -> tuple[str, list[Row]]:
         """The generation, and at most `limit` rows after `after`, newest first."""
         wanted = wish.query()
         if after:
-            older = {"uploaded_at": {"$lt": after.at}}
-            wanted["$or"] = [older, {"uploaded_at": after.at, "_id": {"$lt": after.key}}]
+            older = {of.at: {"$lt": after.at}}
+            wanted["$or"] = [older, {of.at: after.at, "_id": {"$lt": after.key}}]
         while True:
             if self.generation is None and not await self.refresh():
                 return "", []
             generation = self.generation or ""
-            order = [("uploaded_at", -1), ("_id", -1)]
-            rows = self._mongo.projection("documents", generation).find(wanted).sort(order).limit(limit)
+            order = [(of.at, -1), ("_id", -1)]
+            rows = self._mongo.projection(of.name, generation).find(wanted).sort(order).limit(limit)
             found = [row async for row in rows]
             if generation == self.generation and (found or not await self.refresh()):
                 return generation, found
@@ -120,6 +143,39 @@ class Projections:
         rows = self._of("chunks").find(wanted, {"embedding": 0}).sort("index", 1).limit(limit)
         return [row async for row in rows]
 
+    async def chunked(self, tenant: str) -> tuple[str, list[Stored]]:
+        """The generation, and the tenant's documents whose chunks are stored, newest first."""
+        if self.generation is None:
+            await self.refresh()
+        wanted = {"tenant": tenant, "deleted": {"$ne": True}, "loaded.chunk": {"$exists": True}}
+        rows = self._of("documents").find(wanted, {"loaded.chunk": 1}).sort([("uploaded_at", -1), ("_id", -1)])
+        return self.generation or "", [Stored(row["_id"], row["loaded"]["chunk"]) async for row in rows]
+
+    async def vectors(self, tenant: str, ids: Sequence[str], limit: int) -> AsyncIterator[tuple[str, str, bytes]]:
+        """At most `limit` vectors of these documents' chunks: (document, chunk, float32 values)."""
+        wanted = {"document_id": {"$in": list(ids)}, "tenant": tenant, "embedding": {"$ne": None}}
+        fields = {"document_id": 1, "embedding": 1}
+        if ids and limit > 0:
+            async for row in self._of("chunks").find(wanted, fields).limit(limit):
+                yield row["document_id"], row["_id"], float32(row["embedding"])
+
+    async def worded(self, tenant: str, words: Sequence[str], limit: int) -> list[str]:
+        """The ids of chunks that hold any of the words, best first."""
+        if not words:
+            return []
+        wanted = {"tenant": tenant, "$text": {"$search": " ".join(words)}}
+        score = {"score": {"$meta": "textScore"}}
+        rows = self._of("chunks").find(wanted, {"_id": 1, **score}).sort([*score.items(), ("_id", 1)]).limit(limit)
+        return [row["_id"] async for row in rows]
+
+    async def chunks_by_id(self, tenant: str, ids: Sequence[str]) -> dict[str, Row]:
+        """The chunks of documents that are not deleted, without their vectors."""
+        rows = self._of("chunks").find({"_id": {"$in": list(ids)}, "tenant": tenant}, {"embedding": 0})
+        found = {row["_id"]: row async for row in rows}
+        named = {"_id": {"$in": [row["document_id"] for row in found.values()]}, "deleted": {"$ne": True}}
+        there = {row["_id"] async for row in self._of("documents").find(named, {"_id": 1})}
+        return {i: row for i, row in found.items() if row["document_id"] in there}
+
     async def extraction(self, key: DocumentKey) -> Row | None:
         """What was found in the document."""
         found: Row | None = await self._of("extractions").find_one({"_id": key.document_id, "tenant": key.tenant})
@@ -144,16 +200,31 @@ class Projections:
             return Usage(row["documents"], row["pages"], row["bytes"])
         return Usage(0, 0, 0)
 
-    async def failures(self, tenant: str) -> dict[str, int]:
-        """How many documents failed, by code."""
+    async def failures(self, tenant: str | None) -> dict[str, int]:
+        """How many documents of a tenant failed, by code; of all tenants for None."""
+        whose = {} if tenant is None else {"tenant": tenant}
         failed = [
-            {"$match": {"tenant": tenant, "view.status": "failed", "deleted": {"$ne": True}}},
+            {"$match": {**whose, "view.status": "failed", "deleted": {"$ne": True}}},
             {"$group": {"_id": "$view.error.code", "count": {"$sum": 1}}},
         ]
         return {str(row["_id"]): row["count"] async for row in self._of("documents").aggregate(failed)}
 
+    async def stage_jobs(self) -> list[Row]:
+        """Stages of all documents, grouped by `_id` (`type`, `status`): `count`, and the mean `seconds` they took."""
+        took = {"$divide": [{"$subtract": ["$completed_at", "$started_at"]}, 1000]}
+        group = {"_id": {"type": "$type", "status": "$status"}, "count": {"$sum": 1}, "seconds": {"$avg": took}}
+        return [row async for row in self._of("processing_jobs").aggregate([{"$group": group}])]
+
     def _of(self, name: str) -> Collection:
         return self._mongo.projection(name, self.generation or "none")
+
+
+def _by_collection(keys: Sequence[DocumentKey]) -> Mapping[str, list[str]]:
+    """The ids of `keys`, by the collection that holds such rows."""
+    ids: dict[str, list[str]] = {}
+    for key in keys:
+        ids.setdefault("jobs" if is_job_id(key.document_id) else "documents", []).append(key.document_id)
+    return ids
 
 
 class Status:
@@ -179,3 +250,16 @@ class Status:
         """The workers that live."""
         live = {"$expr": {"$gt": ["$expires_at", "$$NOW"]}}
         return [row async for row in self._mongo.control["workers"].find(live, {"boot": 0})]
+
+    async def stages(self) -> dict[str, Row]:
+        """By stage: `workers` that live, their `slots` together, and how many are `busy` with a slice."""
+        found: dict[str, Row] = {}
+        for worker in await self.workers():
+            stage = found.setdefault(worker["stage"], {"workers": 0, "slots": 0, "busy": 0})
+            stage["workers"] += 1
+            stage["slots"] += worker["slots"]
+        live = {"ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
+        busy: list[Row] = [{"$match": live}, {"$group": {"_id": "$stage", "count": {"$sum": 1}}}]
+        async for row in self._mongo.control["leases"].aggregate(busy):
+            found.setdefault(row["_id"], {"workers": 0, "slots": 0, "busy": 0})["busy"] = row["count"]
+        return found

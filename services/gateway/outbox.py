@@ -35,18 +35,20 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._frames)
 
-    def put(self, slot: Slot | None, frame: Frame, now: float) -> None:
-        """Add a frame at the end. Without a slot it is an answer, which nothing replaces."""
+    def put(self, slot: Slot | None, frame: Frame, now: float) -> int:
+        """Add a frame at the end; how many older ones it replaced. Without a slot it is an answer: it replaces none."""
         if self._behind_since is None:
             self._behind_since = now
         if slot is None:
             self._replies += 1
             self._add(self._replies, frame)
-            return
+            return 0
+        before = len(self._frames)
         self._remove(slot)
         if slot.kind == "snapshot":
             self._remove_changes(slot)
         self._add(slot, frame)
+        return before + 1 - len(self._frames)
 
     def take(self) -> Frame | None:
         """The next frame to send."""

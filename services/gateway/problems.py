@@ -54,6 +54,7 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     ),
     "not_found": (404, "There is nothing at {path}.", "See /docs for what there is."),
     "document.not_found": (404, "There is no such document.", "Check the id; GET /v1/documents lists yours."),
+    "job.not_found": (404, "There is no such job.", "Check the id; GET /v1/jobs lists yours."),
     "token.not_found": (404, "There is no such token.", "It has expired or was revoked: nothing needs to be done."),
     "page.not_found": (404, "The document has {total} pages, no page {page}.", "Ask for a page from 1 to {total}."),
     "feed.not_found": (
@@ -74,6 +75,11 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     ),
     "page_failed": (409, "Page {page} could not be read.", "Retry the document: only what is missing is done again."),
     "wrong_state": (409, "A document that is {document_status} cannot be {asked}.", "{hint}."),
+    "job_ended": (
+        409,
+        "The job is {job_status} and takes no more reports.",
+        "Start another job with POST /v1/jobs for whatever follows.",
+    ),
     "upload.not_found": (404, "There is no such upload.", "Begin a new one with POST /v1/uploads."),
     "upload.wrong_offset": (
         409,
@@ -104,8 +110,8 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     ),
     "idempotency_key_reused": (
         422,
-        "This Idempotency-Key was used for other bytes.",
-        "Use a new key for each document; repeat a key only to repeat the same upload.",
+        "This Idempotency-Key was used for something else.",
+        "Use a new key for each request; repeat a key only to repeat the same request.",
     ),
     "too_many_uploads": (429, "All {limit} places for uploads are taken.", "Try again in a few seconds."),
     "too_many_connections": (

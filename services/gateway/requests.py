@@ -15,21 +15,24 @@ class _About(BaseModel):
 
     ref: Annotated[int | str | None, Field(union_mode="left_to_right")] = None
     document_id: Annotated[str, Field(max_length=64)] | None = None
+    job_id: Annotated[str, Field(max_length=64)] | None = None
     feed: Annotated[str, Field(max_length=64)] | None = None
     batch: Annotated[str, Field(min_length=1, max_length=100)] | None = None  # with the feed "batch"
 
     @model_validator(mode="after")
     def _one_target(self) -> "_About":
-        if (self.document_id is None) == (self.feed is None):
-            raise ValueError("it must name a document_id or a feed")
+        if [self.document_id, self.job_id, self.feed].count(None) != 2:
+            raise ValueError("it must name a document_id, a job_id or a feed")
         if self.feed == "batch" and not self.batch:
             raise ValueError("the feed batch needs the name of a batch")
         return self
 
     def target(self, tenant: str) -> Target:
         """What it is about, as seen by `tenant`."""
-        if self.document_id:
+        if self.document_id is not None:
             return Target.document(tenant, self.document_id)
+        if self.job_id is not None:
+            return Target.job(tenant, self.job_id)
         if self.feed == "batch" and self.batch:
             return Target.of_batch(tenant, self.batch)
         return Target.of_feed(tenant, self.feed or "")

@@ -1,6 +1,7 @@
 """The gateway's settings, read once at start."""
 
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -19,6 +20,7 @@ class GatewaySettings(SharedSettings):
     max_upload: int = Field(default=1024**3, ge=1)  # bytes of one document
     uploads_at_once: int = Field(default=32, ge=1)  # each may hold three 5 MiB parts in memory; more wait their turn
     origins: tuple[str, ...] = ()  # pages that may call besides our own, as JSON: ["https://desk.example"]
+    cache: Path = Path(".pagestream/cache")  # where the chunker's model is kept, for searching by meaning
     subscriptions_per_socket: int = Field(default=1_000, ge=1)
     # Of one key, and of one address, at the same time:
     connections_each: int = Field(default=10_000, ge=1)  # sockets and event streams

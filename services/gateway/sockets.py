@@ -31,6 +31,7 @@ from services.gateway.keyring import Keyring
 from services.gateway.limits import Holders, Limits
 from services.gateway.outbox import Outbox, Slot
 from services.gateway.problems import Problem
+from services.gateway.subscriptions import Target
 from shared.mongo import PyMongoError
 
 SUBPROTOCOL: Final = Subprotocol("pagestream.v1")
@@ -46,7 +47,7 @@ _REASON_BYTES: Final = 123  # of a close frame (RFC 6455, section 5.5)
 _WRITE_LIMIT: Final = 64 * 1024  # bytes in our own buffer, then frames wait in the outbox, where they are merged
 _SLICES: Final = 20  # in which sockets are closed at the end, so that not all come back in the same moment
 _SLICE_EVERY: Final = 0.1  # seconds
-_PATH: Final = re.compile(r"/v1/(?:documents/(?P<document_id>[^/]+)/)?live")
+_PATH: Final = re.compile(r"/v1/(?:(?P<kind>document|job)s/(?P<id>[^/]+)/)?live")
 
 
 class _Protocol(ServerProtocol):
@@ -62,7 +63,7 @@ class Socket(ServerConnection):
     outbox: Outbox
     sockets: "Sockets"
     caller: Caller  # once signed in
-    document_id: str | None = None  # of `/v1/documents/{id}/live`
+    sole: tuple[str, str] | None = None  # kind and id, of `/v1/documents/{id}/live` and `/v1/jobs/{id}/live`
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what the kernel keeps for a reader that does not read: it would grow to megabytes by itself."""
@@ -74,7 +75,7 @@ class Socket(ServerConnection):
         if self.protocol.state is not OPEN:
             return
         if self.paused:
-            self.outbox.put(slot, frame, self.loop.time())
+            self.sockets.merged += self.outbox.put(slot, frame, self.loop.time())
             self.sockets.slow.add(self)
         else:
             self._write(frame)
@@ -87,7 +88,7 @@ class Socket(ServerConnection):
 
     def _write(self, frame: Frame) -> None:
         self.transport.write(frame.encoded(text_frame))
-        if frame.is_end and self.document_id:
+        if frame.is_end and self.sole:
             self.sockets.part(self, NOT_FOUND, "deleted")
 
     async def hang_up(self, code: int, reason: str = "") -> None:
@@ -119,6 +120,7 @@ class Sockets:
         self._serving = True
         self.open: set[Socket] = set()
         self.slow: set[Socket] = set()
+        self.merged = 0  # frames that a newer one replaced before they went
         self.handler_tasks: set[asyncio.Task[None]] = set()
 
     def protocol(self, **_of_uvicorn: Any) -> Socket:
@@ -218,8 +220,8 @@ class Sockets:
             most_subscriptions=self._most_subscriptions,
         )
         try:
-            if socket.document_id:
-                conversation.start_with(socket.document_id)
+            if socket.sole:
+                conversation.start_with(Target(socket.caller.tenant, *socket.sole))
             while True:
                 conversation.hear(await socket.recv(), socket.loop.time())
                 await socket.drain()  # who does not read is not answered
@@ -238,7 +240,7 @@ class Sockets:
             match = _PATH.fullmatch(path)
             if match is None:
                 raise Problem("not_found", path=path)
-            socket.document_id = match["document_id"]
+            socket.sole = (match["kind"], match["id"]) if match["id"] else None
         except Problem as problem:
             return _refusal(socket, problem)
         return None

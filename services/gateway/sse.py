@@ -26,6 +26,7 @@ class Streams:
         self.hub = hub
         self.limits = limits
         self.open: set[Stream] = set()
+        self.merged = 0  # frames that a newer one replaced before they went
 
     def end(self) -> None:
         """Let every stream end; their clients come back."""
@@ -69,7 +70,7 @@ class Stream(StreamingResponse):
         if self._ended:
             return
         now = asyncio.get_running_loop().time()
-        self._outbox.put(slot, frame, now)
+        self._streams.merged += self._outbox.put(slot, frame, now)
         if self._outbox.is_too_slow(now):
             self._outbox = Outbox()
             self.end()

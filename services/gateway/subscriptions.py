@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from services.gateway.tally import Standing, Tally
+from shared.standalone import is_job_id
 
 M = TypeVar("M", bound=Hashable)
 
@@ -28,7 +29,7 @@ class Position(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What can be watched. `kind` is "document", "feed" or "batch"."""
+    """What can be watched. `kind` is "document", "job", "feed" or "batch"."""
 
     tenant: str
     kind: str
@@ -38,6 +39,16 @@ class Target(NamedTuple):
     def document(cls, tenant: str, document_id: str) -> "Target":
         """One document."""
         return cls(tenant, "document", document_id)
+
+    @classmethod
+    def job(cls, tenant: str, job_id: str) -> "Target":
+        """One standalone job."""
+        return cls(tenant, "job", job_id)
+
+    @classmethod
+    def of_key(cls, tenant: str, key: str) -> "Target":
+        """Whatever an id of the log names."""
+        return cls(tenant, "job" if is_job_id(key) else "document", key)
 
     @classmethod
     def of_feed(cls, tenant: str, feed: str = "documents") -> "Target":
@@ -52,19 +63,19 @@ class Target(NamedTuple):
     @property
     def is_feed(self) -> bool:
         """Whether it is about many documents, as rows."""
-        return self.kind != "document"
+        return self.kind in ("feed", "batch")
 
     @property
     def about(self) -> dict[str, str]:
         """How frames name it."""
         if self.kind == "batch":
             return {"feed": "batch", "batch": self.name}
-        return {"feed" if self.is_feed else "document_id": self.name}
+        return {"feed" if self.is_feed else f"{self.kind}_id": self.name}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The state of a document after a change; `view` is None when it was deleted, `batch` when it is in none."""
+    """The state of a document or job after a change; `view` is None when it was deleted, `batch` when it is in none."""
 
     tenant: str
     document_id: str
@@ -177,8 +188,9 @@ class Subscriptions(Generic[M]):
 
     def is_watched(self, tenant: str, document_id: str, batch: str | None = None) -> bool:
         """Whether anybody would be told of a change of this document."""
-        targets = (Target.document(tenant, document_id), Target.of_feed(tenant), Target.of_batch(tenant, batch or ""))
-        return any(target in self._watches for target in targets)
+        target = Target.of_key(tenant, document_id)
+        feeds = (Target.of_feed(tenant), Target.of_batch(tenant, batch or "")) if target.kind == "document" else ()
+        return any(watched in self._watches for watched in (target, *feeds))
 
     def has_batches(self, tenant: str) -> bool:
         """Whether anybody watches a batch of the tenant's."""
@@ -206,7 +218,7 @@ class Subscriptions(Generic[M]):
     def changed(self, change: Change) -> Fanout[M]:
         """Decide who is shown `change`, and remember that they were."""
         fanout: Fanout[M] = Fanout()
-        document = Target.document(change.tenant, change.document_id)
+        document = Target.of_key(change.tenant, change.document_id)
         if not self._is_news(document, change):
             return fanout
         for member, watch in self._watches.get(document, {}).items():
@@ -218,7 +230,8 @@ class Subscriptions(Generic[M]):
             elif _is_newer(change, watch):
                 watch.shown[change.document_id] = change.version
                 fanout.updates.append(member)
-        fanout.feed = self._feed_members(Target.of_feed(change.tenant), change)
+        if document.kind == "document":
+            fanout.feed = self._feed_members(Target.of_feed(change.tenant), change)
         if batch := self._batch_of(change):
             self._tallies[batch].note(change.epoch, change.document_id, _standing(change))
             fanout.batch, fanout.batch_members = batch, self._feed_members(batch, change)

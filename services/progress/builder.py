@@ -44,7 +44,7 @@ class Builder:
     async def apply(self, batch: Batch) -> Write:
         """One batch of the loop."""
         write = await self._projector.apply(batch)
-        self._folded += len(batch.entries) + len(batch.unreadable)
+        self._folded += len(batch.entries) + len(batch.jobs) + len(batch.unreadable)
         if time.monotonic() - self._told_at > _TELL_SECONDS:
             self._told_at = time.monotonic()
             self._on_progress(self._folded, sum(self._until.values()))

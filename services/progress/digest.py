@@ -1,6 +1,7 @@
 """A digest over everything that a rebuild must reproduce: settled states and results, whatever the generation.
 
-Left out is what is not settled: the epoch, estimates, ticks and the percent floor, and how the log was cut in batches.
+Left out is what is not settled: the epoch, estimates, ticks and the percent floor, and how the log was cut in batches;
+and the jobs that report rebuilds, of which each rebuild adds one.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -12,7 +13,10 @@ from shared.mongo import PROJECTIONS, Mongo, Row, canonical
 _UNSETTLED: Final[Mapping[str, frozenset[str]]] = {
     "documents": frozenset({"view", "live", "version", "loaded", "slices", "offset"}),
     "processing_jobs": frozenset({"version", "percent", "message"}),
+    "jobs": frozenset({"view", "live", "due", "version", "offset"}),
 }
+
+_WITHOUT: Final[Mapping[str, Row]] = {"jobs": {"_id": {"$not": {"$regex": "^rebuild-"}}}}  # each rebuild adds one
 
 
 async def of_generation(mongo: Mongo, generation: str) -> dict[str, str]:
@@ -52,7 +56,7 @@ async def _of_collection(mongo: Mongo, name: str, generation: str) -> str:
 
 
 def _rows(mongo: Mongo, name: str, generation: str) -> AsyncIterator[Row]:
-    rows: AsyncIterator[Row] = mongo.projection(name, generation).find().sort("_id", 1)
+    rows: AsyncIterator[Row] = mongo.projection(name, generation).find(_WITHOUT.get(name, {})).sort("_id", 1)
     return rows
 
 

@@ -64,6 +64,22 @@ async def unfinished(mongo: Mongo) -> str | None:
     return row["_id"] if row else None
 
 
+async def name_job(mongo: Mongo, generation: str, job_id: str | None) -> None:
+    """Note the job that builds the generation, or that none does any more."""
+    await mongo.generations.update_one({"_id": generation}, {"$set": {"job": job_id}})
+
+
+async def job_of(mongo: Mongo, generation: str) -> str | None:
+    """The job that began to build the generation and has not said how it ended."""
+    row = await mongo.generations.find_one({"_id": generation})
+    return row.get("job") if row else None
+
+
+async def jobs(mongo: Mongo) -> dict[str, str]:
+    """Every such job, by generation."""
+    return {row["_id"]: row["job"] async for row in mongo.generations.find({"job": {"$type": "string"}})}
+
+
 async def forget(mongo: Mongo, but: Collection[str]) -> None:
     """Drop every generation that is not in `but`."""
     async for row in mongo.generations.find({"_id": {"$nin": ["live", *but]}}):

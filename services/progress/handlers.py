@@ -7,12 +7,13 @@ from typing import Final
 from services.progress import generations, policy, sweeper
 from services.progress.janitor import Janitor
 from services.progress.projector import Projector
+from services.progress.rebuild_job import RebuildTicks
 from services.progress.results import Results
-from shared import logs
+from shared import logs, status
 from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.errors import Transient
-from shared.events import Fact, utcnow
+from shared.events import Record, utcnow
 from shared.folding import Batch, Loop, Write
 from shared.kafka import Log
 from shared.leases import LeaseBook
@@ -91,7 +92,7 @@ class LiveProjection:
             self._stored.pop(state.document_id, None)
         return state.status in _WAITING or not stored or (state.status == "deleted" and not state.erased)
 
-    async def _say(self, fact: Fact) -> None:
+    async def _say(self, fact: Record) -> None:
         now = time.monotonic()
         if now - self._said.get(fact.event_id, -_SAID_SECONDS) < _SAID_SECONDS:
             return  # on its way back through the log
@@ -130,12 +131,14 @@ class LiveProjection:
         return await self._leases.at_work(document_id)
 
     async def sweep(self, loop: Loop) -> None:
-        """Look for leases that expired without an end, for ever, once the fold knows what the log knows."""
+        """Look for leases that expired without an end and for silent jobs, for ever, once all that is said is read."""
         while True:
             found = await self._leases.expired() if loop.caught_up else []
             states = await self._projector.states({lease["document_id"] for lease in found})
             for lease in found:
                 await self._judge(lease, states.get(lease["document_id"]))
+            for fact in await self._projector.jobs.silent(utcnow()) if loop.caught_up else ():
+                await self._say(fact)
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _judge(self, lease: Row, state: DocumentState | None) -> None:
@@ -159,18 +162,12 @@ class LiveProjection:
 
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""
-        status = self._mongo.control["status"]
+        rebuilds = RebuildTicks(self._mongo, self._log)
         while True:
-            row = {
-                "generation": self._projector.generation,
-                "lag": loop.lag,
-                "caught_up": loop.caught_up,
-                "halted": loop.halted,
-                "unreadable": self._projector.unreadable,
-                "at": utcnow(),
-            }
-            await status.update_one({"_id": "progress"}, {"$set": row}, upsert=True)
+            more = {"generation": self._projector.generation, "unreadable": self._projector.unreadable}
+            await status.tell(self._mongo, "progress", loop, more)
+            await rebuilds.tell(loop.positions)
             self._makes_way = await generations.must_make_way(self._mongo)
             if loop.halted:  # there is no next batch
                 self._check_handover()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(status.EVERY_SECONDS)

@@ -13,7 +13,7 @@ from services.progress.live import Live
 from shared import logs, reading, topics
 from shared.document import DocumentState, evolve
 from shared.errors import Rejected, describe
-from shared.events import Fact, NotAnEnvelope, decode
+from shared.events import DocumentFact, Fact, NotAnEnvelope, decode
 from shared.given import NOTHING
 from shared.process import run
 from shared.settings import SharedSettings, read
@@ -43,9 +43,11 @@ async def facts(settings: SharedSettings, document_id: str) -> AsyncIterator[Fac
         if record.key != document_id.encode():
             continue
         try:
-            yield decode(record.value)
+            fact = decode(record.value)
         except NotAnEnvelope:
             continue  # as every fold does
+        if isinstance(fact, DocumentFact):
+            yield fact
 
 
 async def tell(document_id: str, version: int | None) -> None:

@@ -13,6 +13,7 @@ from shared.events import utcnow
 from shared.mongo import Collection as Rows
 from shared.mongo import Mongo
 from shared.partial_uploads import PartialUploads
+from shared.standalone import is_job_id
 
 log = logs.get(__name__)
 
@@ -43,6 +44,8 @@ class Janitor:
         known, orphans, late = 0, list[Stored](), list[Stored]()
         batch: list[Stored] = []
         async for tenant, document_id in self._blobs.documents():
+            if is_job_id(document_id):
+                continue  # the words of standalone jobs, which are kept like their facts
             batch.append(Stored(tenant, document_id))
             if len(batch) == _AT_ONCE:
                 known += await self._sort(batch, orphans, late)

@@ -11,6 +11,8 @@ from functools import partial
 import orjson
 
 from services.progress import projection, timeline
+from services.progress.job_projection import JobProjection
+from services.progress.job_projector import JobProjector
 from services.progress.projection import Projection
 from shared import blobs as names
 from shared import given, mongo, topics
@@ -33,6 +35,7 @@ class Projector:
 
     def __init__(self, database: Mongo, generation: str, blobs: Blobs, sink: Log | None) -> None:
         self.generation = generation
+        self.jobs = JobProjector(database, generation, blobs, sink)
         self.changed: set[str] = set()
         self.unreadable = 0
         self._blobs = blobs
@@ -54,15 +57,19 @@ class Projector:
 
     async def apply(self, batch: Batch) -> Write:
         """Fold a batch; the result writes what changed and publishes it, also where the batch is read again."""
+        jobs = await self.jobs.fold(batch.jobs)
         touched = {entry.item.document_id for entry in batch.entries}
         kept = await self._states.load(touched)
         told = self._fold(batch, kept)
         await self._name(batch, kept)
         shown = {i: projection.settle(kept[i]) for i in touched & kept.keys()}
         self._states.keep(shown)
-        return partial(self._write, batch, told, shown)
+        return partial(self._write, batch, told, shown, jobs)
 
-    async def _write(self, batch: Batch, told: list[Row], shown: Mapping[str, Projection]) -> None:
+    async def _write(
+        self, batch: Batch, told: list[Row], shown: Mapping[str, Projection], standalone: Mapping[str, JobProjection]
+    ) -> None:
+        await self.jobs.write(standalone)
         rows = {i: projection.to_row(found, self.generation) for i, found in shown.items()}
         jobs = (row for i, found in shown.items() for row in projection.job_rows(found, rows[i]))
         await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._jobs, jobs))

@@ -15,12 +15,13 @@ from typing import Any, Final
 
 import orjson
 
-from services.progress import digest, generations
+from services.progress import digest, generations, rebuild_job
 from services.progress.builder import Builder
 from services.progress.projector import announce_epoch
 from services.progress.settings import ProgressSettings
 from shared import kafka, logs, mongo
 from shared.errors import Rejected, describe
+from shared.kafka import Log
 from shared.leases import Owner, Ownership, holding
 from shared.mongo import Mongo
 from shared.process import run
@@ -33,17 +34,22 @@ _LOOK_SECONDS: Final = 0.5
 async def rebuild(settings: ProgressSettings, wish: str) -> None:
     """Do what is wished for. Raises Rejected."""
     owner = Owner.of(f"{settings.slot}/rebuild")
-    async with mongo.connect(settings) as database, alone(Ownership(database, "rebuild", owner)):
+    async with (
+        mongo.connect(settings) as database,
+        kafka.connect(settings.kafka) as log,
+        alone(Ownership(database, "rebuild", owner)),
+    ):
         live = await database.live_generation()
         target = await choose(database, settings, live, wish)
         builder = Builder(settings, database, target, lambda done, total: say(step="folded", done=done, total=total))
-        say(step="replay", generation=target)
-        await builder.follow(await builder.barrier(live))
-        if wish == "dry-run":
-            outcome = await look(database, builder, live)
-            await generations.drop(database, target)
-        else:
-            outcome = await swap(database, settings, builder, live, owner)
+        async with rebuild_job.told(log, database, target) as job_id:
+            say(step="replay", generation=target, job_id=job_id)
+            await builder.follow(await builder.barrier(live))
+            if wish == "dry-run":
+                outcome = await look(database, builder, live)
+                await generations.drop(database, target)
+            else:
+                outcome = await swap(database, log, builder, live, owner)
         say(step="done", generation=target, replaced=live, swapped=wish != "dry-run", **outcome)
 
 
@@ -57,16 +63,11 @@ async def choose(database: Mongo, settings: ProgressSettings, live: str | None, 
     return await generations.unfinished(database) or await generations.begin(database, settings.partitions)
 
 
-async def swap(
-    database: Mongo, settings: ProgressSettings, builder: Builder, live: str | None, owner: Owner
-) -> dict[str, Any]:
+async def swap(database: Mongo, log: Log, builder: Builder, live: str | None, owner: Owner) -> dict[str, Any]:
     """Stop the live projection, reach it, compare, let readers read the new one."""
     if live and not await generations.ask_to_make_way(database, live):
         raise Rejected("rebuild_overtaken")
-    async with (
-        holding(Ownership(database, generations.OWNERSHIP, owner)),
-        kafka.connect(settings.kafka) as log,
-    ):
+    async with holding(Ownership(database, generations.OWNERSHIP, owner)):
         say(step="stop", generation=builder.generation)
         await builder.follow(await builder.barrier(live))
         for generation in (builder.generation, live):  # what the live one had no time for is no difference

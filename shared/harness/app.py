@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Final
 
-from shared import kafka, logs, mongo, topics
+from shared import kafka, logs, mongo, status, topics
 from shared.blobs import Blobs
 from shared.folding import Loop
 from shared.harness import folders
@@ -76,4 +76,7 @@ async def coordinate(stage: str, settings: StageSettings, database: Mongo, sink:
         coordination = Coordination(stage, database, sink, settings.max_attempts)
         await coordination.start()
         log.info("coordinator starts")
-        await Loop(settings.kafka, checkpoint, coordination).run()
+        loop = Loop(settings.kafka, checkpoint, coordination)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(loop.run())
+            tasks.create_task(status.telling(database, f"coordinator/{stage}", loop))

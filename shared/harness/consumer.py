@@ -11,7 +11,7 @@ from faststream.kafka.subscriber.usecase import DefaultSubscriber
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from pydantic import ValidationError
 
-from shared import addresses, topics
+from shared import addresses, topics, tracing
 from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.harness.items import WorkItem
@@ -90,6 +90,7 @@ class Consumer:
                 await park(self._worker.log, _record(message), str(error).splitlines()[0])
                 await message.ack()
                 return
+            tracing.begin(message.headers.get(tracing.HEADER))
             claimed = await self._worker.claim(item)
             reach(f"{item.stage}.claimed")
             await message.ack()

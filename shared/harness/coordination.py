@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from shared import settled, topics
+from shared import settled, topics, tracing
 from shared.events import (
     CONCLUDE,
     PLAN,
@@ -51,6 +51,7 @@ class Coordination:
         self._in_flight: dict[str, set[int]] = {}
         self._served: dict[str, float] = {}
         self._given_up: dict[str, int] = {}  # the attempt that was ended last, by document
+        self._traces: dict[str, str] = {}  # that of the latest fact which belongs to one, by document
         self._places: dict[str, int] = {}  # in the queue, as last told
         self._told_at = 0.0
         self._slots = 0
@@ -72,6 +73,8 @@ class Coordination:
             self._landed(fact)
             if after and after is not before:
                 states[fact.document_id] = changed[fact.document_id] = replace(after, offset=entry.offset)
+                if entry.traceparent:
+                    self._traces[fact.document_id] = entry.traceparent
         self._states.keep(changed)
         self._follow(changed)
         return partial(self._states.store, {i: to_row(assignment) for i, assignment in changed.items()})
@@ -95,7 +98,7 @@ class Coordination:
             if assignment.active:
                 self._open[document_id] = assignment
             else:
-                for kept in (self._open, self._in_flight, self._served, self._given_up):
+                for kept in (self._open, self._in_flight, self._served, self._given_up, self._traces):
                     kept.pop(document_id, None)
 
     async def decide(self) -> None:
@@ -141,7 +144,8 @@ class Coordination:
 
     async def _send(self, assignment: Assignment, number: int) -> None:
         item = WorkItem.of(assignment, self._stage, number)
-        await self._log.send(topics.slices(self._stage), item.model_dump_json().encode())
+        headers = tracing.headers(self._traces.get(assignment.document_id))
+        await self._log.send(topics.slices(self._stage), item.model_dump_json().encode(), headers=headers)
         self._in_flight.setdefault(assignment.document_id, set()).add(number)
         share = self._served.get(assignment.document_id, 0.0)
         self._served[assignment.document_id] = share + cost(assignment)

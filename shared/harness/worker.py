@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared import logs, topics
+from shared import logs, topics, tracing
 from shared.errors import Transient
 from shared.events import Fact, Failure, SliceFailed, StageStarted
 from shared.failpoints import reach
@@ -93,7 +93,8 @@ class Worker:
         """Let another worker, or our next life, take the piece at once; the sweeper finds it where that fails."""
         await self.leases.release(lease)
         with suppress(Unconfirmed):
-            await self.log.send(topics.slices(self.stage), item.model_dump_json().encode())
+            headers = tracing.headers(tracing.current())
+            await self.log.send(topics.slices(self.stage), item.model_dump_json().encode(), headers=headers)
 
     async def _keep(self, item: WorkItem, lease: Lease) -> None:
         """Renew the lease every second; raises when the work must stop."""

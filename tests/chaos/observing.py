@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared import mongo, topics
 from shared.blobs import BlobDamaged, BlobMissing, Blobs
-from shared.events import NotAnEnvelope, UnknownFact, decode
+from shared.events import DocumentFact, NotAnEnvelope, UnknownFact, decode
 from shared.mongo import Collection, Mongo
 from shared.pipeline import PIPELINE
 from shared.settings import SharedSettings
@@ -47,15 +47,18 @@ async def observe(settings: SharedSettings, temporary: Path | None = None) -> Ob
 
 
 async def read_log(bootstrap: str) -> tuple[list[Logged], dict[str, str]]:
-    """The facts of the log in the order of each partition, and by partition what nobody knows."""
+    """The facts about documents in the order of each partition, and by partition what nobody knows."""
     log, unknown = [], {}
     for record in await kafka_side.records(bootstrap, topics.DOCUMENTS):
         try:
-            log.append(Logged(record.partition, record.offset, decode(record.value)))
+            fact = decode(record.value)
         except NotAnEnvelope:
             continue  # parked, and skipped by every fold alike
         except UnknownFact as error:
             unknown[f"{topics.DOCUMENTS}-{record.partition}"] = str(error)
+            continue
+        if isinstance(fact, DocumentFact):
+            log.append(Logged(record.partition, record.offset, fact))
     return log, unknown
 
 

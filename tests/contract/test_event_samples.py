@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from services.progress import timeline
+from shared import standalone
 from shared.document import evolve
 from shared.events import UPCASTERS, VERSIONS, decode
 from shared.harness import coordinator
@@ -18,6 +19,7 @@ from shared.pipeline import PIPELINE
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
+OF_JOBS = [path for path in SAMPLES if path.name.startswith("Job")]
 sample = pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 
 
@@ -49,7 +51,7 @@ def test_what_a_sample_says_is_not_lost_on_the_way_through_the_code(path):
         assert orjson.loads(fact.encode()) == raw
 
 
-@sample
+@pytest.mark.parametrize("path", [path for path in SAMPLES if path not in OF_JOBS], ids=lambda path: path.stem)
 def test_every_fold_takes_a_sample(path):
     fact = read(path)
     settled = evolve(evolve(None, read_named("DocumentUploaded")), fact)
@@ -59,6 +61,14 @@ def test_every_fold_takes_a_sample(path):
         assignment = coordinator.evolve(None, read_named("DocumentUploaded"), line.stage)
         assert coordinator.evolve(assignment, fact, line.stage).state == settled
     assert timeline.summary(fact)
+
+
+@pytest.mark.parametrize("path", OF_JOBS, ids=lambda path: path.stem)
+def test_the_fold_of_jobs_takes_a_sample(path):
+    started = standalone.evolve(None, read_named("JobStarted"))
+    after = standalone.evolve(started, read(path))
+
+    assert (after is started) == (path.name == "JobStarted.v1.json")
 
 
 def read_named(kind):

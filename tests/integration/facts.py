@@ -4,13 +4,13 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from shared.events import DocumentUploaded, Envelope
+from shared.events import DocumentFact, DocumentUploaded
 from shared.pipeline import PIPELINE, StageLine
 
 AT: Final = datetime(2025, 5, 1, 12, 0, tzinfo=UTC)
 
 
-def say(kind: type[Envelope], document_id: str, claim: str = "1", **fields: Any) -> Any:
+def say(kind: type[DocumentFact], document_id: str, claim: str = "1", **fields: Any) -> Any:
     """A fact of `kind` about a document of the tenant `default`."""
     return kind.claim(document_id=document_id, claim=claim, tenant="default", at=AT, producer="test", **fields)
 

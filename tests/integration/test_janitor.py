@@ -95,6 +95,14 @@ async def test_what_a_zombie_wrote_for_an_erased_document_goes_at_once(house: Ho
     assert house.stored() == {kept}
 
 
+async def test_the_words_of_standalone_jobs_stay(house: House) -> None:
+    job_id = f"job-{uuid.uuid4()}"
+    await house.blobs.put(names.words("t", job_id, str(uuid.uuid4())), b"x")
+    house.made_older(job_id, OLD)
+    await house.clean()
+    assert house.stored() == {job_id}
+
+
 async def test_uploads_that_do_not_move_are_removed_and_others_stay(house: House) -> None:
     expired, moving = await house.resumable(expired=True), await house.resumable(expired=False)
     await house.clean()

@@ -74,9 +74,9 @@ async def rebuild(system: RunningSystem) -> dict[str, Any]:
         process.kill()
         raise
     assert process.returncode == 0, output.decode() + errors.decode()
-    last: dict[str, Any] = orjson.loads(output.splitlines()[-1])
-    assert last["step"] == "done"
-    return last
+    told: list[dict[str, Any]] = [orjson.loads(line) for line in output.splitlines()]
+    assert (told[0]["step"], told[-1]["step"]) == ("replay", "done")
+    return {**told[-1], "job_id": told[0]["job_id"]}
 
 
 async def test_dropped_while_running_it_comes_back_by_itself_with_the_same_bytes(
@@ -176,6 +176,22 @@ async def watch(system: RunningSystem, document_id: str, seen: list[tuple[str, i
             state = (view["epoch"], view["version"], view["status"])
             if not seen or seen[-1] != state:
                 seen.append(state)
+
+
+async def test_a_rebuild_is_a_job_that_can_be_watched(system: RunningSystem) -> None:
+    """The command `watch` sees it through, over the change of epochs that it brings about."""
+    before = await system.until_ready()
+    outcome = await rebuild(system)
+    job_id = outcome["job_id"]
+    watching = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli", "watch", job_id, "--json", "--url", system.url, cwd=REPOSITORY, stdout=-1
+    )
+    async with asyncio.timeout(60):
+        output, _ = await watching.communicate()
+    assert watching.returncode == 0
+    last = orjson.loads(output.splitlines()[-1])
+    assert (last["job_id"], last["document"]["type"], last["document"]["status"]) == (job_id, "rebuild", "completed")
+    assert last["epoch"] == outcome["generation"] != before
 
 
 async def test_two_rebuilds_leave_two_generations_and_no_more(system: RunningSystem) -> None:

@@ -6,12 +6,6 @@ import pytest
 from services.chunker import handlers
 
 
-@pytest.fixture(scope="session")
-def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that the first test to need the model fills."""
-    return tmp_path_factory.mktemp("model-cache")
-
-
 @pytest.fixture
 def chunker(model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The handlers with settings of the test's own: set PAGESTREAM_CHUNKER_… on it before the first call."""

@@ -11,9 +11,9 @@ from shared.events import (
     MAX_BYTES,
     UPCASTERS,
     VERSIONS,
-    Fact,
     Failure,
     NotAnEnvelope,
+    Record,
     StageStarted,
     UnknownFact,
     decode,
@@ -156,7 +156,7 @@ def test_facts_cannot_be_changed():
 
 
 def test_every_fact_of_the_union_has_a_version():
-    assert {kind.__name__ for kind in get_args(Fact)} == VERSIONS.keys()
+    assert {kind.__name__ for kind in get_args(Record)} == VERSIONS.keys()
 
 
 def test_a_tick_is_read_as_it_was_said():

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.chunker.conversion import converted
-from services.chunker.model import DIMENSIONS, MAX_TOKENS, Embedder
+from shared.embedding.conversion import converted
+from shared.embedding.model import DIMENSIONS, MAX_TOKENS, Embedder
 
 HAPPY = ["That is a happy person", "That is a very happy person", "That is a happy dog", "Today is a sunny day"]
 

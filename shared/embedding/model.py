@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from services.chunker.conversion import converted, weights_folder
+from shared.embedding.conversion import converted, weights_folder
 
 DIMENSIONS: Final = 384
 MAX_TOKENS: Final = 256  # "input text longer than 256 word pieces is truncated", says the model card

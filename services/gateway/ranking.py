@@ -1,0 +1,33 @@
+"""Which chunks come first, and where in their text the words of a search stand. Pure."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+_WORD: Final = re.compile(r"\w+")
+_DAMPING: Final = 60  # of reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
+_MOST_HIGHLIGHTS: Final = 50
+
+
+def words_of(query: str) -> list[str]:
+    """The words of a search, without what has a meaning of its own in a query language."""
+    return list(dict.fromkeys(word.casefold() for word in _WORD.findall(query)))
+
+
+def fused(rankings: Iterable[Sequence[str]]) -> list[tuple[str, float]]:
+    """One ranking of several by reciprocal rank fusion: (id, score), best first; 1.0 is first in every ranking."""
+    scores: dict[str, float] = {}
+    count = 0
+    for ranking in rankings:
+        count += 1
+        for place, key in enumerate(ranking):
+            scores[key] = scores.get(key, 0.0) + (_DAMPING + 1) / (_DAMPING + 1 + place)
+    best = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return [(key, round(score / count, 6)) for key, score in best]
+
+
+def highlights(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Where words of the search stand in the text: [start, end) in characters, in order, never as markup."""
+    wanted = set(words)
+    found = (match.span() for match in _WORD.finditer(text) if match[0].casefold() in wanted)
+    return [span for span, _ in zip(found, range(_MOST_HIGHLIGHTS), strict=False)]

@@ -1,0 +1,65 @@
+"""How the whole system is doing: for people and programs (`/v1/system`), and for Prometheus (`/metrics`)."""
+
+import asyncio
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.gateway.answers import Json
+from services.gateway.context import Gateway, Parts, Tenant
+from services.gateway.health import silence
+from services.gateway.metrics import CONTENT_TYPE, Knowledge
+from services.gateway.mongo import SILENT_AFTER
+from shared import topics
+from shared.events import utcnow
+from shared.mongo import PyMongoError, Row
+
+router = APIRouter(tags=["system"])
+
+_WITHIN: Final = 3.0  # seconds for what the database knows
+
+
+@router.get("/v1/system", summary="Workers, lag, halted folds, failures by code, parked records")
+async def system(gateway: Parts, tenant: Tenant) -> Response:
+    """What is known of all services; folds that have been silent for long are marked."""
+    now = utcnow()
+    folds = [{**_named(row), "silent": silence(row, now) > SILENT_AFTER} for row in await gateway.status.folds()]
+    return Json(
+        {
+            "workers": [_named(row) for row in await gateway.status.workers()],
+            "stages": await gateway.status.stages(),
+            "folds": folds,
+            "lag": sum(int(fold.get("lag") or 0) for fold in folds),
+            "halted": [fold["name"] for fold in folds if fold.get("halted")],
+            "failures": await gateway.projections.failures(tenant),
+            "parked": await gateway.feed.kept(topics.PARKED),
+            "connections": {"sockets": len(gateway.sockets.open), "streams": len(gateway.streams.open)},
+            "epoch": gateway.projections.generation,
+        }
+    )
+
+
+@router.get("/metrics", summary="The same for Prometheus, of all tenants together")
+async def metrics(gateway: Parts) -> Response:
+    """While the database is away only what this gateway has counted itself."""
+    try:
+        async with asyncio.timeout(_WITHIN):
+            known = await _knowledge(gateway)
+    except (TimeoutError, PyMongoError):
+        known = None
+    exposition = gateway.metrics.exposition(gateway.sockets, gateway.streams, known)
+    return Response(exposition, media_type=CONTENT_TYPE)
+
+
+async def _knowledge(gateway: Gateway) -> Knowledge:
+    return Knowledge(
+        folds=await gateway.status.folds(),
+        stages=await gateway.status.stages(),
+        stage_jobs=await gateway.projections.stage_jobs(),
+        failures=await gateway.projections.failures(None),
+    )
+
+
+def _named(row: Row) -> dict[str, Any]:
+    return {"name": row["_id"], **{name: value for name, value in row.items() if name != "_id"}}

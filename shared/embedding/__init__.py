@@ -1,0 +1,1 @@
+"""The sentence model: of the chunker for chunks, of the gateway for what people search."""
