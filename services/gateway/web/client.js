@@ -49,7 +49,7 @@ export class PagestreamClient extends EventTarget {
     this.transports = transports;
     this.connection = "offline";
     this.problem = null;
-    globalThis.addEventListener?.("online", this.#wake);
+    for (const change of ["online", "offline"]) globalThis.addEventListener?.(change, this.#wake);
     globalThis.document?.addEventListener("visibilitychange", this.#wake);
   }
 
@@ -69,7 +69,7 @@ export class PagestreamClient extends EventTarget {
     return () => this.#unsubscribe(key, subscription, listener);
   }
 
-  /** Connects now if it should be connected and is not, or if the line has been silent (a laptop that slept). */
+  /** Connects now if it should be connected and is not, or asks the line for a sign (a laptop that slept, a cut cable). */
   wake() {
     if (globalThis.document?.visibilityState === "hidden" || this.problem || this.#subscriptions.size === 0) return;
     if (this.#line) return this.#probe();
@@ -81,7 +81,7 @@ export class PagestreamClient extends EventTarget {
   close() {
     this.#subscriptions.clear();
     this.#hangUp();
-    globalThis.removeEventListener?.("online", this.#wake);
+    for (const change of ["online", "offline"]) globalThis.removeEventListener?.(change, this.#wake);
     globalThis.document?.removeEventListener("visibilitychange", this.#wake);
   }
 

@@ -35,7 +35,6 @@ export class DocumentPage {
     const erase = { slot: "actions", on: { click: () => this.on.delete(this.#view) } };
     this.title = el("h1", { dir: "auto", tabindex: -1 }, "…");
     this.progress = el("document-progress.large", {}, el("button", erase, say("delete")));
-    this.progress.uploaded = 1;
     this.meta = el("p.meta");
     this.stages = el("div.stages");
     const links = [["file", "view.file"], ["text", "view.alltext"]].map(([path, word]) => this.#link(path, word));

@@ -2,9 +2,10 @@
 //
 // Attributes: `document-id`; `src`, the server (default: where this module came from); `token`; `lang` as usual;
 // `quiet` keeps the live region silent (for lists). Slots: `name`, `actions`. Parts: heading, state, label, percent,
-// track, bar, message, error, foot, button. A page that has the document already sets the property `document`
+// track, bar, message, connection, error, foot, button. A page that has the document already sets the property `document`
 // instead of `document-id`.
-// Retry and cancel first send the event `document-action` (`detail.action`, `detail.documentId`, cancelable).
+// The attributes `kind` and `connection` say what is shown and over what; `document-change` (`detail.kind`,
+// `detail.document`) tells of each new state. Retry and cancel first send the event `document-action` (`detail.action`, `detail.documentId`, cancelable).
 
 import { Api } from "./api.js";
 import { sharedClient } from "./client.js";
@@ -23,7 +24,6 @@ export class DocumentProgress extends HTMLElement {
   #parts = null;
   #document = null;
   #upload = null; // an upload of this page that the server does not know yet
-  #uploaded = null; // see wholePercent
   #problem = null;
   #shown = null;
   #stop = null;
@@ -64,12 +64,6 @@ export class DocumentProgress extends HTMLElement {
     this.#render();
   }
 
-  /** 1 where the bar covers the upload too (see `wholePercent`), null for the server's percent alone. */
-  set uploaded(share) {
-    this.#uploaded = share;
-    this.#render();
-  }
-
   get say() {
     const lang = this.closest("[lang]")?.lang;
     return wordsOf(chooseLocale(lang ? [lang] : navigator.languages));
@@ -77,8 +71,8 @@ export class DocumentProgress extends HTMLElement {
 
   #build() {
     if (this.#parts) return;
-    const [name, label, percent, bar, message, details, why, where, action, live] = [
-      "name", "label", "percent", "bar", "message", "details", "why", "where", "action", "live",
+    const [name, label, percent, bar, message, details, connection, why, where, action, live] = [
+      "name", "label", "percent", "bar", "message", "details", "connection", "why", "where", "action", "live",
     ].map((part) => el(`span.${part}`, { part, dir: "auto" }));
     const range = { role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 };
     const progress = el("div.track", { part: "track", ...range }, bar);
@@ -99,12 +93,13 @@ export class DocumentProgress extends HTMLElement {
       el(
         "div.foot",
         { part: "foot" },
-        el("div.text", {}, message, details),
+        el("div.text", {}, message, details, connection),
         el("div.buttons", {}, ...Object.values(buttons), el("slot", { name: "actions" })),
       ),
       live,
     );
-    this.#parts = { name, label, percent, bar, message, details, why, where, action, live, progress, error, buttons };
+    const texts = { name, label, percent, message, details, connection, why, where, action, live };
+    this.#parts = { ...texts, bar, progress, error, buttons };
   }
 
   #button(verb) {
@@ -116,10 +111,16 @@ export class DocumentProgress extends HTMLElement {
     const id = this.getAttribute("document-id");
     if (!id) return;
     const client = sharedClient(this.getAttribute("src") ?? SERVER, this.getAttribute("token"));
-    const onConnection = () => client.problem && this.#showProblem("forbidden");
+    const onConnection = () => {
+      this.setAttribute("connection", client.connection);
+      if (client.problem) this.#showProblem(client.problem === "not_found" ? "missing" : "forbidden");
+      else this.#render();
+    };
+    onConnection();
     client.addEventListener("connection", onConnection);
     const unsubscribe = client.subscribe({ document_id: id }, (state) => this.#received(state));
     this.#stop = () => {
+      this.removeAttribute("connection");
       client.removeEventListener("connection", onConnection);
       unsubscribe();
     };
@@ -141,7 +142,7 @@ export class DocumentProgress extends HTMLElement {
   }
 
   #view() {
-    const options = { say: this.say, now: Date.now(), uploaded: this.#uploaded };
+    const options = { say: this.say, now: Date.now() };
     if (this.#problem) return this.#plain(this.#problem === "deleted" ? "deleted" : "unavailable", this.#problem);
     if (this.#document) return present(this.#document, options);
     return this.#upload ? presentUpload(this.#upload, options) : this.#plain("loading", null);
@@ -166,6 +167,8 @@ export class DocumentProgress extends HTMLElement {
     setText(parts.percent, NO_NUMBER.includes(view.kind) ? "" : formatPercent(view.percent, say.locale));
     setText(parts.message, view.message);
     setText(parts.details, view.details.join(" · "));
+    const connection = this.#document && this.getAttribute("connection");
+    setText(parts.connection, connection ? say(`connection.${connection}`) : "");
     this.#renderBar(view, say("progress", { name }));
     this.#renderError(view.error);
     for (const [verb, button] of Object.entries(parts.buttons)) {
@@ -174,7 +177,9 @@ export class DocumentProgress extends HTMLElement {
     }
     const news = this.hasAttribute("quiet") ? "" : announcement(this.#shown, view);
     if (news) setText(parts.live, news);
+    const isNew = this.#shown !== null && this.#shown.kind !== view.kind;
     this.#shown = view;
+    if (isNew) this.#tell("document-change", { kind: view.kind, document: this.#document });
     this.#countDown(view.kind);
   }
 
@@ -202,11 +207,14 @@ export class DocumentProgress extends HTMLElement {
     }
   }
 
+  /** False when a listener has taken the matter into its own hands. */
+  #tell(name, detail) {
+    return this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: true }));
+  }
+
   async #act(action, button) {
     const documentId = this.#document.document_id;
-    const detail = { action, documentId };
-    const event = new CustomEvent("document-action", { detail, bubbles: true, composed: true, cancelable: true });
-    if (!this.dispatchEvent(event)) return;
+    if (!this.#tell("document-action", { action, documentId })) return;
     const api = new Api({ base: this.getAttribute("src") ?? SERVER, token: this.getAttribute("token"), say: this.say });
     button.disabled = true;
     await api[action](documentId)

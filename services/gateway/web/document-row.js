@@ -23,7 +23,6 @@ export class DocumentRow {
     };
     const name = el("span", { slot: "name" }, this.link, " ", this.meta);
     this.progress = el("document-progress", { quiet: true }, name, ...Object.values(this.buttons));
-    this.progress.uploaded = 1;
     this.element = el("li.row", {}, this.note, this.progress);
   }
 

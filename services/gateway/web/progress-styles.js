@@ -18,6 +18,8 @@ const CSS = `
 :host([kind="completed"]) { --tone: var(--ok); }
 :host([kind="partial"]), :host([kind="retrying"]), :host([kind="stalled"]) { --tone: var(--warn); }
 :host([kind="failed"]), :host([kind="refused"]), :host([kind="unavailable"]) { --tone: var(--bad); }
+:host([kind="uploading"]) .bar { background: color-mix(in srgb, var(--accent) 45%, var(--track)); }
+:host([kind="pending"]) .bar { transition: none; } /* sent is not processed: the bar starts anew */
 :host([kind="pending"]), :host([kind="cancelling"]), :host([kind="cancelled"]), :host([kind="loading"]),
 :host([kind="deleted"]) { --tone: var(--muted); }
 .head { display: flex; align-items: baseline; gap: .4rem .75rem; flex-wrap: wrap; }
@@ -54,6 +56,8 @@ const CSS = `
 }
 .text { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere; }
 .message:not(:empty) + .details:not(:empty)::before { content: "·"; margin-inline: .45em; }
+.connection { display: block; font-size: .75rem; }
+.connection:empty { display: none; }
 .message { color: var(--text); }
 .details { font-variant-numeric: tabular-nums; }
 .buttons { display: flex; gap: .4rem; margin-inline-start: auto; }

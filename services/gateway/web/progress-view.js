@@ -2,22 +2,8 @@
 
 import { formatBytes, formatPages, formatPercent, formatRange, formatTime, formatWait } from "./format.js";
 
-const UPLOAD_POINTS = 10; // the share of the bar that is the upload
-const CAUGHT_UP = 30; // from here on the bar is the server's percent again
 const OPEN_KINDS = ["pending", "running", "storing", "retrying", "stalled"];
 const RETRY_KINDS = ["failed", "partial", "cancelled"];
-
-/**
- * One bar from the first byte to the result: the first points are the upload, then processing, without a jump.
- *
- * Processing starts at `UPLOAD_POINTS` and meets the server's own percent at `CAUGHT_UP`, so that the page agrees with
- * every other client for most of the way. `uploaded` is the share of bytes sent (0 to 1), `percent` the server's.
- */
-export function wholePercent(uploaded, percent) {
-  if (uploaded < 1) return uploaded * UPLOAD_POINTS;
-  if (percent >= CAUGHT_UP) return percent;
-  return UPLOAD_POINTS + percent * ((CAUGHT_UP - UPLOAD_POINTS) / CAUGHT_UP);
-}
 
 /** The one word for a document: its status, refined by what its stages and message say. Rows may lack stages. */
 export function kindOf(view) {
@@ -41,11 +27,11 @@ export function kindOf(view) {
  * `{kind, label, percent, valueText, message, details, error, actions}` for a document view.
  *
  * `message` and `details` are sentences, `error` is null or `{message, where, action}`, `actions` names buttons.
- * `now` in milliseconds; `uploaded` as in `wholePercent`, null where the bar is the server's percent alone.
+ * `now` in milliseconds. `percent` is the server's own: nothing is shown that the server does not hold.
  */
-export function present(view, { say, now, uploaded = null }) {
+export function present(view, { say, now }) {
   const kind = kindOf(view);
-  const percent = uploaded === null ? (view.percent ?? 0) : wholePercent(uploaded, view.percent ?? 0);
+  const percent = view.percent ?? 0;
   const label = say(`kind.${kind}`);
   return {
     kind,
@@ -59,10 +45,10 @@ export function present(view, { say, now, uploaded = null }) {
   };
 }
 
-/** The view of an upload of this page that the server does not know yet; `upload` as in uploads.js. */
+/** The view of an upload of this page that the server does not know yet: percent of bytes sent; see uploads.js. */
 export function presentUpload(upload, { say, now }) {
   const kind = upload.problem ? "refused" : "uploading";
-  const percent = wholePercent(Math.min(upload.sent / Math.max(1, upload.bytes), 0.999), 0);
+  const percent = Math.min(99, (100 * upload.sent) / Math.max(1, upload.bytes)); // 100 is for the server to say
   const label = say(`kind.${kind}`);
   const error = upload.problem && { message: upload.problem.message, where: "", action: upload.problem.action };
   const message = upload.problem ? "" : uploadMessage(upload, say, now);

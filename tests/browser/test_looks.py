@@ -1,0 +1,155 @@
+"""What a person sees and can do: every state, hostile names, the keyboard, and what axe says of it."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import papers
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from dropping import drop, until_kind
+from playwright.async_api import Dialog, Page, expect
+from running_system import RunningSystem
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"  # kept after the run
+HOSTILE: Final = "<img src=x onerror=alert(1)>.pdf"
+SHOW: Final = """(views) => {
+  const title = document.createElement("h1");
+  title.textContent = "States";
+  document.querySelector("main").replaceChildren(title, ...views.map((view) => {
+    const element = document.createElement("document-progress");
+    element.style.margin = "1.4rem 0";
+    element.document = view;
+    return element;
+  }));
+}"""
+ALONE: Final = """(id) => {
+  globalThis.told = [];
+  const element = document.createElement("document-progress");
+  element.setAttribute("document-id", id);
+  element.lang = "de";
+  element.addEventListener("document-change", (event) => told.push(event.detail.kind));
+  document.querySelector("main").replaceChildren(element);
+}"""
+
+
+async def test_a_failed_document_stands_where_the_server_says_with_what_to_do(
+    page: Page, system: RunningSystem
+) -> None:
+    progress = await drop(page, papers.broken(), "torn.pdf")
+    await until_kind(progress, "failed")
+    newest = (await system.call("GET", "/v1/documents?limit=1")).json()["documents"][0]
+    shown = await progress.get_by_role("progressbar").get_attribute("aria-valuenow")
+    assert (shown, newest["filename"]) == (str(int(newest["percent"])), "torn.pdf")
+    await expect(progress).to_contain_text("The PDF is damaged")
+    await expect(progress).to_contain_text("Open and save it again")
+    await expect(progress.get_by_role("button", name="Retry")).to_be_visible()
+
+
+async def test_a_document_is_cancelled_and_retried_with_its_buttons(page: Page, system: RunningSystem) -> None:
+    progress = await drop(page, papers.scan(4, title="Stop"), "stop.pdf")
+    await until_kind(progress, "running")
+    await progress.get_by_role("button", name="Cancel").click()
+    await until_kind(progress, "cancelled")
+    await progress.get_by_role("button", name="Retry").click()
+    await until_kind(progress, "completed")
+
+
+async def test_a_hostile_name_and_hostile_text_stay_text(page: Page) -> None:
+    alerts: list[str] = []
+
+    async def note(dialog: Dialog) -> None:
+        alerts.append(dialog.message)
+        await dialog.dismiss()
+
+    page.on("dialog", note)
+    progress = await drop(page, papers.born_digital(1, title=HOSTILE), HOSTILE)
+    await until_kind(progress, "completed")
+    await page.get_by_role("link", name=HOSTILE).click()
+    await expect(page.get_by_role("tabpanel").first).to_contain_text("onerror=alert(1)")
+    assert await page.locator("img[onerror]").count() == 0
+    assert alerts == []
+
+
+async def test_a_document_is_opened_with_the_keyboard_alone(page: Page) -> None:
+    progress = await drop(page, papers.letter("Keyboard"), "keys.png", "image/png")
+    await until_kind(progress, "completed")
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("document.activeElement.textContent") == "keys.png":
+            break
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1, name="keys.png")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_state_is_pictured_and_axe_finds_nothing(page: Page, scheme: Any) -> None:
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await page.evaluate("customElements.whenDefined('document-progress')")
+    await page.evaluate(SHOW, states())
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=SCREENSHOTS / f"states-{scheme}.png", full_page=True)
+    await expect_accessible(page)
+
+
+async def test_axe_finds_nothing_on_the_list_and_on_a_document(page: Page) -> None:
+    progress = await drop(page, papers.born_digital(1, title="Axe"), "axe.pdf")
+    await until_kind(progress, "completed")
+    await expect_accessible(page)
+    await page.get_by_role("link", name="axe.pdf").click()
+    await expect(page.get_by_role("tabpanel").first).to_contain_text(papers.sentence(0))
+    await expect_accessible(page)
+
+
+async def expect_accessible(page: Page) -> None:
+    """Fail with what axe-core has against the page as it stands."""
+    found = await Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def states() -> list[dict[str, Any]]:
+    """A view of each state that a document can be in."""
+    error = {
+        "code": "corrupt_pdf",
+        "message": "The PDF is damaged.",
+        "stage": "ocr",
+        "page": 3,
+        "attempt": 2,
+        "retryable": False,
+        "action": "Open and save it again.",
+    }
+    waits = {"status": "retrying", "attempt": 2, "next_attempt_at": "2031-01-01T00:00:00Z", "error": error}
+    done = {"total": 40, "done": 17, "failed": []}
+    return [
+        view("uploaded", percent=0),
+        view("processing", pages=done, eta_seconds={"low": 12, "high": 20}),
+        view("retrying", stages={"ocr": waits}),
+        view("processing", stages={"ocr": {"status": "stalled", "attempt": 1}}),
+        view("cancelling"),
+        view("cancelled"),
+        view("failed", error=error),
+        view("completed", percent=100, partial=True, pages={"total": 40, "done": 38, "failed": [3, 9]}, error=error),
+        view("completed", percent=100, pages={"total": 40, "done": 40, "failed": []}),
+    ]
+
+
+def view(status: str, **more: Any) -> dict[str, Any]:
+    """A document view as the gateway sends it, with what a state needs."""
+    message = {"code": "ocr.pages_done", "params": {"done": 17, "total": 40}, "text": "Recognised page 17 of 40"}
+    said = message if status == "processing" else None
+    common = {"document_id": f"{status}", "filename": f"{status}.pdf", "percent": 42.5, "partial": False}
+    return {**common, "status": status, "message": said, "stages": {}, "error": None, **more}
+
+
+async def test_the_element_alone_follows_a_document_says_its_connection_and_tells_its_page(
+    page: Page, system: RunningSystem
+) -> None:
+    document_id = await system.upload(papers.scan(3, title="Alone"), "alone.pdf")
+    await page.evaluate(ALONE, document_id)
+    element = page.locator("main > document-progress")
+    await expect(element).to_have_attribute("connection", "websocket")
+    await expect(element.get_by_text("Live über WebSocket")).to_be_visible()
+    await until_kind(element, "completed")
+    await expect(element.get_by_text("Fertig", exact=True)).to_be_visible()
+    assert (await page.evaluate("globalThis.told"))[-1] == "completed"

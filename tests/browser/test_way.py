@@ -1,0 +1,83 @@
+"""The whole way of a document through the page, and what may happen while one watches."""
+
+import re
+import time
+from typing import Final
+
+import papers
+import pytest
+from dropping import drop, progress_of, until_kind
+from playwright.async_api import BrowserContext, Page, Route, expect
+from running_system import RunningSystem
+
+NO_SOCKETS: Final = """
+globalThis.WebSocket = class {
+  constructor() { setTimeout(() => this.onclose?.({ code: 1006 })); }
+  close() {}
+};
+"""
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+
+async def test_a_dropped_file_shows_a_bar_within_a_second_and_ends_with_its_text(page: Page) -> None:
+    progress = await drop(page, papers.scan(2, title="Way"), "way.pdf")
+    dropped = time.monotonic()
+    await progress.wait_for()
+    assert time.monotonic() - dropped < 1
+    await until_kind(progress, "completed")
+    assert await progress.get_by_role("progressbar").get_attribute("aria-valuenow") == "100"
+    await page.get_by_role("link", name="way.pdf").click()
+    await expect(page.get_by_role("tabpanel").first).to_contain_text(papers.sentence(0))
+
+
+async def test_a_reload_in_the_middle_and_a_second_tab_show_the_same_until_the_end(
+    page: Page, context: BrowserContext
+) -> None:
+    progress = await drop(page, papers.scan(4, title="Reload"), "reload.pdf")
+    await until_kind(progress, "running")
+    await page.reload()
+    second = await context.new_page()
+    await second.goto("/")
+    for tab in (page, second):
+        await until_kind(progress_of(tab, "reload.pdf"), "completed")
+
+
+async def test_a_cut_network_is_said_and_nothing_is_missed(
+    page: Page, context: BrowserContext, system: RunningSystem
+) -> None:
+    progress = await drop(page, papers.scan(2, title="Cut"), "cut.pdf")
+    await until_kind(progress, "pending", "running")
+    document_id = str((await system.call("GET", "/v1/documents?limit=1")).json()["documents"][0]["document_id"])
+    await context.set_offline(True)
+    await expect(page.locator("#connection")).to_have_attribute("data-kind", "offline", timeout=30_000)
+    await system.until(document_id)
+    await context.set_offline(False)
+    await until_kind(progress, "completed")
+
+
+async def test_a_killed_gateway_is_found_again_and_nothing_is_missed(page: Page, system: RunningSystem) -> None:
+    progress = await drop(page, papers.scan(3, title="Gateway"), "gateway.pdf")
+    await until_kind(progress, "pending", "running")
+    await system.kill("gateway")
+    await until_kind(progress, "completed")
+    await expect(page.locator("#connection")).to_have_attribute("data-kind", re.compile("websocket|sse|poll"))
+
+
+@pytest.mark.parametrize(("events", "connection"), [(True, "sse"), (False, "poll")])
+async def test_where_websockets_are_blocked_the_page_falls_back_and_says_so(
+    context: BrowserContext, events: bool, connection: str
+) -> None:
+    await context.add_init_script(NO_SOCKETS)
+    if not events:
+        await context.route("**/v1/live?feed=*", refuse)
+    page = await context.new_page()
+    await page.goto("/")
+    await page.locator(f"#connection[data-kind={connection}]").wait_for()
+    progress = await drop(page, papers.letter(f"Over {connection}"), f"{connection}.png", "image/png")
+    await until_kind(progress, "completed")
+
+
+async def refuse(route: Route) -> None:
+    """What a proxy does to what it does not know."""
+    await route.abort()
