@@ -27,3 +27,17 @@ test("every file the page and its modules name is there", () => {
   for (const name of scripts) named.push(...[...read(name).matchAll(/from "\.\/([\w.-]+)"|import "\.\/([\w.-]+)"/g)].map((m) => m[1] ?? m[2]));
   for (const name of named) assert.ok(files.includes(name), name);
 });
+
+test("the npm package carries every module that its entries import", () => {
+  const root = new URL("../../", import.meta.url);
+  const { exports, files: packed } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+  const waiting = Object.values(exports).map((entry) => entry.default.replace("./services/gateway/web/", ""));
+  const needed = new Set();
+  for (const name of waiting) {
+    if (needed.has(name)) continue;
+    needed.add(name);
+    waiting.push(...[...read(name).matchAll(/(?:from|import) "\.\/([\w.-]+)"/g)].map((match) => match[1]));
+  }
+  const carried = packed.filter((name) => name.startsWith("services/")).map((name) => name.split("/").at(-1));
+  assert.deepEqual([...needed].sort(), carried.sort());
+});

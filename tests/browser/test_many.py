@@ -1,0 +1,44 @@
+"""Five hundred documents in the list, all of them changing."""
+
+from typing import Final
+
+import pytest
+from playwright.async_api import Page
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+LONGEST_MS: Final = 500  # of one task, on two cores that others use too; a person notices more
+MANY: Final = """async () => {
+  const { DocumentList } = await import("/web/document-list.js");
+  const { wordsOf } = await import("/web/words.js");
+  const parts = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
+  const list = new DocumentList({ parts, say: wordsOf("en"), api: null, on: {} });
+  const row = (n, percent) => ({
+    document_id: `d${n}`, filename: `paper-${n}.pdf`, bytes: 1000, status: "processing", percent, partial: false,
+    message: { code: "ocr.pages_done", params: {}, text: `at ${percent}` }, error: null,
+    uploaded_at: new Date(1.7e12 + n).toISOString(),
+  });
+  const documents = new Map([...Array(500).keys()].map((n) => [`d${n}`, row(n, 0)]));
+  const state = { status: "live", gone: new Set(), documents };
+  const frame = () => new Promise(requestAnimationFrame);
+  list.showFeed(state);
+  await frame();
+  await frame();
+  let longest = 0;
+  new PerformanceObserver((found) => {
+    for (const task of found.getEntries()) longest = Math.max(longest, task.duration);
+  }).observe({ type: "longtask" });
+  for (let step = 1; step <= 30; step += 1) {
+    for (let n = step; n < 500; n += 30) documents.set(`d${n}`, row(n, step));
+    list.showFeed({ ...state, documents: new Map(documents) });
+    await frame();
+  }
+  await frame();
+  return { longest, rows: parts.list.children.length, text: parts.list.textContent.includes("paper-499.pdf") };
+}"""
+
+
+async def test_five_hundred_documents_that_change_leave_the_page_smooth(page: Page) -> None:
+    found = await page.evaluate(MANY)
+    assert (found["rows"], found["text"]) == (500, True)
+    assert found["longest"] < LONGEST_MS, found

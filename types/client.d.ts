@@ -1,0 +1,56 @@
+// Types of services/gateway/web/client.js; the document view is the one of the HTTP interface.
+
+export interface Message { code: string; params: Record<string, unknown>; text: string }
+
+export interface DocumentError {
+  code: string; message: string; stage: string | null; page: number | null; attempt: number | null;
+  retryable: boolean; action: string | null;
+}
+
+export interface StageView {
+  status: string; percent: number; attempt: number; retry_count: number; started_at: string | null;
+  completed_at: string | null; next_attempt_at: string | null; message: Message | null; error: DocumentError | null;
+}
+
+export type DocumentStatus =
+  | "uploaded" | "processing" | "processed" | "retrying" | "stalled" | "cancelling" | "cancelled" | "failed" | "completed";
+
+export interface DocumentView {
+  document_id: string; filename: string; content_type: string; bytes: number; status: DocumentStatus; percent: number;
+  partial: boolean; message: Message | null; eta_seconds: { low: number; high: number } | null;
+  pages: { total: number | null; done: number; failed: number[] }; stages: Record<string, StageView>;
+  error: DocumentError | null; epoch: string; version: number; uploaded_at: string; updated_at: string;
+  completed_at: string | null;
+}
+
+export interface DocumentState {
+  status: "waiting" | "live" | "deleted" | "error"; epoch: string | null; version: number;
+  error: { code: string } | null; document: DocumentView | null;
+}
+
+/** Rows of the feed are document views that may lack `stages` and `pages`. */
+export type DocumentRow = Omit<DocumentView, "stages" | "pages"> & Partial<Pick<DocumentView, "stages" | "pages">>;
+
+export interface FeedState {
+  status: "waiting" | "live" | "error"; epoch: string | null; version: number;
+  error: { code: string } | null; documents: Map<string, DocumentRow>; gone: Set<string>;
+}
+
+export type Connection = "websocket" | "sse" | "poll" | "offline";
+export type Problem = "sign_in" | "forbidden" | "not_found" | "bad_frame";
+
+/** Many live subscriptions over one connection; a "connection" event tells when `connection` or `problem` changes. */
+export class PagestreamClient extends EventTarget {
+  constructor(options: { base: string | URL; token?: string | null; random?: () => number });
+  readonly base: string;
+  readonly connection: Connection;
+  readonly problem: Problem | null;
+  /** Calls back at once and after each change; the answer ends the subscription. */
+  subscribe(target: { document_id: string }, onState: (state: DocumentState) => void): () => void;
+  subscribe(target: { feed: "documents" }, onState: (state: FeedState) => void): () => void;
+  wake(): void;
+  close(): void;
+}
+
+/** One client per server and token. */
+export function sharedClient(base: string | URL, token?: string | null): PagestreamClient;
