@@ -44,7 +44,11 @@ def read(picture: str, output: str, control: str) -> None:
     while Path(control, "hold").exists():
         time.sleep(0.02)
     words = ["A", "page", "of", f"{width}", "pixels"]
-    rows = [f"5\t1\t1\t1\t1\t{n}\t{n * 20}\t10\t18\t12\t96\t{word}" for n, word in enumerate(words, 1)]
+    wide, high = (
+        width // len(words) + 1,
+        abs(height),
+    )  # together the whole page: no second reading
+    rows = [f"5\t1\t1\t1\t1\t{n}\t{(n - 1) * wide}\t0\t{wide}\t{high}\t96\t{word}" for n, word in enumerate(words, 1)]
     Path(f"{output}.tsv").write_text("\n".join([_COLUMNS.replace(" ", "\t"), *rows]) + "\n")
 
 
