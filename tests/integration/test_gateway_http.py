@@ -313,7 +313,7 @@ async def test_results_are_answered_as_soon_as_they_are_there(
     here = f"/v1/documents/{document_id}"
     await hand.put(document_id, 1)
     assert (await http.get(f"{here}/pages")).json() == {"pages": []}
-    for path in ("pages/1", "text", "chunks", "extraction"):
+    for path in ("pages/1", "pages/1/image", "text", "chunks", "extraction"):
         answer = await http.get(f"{here}/{path}")
         assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
         assert answer.json()["document_status"] == "processing"
@@ -354,6 +354,32 @@ async def test_results_are_answered_as_soon_as_they_are_there(
     assert [chunk["text"] for chunk in first["chunks"] + rest["chunks"]] == ["0", "1", "2"]
     assert first["chunks"][0] == {"index": 0, "text": "0"}
     assert (await http.get(f"{here}/extraction")).json() == {"document_type": "letter", "findings": []}
+
+
+async def test_a_page_that_cannot_be_drawn_says_why(
+    http: httpx.AsyncClient, hand: Hand, environment: dict[str, str]
+) -> None:
+    document_id = (await upload(http, new_pdf())).json()["document_id"]
+    store = Blobs.open(environment["PAGESTREAM_STORE"])
+    kinds = [{"kind": kind, "source": "ocr"} for kind in ("pdf", "png", "text")]
+    slices = tuple(Slice(pages=(page, page), args=args) for page, args in enumerate(kinds, start=1))
+    plan = Plan(engine="e", slices=slices, page_count=3)
+    await store.put_result(blobs.plan("default", document_id, "ocr", "p1"), plan.model_dump(mode="json"))
+    await hand.put(document_id, 1, row={"plans": {"ocr": "p1"}})
+    here = f"/v1/documents/{document_id}/pages"
+    paths = ("1/image", "2/image", "3/image", "4/image", "1/image?width=1", "1/image?width=99999", "1/image?width=x")
+    answers = [await http.get(f"{here}/{path}") for path in paths]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (409, "image_failed"),
+        (409, "image_failed"),
+        (404, "no_image"),
+        (404, "page.not_found"),
+        *[(400, "bad_request")] * 3,
+    ]
+    assert answers[0].json()["detail"].startswith("Page 1 cannot be shown: The PDF is damaged")
+    assert not [
+        name for name in stored(Path(environment["PAGESTREAM_STORE"].removeprefix("file://")).parent) if "image" in name
+    ]
 
 
 async def test_a_lost_or_damaged_result_is_named_and_is_no_crash(
