@@ -1,6 +1,7 @@
 """The gateway over HTTP, as a process on a real broker, database and store."""
 
 import asyncio
+import gzip
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.gateway import web
 from shared import blobs, topics
 from shared.blobs import Blobs
 from shared.events import Fact, decode
@@ -497,6 +499,27 @@ async def test_ready_says_what_is_missing(http: httpx.AsyncClient, hand: Hand) -
     assert "needs a newer release" in answer.json()["checks"]["projection"]
     assert (await http.get("/v1/system")).json()["halted"] == ["progress"]
     await hand.healthy()
+
+
+async def test_the_files_of_the_page_travel_compressed_where_that_is_understood(http: httpx.AsyncClient) -> None:
+    files = {path.name: path.read_bytes() for path in web.FOLDER.iterdir()}
+    weight = 0
+    for name, data in files.items():
+        async with http.stream("GET", f"/web/{name}", headers={"Accept-Encoding": "br, gzip"}) as answer:
+            travelled = b"".join([part async for part in answer.aiter_raw()])
+        assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
+        assert gzip.decompress(travelled) == data
+        weight += len(travelled)
+    assert weight <= 100 * 1024
+    etags = set()
+    for accepted in ("identity", "gzip;q=0", "gzip"):
+        answer = await http.get("/web/app.js", headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("content-encoding") == ("gzip" if accepted == "gzip" else None)
+        assert answer.content == files["app.js"]
+        known = {"Accept-Encoding": accepted, "If-None-Match": answer.headers["etag"]}
+        assert (await http.get("/web/app.js", headers=known)).status_code == 304
+        etags.add(answer.headers["etag"])
+    assert len(etags) == 2  # the same mark never names other bytes
 
 
 async def test_the_page_and_the_docs_come_with_a_strict_policy(http: httpx.AsyncClient) -> None:
