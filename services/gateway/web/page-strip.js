@@ -15,7 +15,8 @@ export class PageStrip {
   /** `onOpen(page)` is called when a person chooses a page. */
   constructor({ id, api, say, abort }, onOpen) {
     Object.assign(this, { id, api, say, signal: abort.signal, onOpen });
-    this.element = el("div.page-strip", { role: "group", "aria-label": say("view.pages"), hidden: true });
+    const on = { keydown: (event) => this.#onKey(event) };
+    this.element = el("div.page-strip", { role: "group", "aria-label": say("view.pages"), hidden: true, on });
     this.#eye = new IntersectionObserver((entries) => this.#seen(entries), { root: this.element, rootMargin: "200px" });
   }
 
@@ -38,7 +39,10 @@ export class PageStrip {
   }
 
   choose(page) {
-    for (const [other, { button }] of this.#thumbs) setAttribute(button, "aria-current", other === page && "page");
+    for (const [other, { button }] of this.#thumbs) {
+      setAttribute(button, "aria-current", other === page && "page");
+      button.tabIndex = other === page ? 0 : -1; // one stop for the Tab key, however many pages there are
+    }
     const chosen = this.#thumbs.get(page)?.button;
     if (!chosen) return;
     const { offsetLeft, offsetWidth } = chosen;
@@ -48,7 +52,7 @@ export class PageStrip {
   #add(page, withImages) {
     const place = el("span.thumb-sheet");
     const on = { click: () => this.onOpen(page) };
-    const button = el("button.thumb", { on, "data-page": page }, place, el("span.thumb-number", {}, `${page}`));
+    const button = el("button.thumb", { on, "data-page": page, tabindex: -1 }, place, el("span.thumb-number", {}, `${page}`));
     const thumb = { button, place };
     this.#thumbs.set(page, thumb);
     this.element.append(button);
@@ -59,6 +63,14 @@ export class PageStrip {
   #remove(page, button) {
     this.#thumbs.delete(page);
     button.remove();
+  }
+
+  #onKey({ key, target }) {
+    const step = { ArrowRight: "nextElementSibling", ArrowLeft: "previousElementSibling" }[key];
+    const next = step && target[step];
+    if (!next) return;
+    next.focus({ preventScroll: true });
+    next.click();
   }
 
   #seen(entries) {
