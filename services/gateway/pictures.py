@@ -86,14 +86,14 @@ class Pictures:
 
     async def _painted(self, key: DocumentKey, piece: Slice) -> bytes:
         """The child's sealed answer."""
-        folder = await asyncio.to_thread(folders.make)
         child = await self._pool.take()
+        folder = folders.make()
         try:
             request = await self._request(key, folder, piece)
             return await child.run(request, deadline=_DEADLINE, memory_mb=_MEMORY_MB, on_tick=lambda _: None)
         finally:
+            shutil.rmtree(folder, ignore_errors=True)
             await self._pool.give_back(child)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def _request(self, key: DocumentKey, folder: Path, piece: Slice) -> dict[str, Any]:
         try:
