@@ -73,6 +73,11 @@ def words(tenant: str, job_id: str, event_id: str) -> str:
     return f"{tenant}/{job_id}/{event_id}"
 
 
+def image(tenant: str, document_id: str, plan: str, page: int, width: int) -> str:
+    """A page drawn for people to look at, as `plan` of the OCR stage numbers it; can be drawn again at any time."""
+    return f"{tenant}/{document_id}/ocr/{plan}/image-{page}-{width}"
+
+
 def seal(value: Any) -> bytes:
     """A JSON value with the header that carries its SHA-256."""
     body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

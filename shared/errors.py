@@ -84,6 +84,7 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "A stored result ({name}) is missing or damaged.",
         "Retry: the missing piece is computed again.",
     ),
+    "no_image": ("This page is text and has no image.", "Ask for its text: GET …/pages/N."),
     "source_missing": ("The uploaded file is no longer in the store.", "Upload it again."),
     "store_unavailable": ("The blob store does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "store_full": ("The blob store is full.", "Ask your operator to free space, then retry."),

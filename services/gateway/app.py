@@ -35,6 +35,7 @@ from services.gateway.limits import Limits, Pace, Tally
 from services.gateway.metrics import Counted, Metrics
 from services.gateway.mongo import Projections, Status
 from services.gateway.parts import ResumableUploads
+from services.gateway.pictures import Pictures
 from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
@@ -61,6 +62,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         mongo.connect(settings) as database,
         kafka.connect(settings.kafka, APPEND_WITHIN) as log,
         Embedder(settings.cache) as embedder,
+        Pictures(blobs, settings.images_at_once) as pictures,
     ):
         tokens = Tokens(database)
         keyring = Keyring(Keys(database), tokens, open_house=settings.open_house)
@@ -87,6 +89,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             metrics=metrics,
             embedder=embedder,
             vectors=Vectors(projections),
+            pictures=pictures,
             hub=hub,
             feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
             sockets=Sockets(hub, doorkeeper, keyring, each, most_subscriptions=settings.subscriptions_per_socket),

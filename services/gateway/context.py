@@ -16,6 +16,7 @@ from services.gateway.limits import Holders, Limits
 from services.gateway.metrics import Metrics
 from services.gateway.mongo import DocumentKey, Projections, Status
 from services.gateway.parts import ResumableUploads
+from services.gateway.pictures import Pictures
 from services.gateway.problems import Problem
 from services.gateway.quotas import Quotas
 from services.gateway.sockets import Sockets
@@ -44,6 +45,7 @@ class Gateway:
     metrics: Metrics
     embedder: Embedder
     vectors: Vectors
+    pictures: Pictures
     hub: Hub
     feed: Feed
     sockets: Sockets

@@ -11,6 +11,7 @@ Body = dict[str, Any]
 # Codes of shared.errors that an HTTP answer may carry -> status
 _SHARED: Final[Mapping[str, int]] = {
     "empty_file": 400,
+    "no_image": 404,
     "source_missing": 404,
     "result_missing": 409,
     "too_large": 413,
@@ -74,6 +75,7 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "Wait for it: watch the document, or ask with ?wait=.",
     ),
     "page_failed": (409, "Page {page} could not be read.", "Retry the document: only what is missing is done again."),
+    "image_failed": (409, "Page {page} cannot be shown: {reason}", "Look at the uploaded file itself: GET …/file."),
     "wrong_state": (409, "A document that is {document_status} cannot be {asked}.", "{hint}."),
     "job_ended": (
         409,
@@ -150,6 +152,7 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "Something went wrong on our side; the log line is {reference}.",
         "Retry; if it happens again, give your operator that reference.",
     ),
+    "too_many_images": (503, "Many pages are being drawn already.", "Ask again in a few seconds."),
     "broker_unavailable": (
         503,
         "The event log does not answer, so it is not certain that this was recorded.",

@@ -11,18 +11,24 @@ from services.gateway import cursors, filenames, pages
 from services.gateway.answers import Json
 from services.gateway.context import Gateway, Key, Parts
 from services.gateway.mongo import DocumentKey
+from services.gateway.pictures import DEFAULT_WIDTH, WIDTHS
 from services.gateway.problems import Problem
 from shared import blobs as names
 from shared.blobs import BlobDamaged, BlobMissing
-from shared.harness.contract import Plan
+from shared.harness.contract import Plan, Slice
 from shared.mongo import Row
 
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["results"])
 
 MOST: Final = 1_000  # chunks or events in one answer
 
+# With what people uploaded: it is never run as a page of ours, whatever a browser takes it for.
+_HARMLESS: Final = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
+
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Cursor = Annotated[str | None, Query(max_length=512)]
+PageNumber = Annotated[int, Path(ge=1)]
+Width = Annotated[int, Query(ge=WIDTHS[0], le=WIDTHS[1], description="At most so many pixels wide.")]
 
 
 @router.get("/pages", summary="Which pages there are and how far each is")
@@ -34,15 +40,10 @@ async def list_pages(gateway: Parts, key: Key) -> Response:
 
 
 @router.get("/pages/{page}", summary="One page with its words; there as soon as it is done")
-async def page_of(gateway: Parts, key: Key, page: Annotated[int, Path(ge=1)]) -> Response:
+async def page_of(gateway: Parts, key: Key, page: PageNumber) -> Response:
     """`{"page", "text", "source", "confidence", "width", "height", "words": […]}`, 409 while it is not there yet."""
     row = (await gateway.hub.document(key)).row
-    plan = await _plan(gateway, key, row)
-    if plan is None:
-        raise _not_ready("page", row)
-    number = pages.slice_of(plan, page)
-    if number is None:
-        raise Problem("page.not_found", page=page, total=pages.total(plan))
+    number, _ = await _slice_of(gateway, key, row, page)
     name = names.piece(key.tenant, key.document_id, "ocr", row["plans"]["ocr"], number)
     status = _slices(row).status(number)
     try:
@@ -57,6 +58,25 @@ async def page_of(gateway: Parts, key: Key, page: Annotated[int, Path(ge=1)]) ->
         if one["page"] == page:
             return Json(one)
     raise Problem("page_failed", page=page)
+
+
+@router.get("/pages/{page}/image", summary="One page as a JPEG image; there as soon as the pages are counted")
+async def image_of(
+    gateway: Parts, key: Key, request: Request, page: PageNumber, width: Width = DEFAULT_WIDTH
+) -> Response:
+    """The page as the boxes of its words are measured: as high to its width as `height` to `width` of the page's JSON.
+
+    409 until the pages are counted, 404 for a page that is text. A picture that is narrower is not made wider.
+    """
+    row = (await gateway.hub.document(key)).row
+    _, piece = await _slice_of(gateway, key, row, page)
+    plan_id = row["plans"]["ocr"]
+    # The same plan draws the same page. Whoever has it asks each time, since the right to see it may be gone by then.
+    headers = {"ETag": f'"{plan_id}-{page}-{width}"', "Cache-Control": "private, no-cache", **_HARMLESS}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    jpeg = await gateway.pictures.jpeg(key, plan_id, piece, page, width)
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/text", summary="The whole text, as JSON with the offsets of the pages, or as text/plain")
@@ -103,8 +123,7 @@ async def file(gateway: Parts, key: Key) -> Response:
     headers = {
         "Content-Disposition": filenames.attachment(view["filename"]),
         "Content-Length": str(view["bytes"]),
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-        "X-Content-Type-Options": "nosniff",
+        **_HARMLESS,
     }
     return StreamingResponse(_joined(first, stream), media_type=view["content_type"], headers=headers)
 
@@ -118,6 +137,17 @@ async def timeline(gateway: Parts, key: Key, limit: Limit = 500, cursor: Cursor 
     more = cursors.write(rows[limit - 1]["version"], rows[limit - 1]["_id"]) if len(rows) > limit else None
     events = [{"event_id": row["_id"], **_public(row)} for row in rows[:limit]]
     return Json({"events": events, "next_cursor": more})
+
+
+async def _slice_of(gateway: Gateway, key: DocumentKey, row: Row, page: int) -> tuple[int, Slice]:
+    """The slice that reads `page`, with its number. Raises Problem where there is none, or none yet."""
+    plan = await _plan(gateway, key, row)
+    if plan is None:
+        raise _not_ready("page", row)
+    number = pages.slice_of(plan, page)
+    if number is None:
+        raise Problem("page.not_found", page=page, total=pages.total(plan))
+    return number, plan.slices[number]
 
 
 async def _plan(gateway: Gateway, key: DocumentKey, row: Row) -> Plan | None:

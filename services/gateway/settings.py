@@ -19,6 +19,7 @@ class GatewaySettings(SharedSettings):
     gateway_port: int = Field(default=8000, ge=1, le=65535)
     max_upload: int = Field(default=1024**3, ge=1)  # bytes of one document
     uploads_at_once: int = Field(default=32, ge=1)  # each may hold three 5 MiB parts in memory; more wait their turn
+    images_at_once: int = Field(default=2, ge=1, le=64)  # pages drawn for people to look at; more wait their turn
     origins: tuple[str, ...] = ()  # pages that may call besides our own, as JSON: ["https://desk.example"]
     cache: Path = Path(".pagestream/cache")  # where the chunker's model is kept, for searching by meaning
     subscriptions_per_socket: int = Field(default=1_000, ge=1)

@@ -42,7 +42,8 @@ def sliced(task: Task, settings: OcrSettings, depth: int = 0) -> tuple[Slice, ..
 def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
     """The pages of one piece. Raises Rejected and Transient as the readers of its kind do."""
     if piece.args.get("attached"):
-        return _attached(task, piece, settings, reader)
+        with _attached(task, piece, settings) as (inner, own, before):
+            return [{**page, "page": page["page"] + before} for page in read(inner, own, settings, reader)]
     kind = Kind(piece.args["kind"])
     match kind:
         case Kind.PDF:
@@ -54,6 +55,24 @@ def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> lis
         case _:
             texts = _texts(task.source, kind, settings)
     return [plaintext.page(number, text) for number, text in enumerate(texts, start=1)]
+
+
+def picture(task: Task, piece: Slice, settings: OcrSettings, width: int) -> Image.Image:
+    """The page of a piece that is one page, as it looks, at most `width` pixels wide.
+
+    It is what the boxes of the page's words were measured on: the same way up, of the same proportions.
+    Raises Rejected: no_image for a page that is text, else as the readers of its kind do.
+    """
+    if piece.args.get("attached"):
+        with _attached(task, piece, settings) as (inner, own, _):
+            return picture(inner, own, settings, width)
+    match Kind(piece.args["kind"]):
+        case Kind.PDF:
+            return pdf.picture(task, piece, width)
+        case kind if kind in images.FORMATS:
+            return images.picture(task, piece, settings, width)
+        case _:
+            raise Rejected("no_image")
 
 
 def check_count(slices: Sequence[Slice], settings: OcrSettings) -> int:
@@ -154,15 +173,16 @@ def _moved(piece: Slice, number: int, before: int) -> Slice:
     return piece.model_copy(update={"pages": (first + before, last + before), "args": {**piece.args, **way}})
 
 
-def _attached(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
+@contextmanager
+def _attached(task: Task, piece: Slice, settings: OcrSettings) -> Iterator[tuple[Task, Slice, int]]:
+    """The attachment that a piece is about as a task, the piece as its own, and how many pages stand before it."""
     (number, *way), (before, *befores) = piece.args["attached"], piece.args["before"]
     attachment = mail.opened(task.source, settings.max_mail_bytes).attachments[number]
     first, last = piece.pages or (1, 1)
     args = {**piece.args, "attached": way, "before": befores}
     own = piece.model_copy(update={"pages": (first - before, last - before), "args": args})
     with _written(task, attachment) as inner:
-        found = read(inner, own, settings, reader)
-    return [{**page, "page": page["page"] + before} for page in found]
+        yield inner, own, before
 
 
 def _mail_pages(message: mail.Mail, unread: dict[str, str]) -> list[str]:

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from services.ocr import preparation
 from services.ocr.pages import Line, page, placed, scaled, slices
-from services.ocr.resolution import reduction
+from services.ocr.resolution import reduction, shown
 from services.ocr.settings import OcrSettings
 from shared.errors import Rejected
 from shared.harness.contract import Result, Slice, Task
@@ -28,6 +28,7 @@ FORMATS: Final[Mapping[Kind, str]] = {
 }
 # What Pillow's decoders raise on damaged input.
 _DAMAGE: Final = (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, EOFError, LookupError, struct.error)
+_COLOURLESS: Final = frozenset({"1", "L", "I", "I;16", "I;16B", "I;16L", "F"})  # Pillow's modes
 _FAX: Final = (1.5, 2.5)  # pixels across to pixels down of such a fax; other ratios are slips of the header
 
 Image.MAX_IMAGE_PIXELS = None  # Pillow's limit only warns; ours refuses, by the header
@@ -49,15 +50,35 @@ def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> lis
     """The frame of one slice, the way up its EXIF data says. Raises Rejected: corrupt_image, too_large."""
     number = (piece.pages or (1, 1))[0]
     task.tick("ocr.reading_page", 0.0, page=number)
+    with _frame(task, piece, number, settings) as image:
+        picture = _upright(image, "L")
+    fitting = preparation.resized(picture, reduction(*picture.size, settings.max_render_pixels))
+    lines = placed(reader(fitting), scaled(picture.width / fitting.width, picture.height / fitting.height))
+    return [page(number, lines, source="ocr", size=picture.size)]
+
+
+def picture(task: Task, piece: Slice, settings: OcrSettings, width: int) -> Image.Image:
+    """The frame of one slice as its words were measured on, at most `width` pixels wide; in colour if it has some.
+
+    Raises Rejected: corrupt_image, too_large.
+    """
+    number = (piece.pages or (1, 1))[0]
+    with _frame(task, piece, number, settings) as image:
+        if image.format == "JPEG":  # unpacked at half or a quarter where that is enough; sideways it may be as long
+            image.draft(None, (2 * width, 2 * width))
+        found = _upright(image, "L" if image.mode in _COLOURLESS else "RGB")
+    return preparation.resized(found, min(1.0, shown(*found.size, width)))
+
+
+@contextmanager
+def _frame(task: Task, piece: Slice, number: int, settings: OcrSettings) -> Iterator[Image.Image]:
+    """Frame `number` of the image, not unpacked yet, and no larger than the limit."""
     with _opened(task.source, Kind(piece.args["kind"])) as image:
         if number > 1:  # the first is open already, and of a HEIC it need not be frame 0
             with _decoding():
                 image.seek(number - 1)
         _check_size(image, number, settings)
-        picture = _gray(image)
-    fitting = preparation.resized(picture, reduction(*picture.size, settings.max_render_pixels))
-    lines = placed(reader(fitting), scaled(picture.width / fitting.width, picture.height / fitting.height))
-    return [page(number, lines, source="ocr", size=picture.size)]
+        yield image
 
 
 @contextmanager
@@ -100,8 +121,8 @@ def _check_size(image: Image.Image, number: int, settings: OcrSettings) -> None:
         raise Rejected("too_large", **facts, limit=limit, setting="PAGESTREAM_OCR_MAX_IMAGE_PIXELS")
 
 
-def _gray(image: Image.Image) -> Image.Image:
-    """The frame in gray on white, upright."""
+def _upright(image: Image.Image, mode: str) -> Image.Image:
+    """The frame on white, the way up its EXIF data says, in gray ("L") or colour ("RGB")."""
     with _decoding():
         upright = ImageOps.exif_transpose(image)
         upright.load()
@@ -110,8 +131,9 @@ def _gray(image: Image.Image) -> Image.Image:
         paper = Image.new("RGBA", upright.size, "white")
         upright = Image.alpha_composite(paper, upright)
     # 16-bit scans: Pillow would clip them to white
-    gray = preparation.eight_bits(upright) if upright.mode.startswith(("I", "F")) else upright.convert("L")
-    return _squared(gray, image.info.get("dpi"))
+    if upright.mode.startswith(("I", "F")):
+        upright = preparation.eight_bits(upright)
+    return _squared(upright.convert(mode), image.info.get("dpi"))
 
 
 def _squared(picture: Image.Image, dpi: tuple[float, float] | None) -> Image.Image:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from services.ocr import pdfium
 from services.ocr.pages import Line, Source, merged, page, placed, scaled, slices
-from services.ocr.resolution import scale
+from services.ocr.resolution import scale, shown
 from services.ocr.settings import OcrSettings
 from services.ocr.textlayer import is_text, needs_ocr
 from shared.errors import Rejected
@@ -52,6 +52,16 @@ def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> lis
                 lines = _recognised(found, number, settings, reader) if ocr else found.lines()
                 results.append(page(number, lines, source=piece.args["source"], size=found.size))
     return results
+
+
+def picture(task: Task, piece: Slice, width: int) -> Image.Image:
+    """The page of one slice, in colour and at most `width` pixels wide. Raises Rejected: corrupt_pdf."""
+    number = (piece.pages or (1, 1))[0]
+    with pdfium.opened(task.source) as document, pdfium.page(document, number) as found:
+        across, down = found.size
+        if not (across > 0 and down > 0):
+            raise Rejected("corrupt_pdf", detail=f"page {number} has no size")
+        return found.rendered(shown(across, down, width), colour=True)
 
 
 def _recognised(found: pdfium.Page, number: int, settings: OcrSettings, reader: Reader) -> tuple[Line, ...]:

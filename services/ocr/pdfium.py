@@ -148,9 +148,9 @@ class Page:
         images = (part for part in islice(inner, _MAX_OBJECTS) if part.type == raw.FPDF_PAGEOBJ_IMAGE)
         return max((int(image.get_px_size()[0] * image.get_px_size()[1]) for image in images), default=0)
 
-    def rendered(self, scale: float) -> Image.Image:
-        """The page in gray, `scale` pixels per point."""
-        bitmap = self._page.render(scale=scale, grayscale=True)
+    def rendered(self, scale: float, *, colour: bool = False) -> Image.Image:
+        """The page in gray or in colour, `scale` pixels per point."""
+        bitmap = self._page.render(scale=scale, grayscale=not colour, rev_byteorder=colour)
         try:
             return Image.fromarray(bitmap.to_numpy().copy())
         finally:

@@ -11,6 +11,8 @@ _SHARP_SIDE: Final = 3508
 _LOW_SIDE: Final = 1650
 _MAX_ENLARGEMENT: Final = 2.0
 _ENGINE_SIDE: Final = 32_000  # Tesseract refuses more than 32,767 pixels a side
+_SHOWN_PIXELS: Final = 16_000_000  # of a page that is looked at; a till receipt may be twenty times as long as wide
+_SHOWN_SIDE: Final = 32_000  # JPEG ends at 65,535 pixels a side, and browsers show nothing much longer than this
 _READABLE_SIDE: Final = 8  # pixels; nothing narrower holds a letter
 
 
@@ -37,3 +39,9 @@ def reduction(width: int, height: int, limit: int) -> float:
 def enlargement(width: int, height: int) -> float:
     """The factor (at least 1) by which a picture of `width` x `height` pixels is enlarged to be read better."""
     return min(max(1.0, _LOW_SIDE / max(width, height)), _MAX_ENLARGEMENT)
+
+
+def shown(width: float, height: float, wanted: int) -> float:
+    """The factor that makes a page `wanted` pixels wide, or less where it would become too large to be looked at."""
+    factor = min(wanted / width, sqrt(_SHOWN_PIXELS / width / height), _SHOWN_SIDE / height)
+    return factor * (1 - 1e-9)  # renderers round up, and a hair more than `wanted` would be a pixel more

@@ -17,19 +17,20 @@ def sentence(number: int) -> str:
 
 def scan(pages: int, *, title: str = "Protocol") -> bytes:
     """A PDF of images only: each page must be recognised."""
-    sheets = [_sheet(title, number) for number in range(pages)]
+    sheets = [sheet(title, number) for number in range(pages)]
     file = BytesIO()
     sheets[0].save(file, "PDF", resolution=150, save_all=True, append_images=sheets[1:])
     return file.getvalue()
 
 
-def _sheet(title: str, number: int) -> Image.Image:
-    sheet = Image.new("L", A4_150, 250)
-    draw = ImageDraw.Draw(sheet)
+def sheet(title: str, number: int) -> Image.Image:
+    """A page of such a scan."""
+    paper = Image.new("L", A4_150, 250)
+    draw = ImageDraw.Draw(paper)
     lines = [title, sentence(number), *(f"Line {n} of a protocol about boats and bridges" for n in range(1, 15))]
     for place, line in enumerate(lines):
         draw.text((120, 140 + place * 80), line, fill=20, font=ImageFont.load_default(34))
-    return sheet
+    return paper
 
 
 def born_digital(pages: int, *, title: str = "Invoice") -> bytes:

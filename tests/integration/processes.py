@@ -28,6 +28,11 @@ def is_alive(pid: int) -> bool:
     return bool(status) and status.rpartition(")")[2].split()[0] not in "ZX"
 
 
+def mapped(pid: int) -> str:
+    """What a process has in memory: the files of its libraries among other things; nothing when it is gone."""
+    return _read(Path(f"/proc/{pid}/maps"))
+
+
 def peak_memory(pid: int) -> int:
     """The most memory that was ever resident, in MiB; 0 when the process is gone."""
     lines = _read(Path(f"/proc/{pid}/status")).splitlines()

@@ -1,6 +1,7 @@
 """The gateway over HTTP, as a process on a real broker, database and store."""
 
 import asyncio
+import gzip
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.gateway import web
 from shared import blobs, topics
 from shared.blobs import Blobs
 from shared.events import Fact, decode
@@ -313,7 +315,7 @@ async def test_results_are_answered_as_soon_as_they_are_there(
     here = f"/v1/documents/{document_id}"
     await hand.put(document_id, 1)
     assert (await http.get(f"{here}/pages")).json() == {"pages": []}
-    for path in ("pages/1", "text", "chunks", "extraction"):
+    for path in ("pages/1", "pages/1/image", "text", "chunks", "extraction"):
         answer = await http.get(f"{here}/{path}")
         assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
         assert answer.json()["document_status"] == "processing"
@@ -354,6 +356,32 @@ async def test_results_are_answered_as_soon_as_they_are_there(
     assert [chunk["text"] for chunk in first["chunks"] + rest["chunks"]] == ["0", "1", "2"]
     assert first["chunks"][0] == {"index": 0, "text": "0"}
     assert (await http.get(f"{here}/extraction")).json() == {"document_type": "letter", "findings": []}
+
+
+async def test_a_page_that_cannot_be_drawn_says_why(
+    http: httpx.AsyncClient, hand: Hand, environment: dict[str, str]
+) -> None:
+    document_id = (await upload(http, new_pdf())).json()["document_id"]
+    store = Blobs.open(environment["PAGESTREAM_STORE"])
+    kinds = [{"kind": kind, "source": "ocr"} for kind in ("pdf", "png", "text")]
+    slices = tuple(Slice(pages=(page, page), args=args) for page, args in enumerate(kinds, start=1))
+    plan = Plan(engine="e", slices=slices, page_count=3)
+    await store.put_result(blobs.plan("default", document_id, "ocr", "p1"), plan.model_dump(mode="json"))
+    await hand.put(document_id, 1, row={"plans": {"ocr": "p1"}})
+    here = f"/v1/documents/{document_id}/pages"
+    paths = ("1/image", "2/image", "3/image", "4/image", "1/image?width=1", "1/image?width=99999", "1/image?width=x")
+    answers = [await http.get(f"{here}/{path}") for path in paths]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (409, "image_failed"),
+        (409, "image_failed"),
+        (404, "no_image"),
+        (404, "page.not_found"),
+        *[(400, "bad_request")] * 3,
+    ]
+    assert answers[0].json()["detail"].startswith("Page 1 cannot be shown: The PDF is damaged")
+    assert not [
+        name for name in stored(Path(environment["PAGESTREAM_STORE"].removeprefix("file://")).parent) if "image" in name
+    ]
 
 
 async def test_a_lost_or_damaged_result_is_named_and_is_no_crash(
@@ -471,6 +499,27 @@ async def test_ready_says_what_is_missing(http: httpx.AsyncClient, hand: Hand) -
     assert "needs a newer release" in answer.json()["checks"]["projection"]
     assert (await http.get("/v1/system")).json()["halted"] == ["progress"]
     await hand.healthy()
+
+
+async def test_the_files_of_the_page_travel_compressed_where_that_is_understood(http: httpx.AsyncClient) -> None:
+    files = {path.name: path.read_bytes() for path in web.FOLDER.iterdir()}
+    weight = 0
+    for name, data in files.items():
+        async with http.stream("GET", f"/web/{name}", headers={"Accept-Encoding": "br, gzip"}) as answer:
+            travelled = b"".join([part async for part in answer.aiter_raw()])
+        assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
+        assert gzip.decompress(travelled) == data
+        weight += len(travelled)
+    assert weight <= 100 * 1024
+    etags = set()
+    for accepted in ("identity", "gzip;q=0", "gzip"):
+        answer = await http.get("/web/app.js", headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("content-encoding") == ("gzip" if accepted == "gzip" else None)
+        assert answer.content == files["app.js"]
+        known = {"Accept-Encoding": accepted, "If-None-Match": answer.headers["etag"]}
+        assert (await http.get("/web/app.js", headers=known)).status_code == 304
+        etags.add(answer.headers["etag"])
+    assert len(etags) == 2  # the same mark never names other bytes
 
 
 async def test_the_page_and_the_docs_come_with_a_strict_policy(http: httpx.AsyncClient) -> None:

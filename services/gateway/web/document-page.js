@@ -74,6 +74,13 @@ export class DocumentPage {
     if (this.#view) this.#panels[name].refresh(this.#view);
   }
 
+  /** Opens a page where a finding stands; `span` is its place in the text of the whole document. */
+  showPlace = (page, span) => {
+    this.#choose("text");
+    this.#panels.text.open(page, span);
+    this.#tabs.text.focus({ preventScroll: true });
+  };
+
   #onTabKey(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;

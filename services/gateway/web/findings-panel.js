@@ -8,8 +8,8 @@ const COLUMNS = ["field", "value", "page", "confidence"];
 export class FindingsPanel {
   #signature = null;
 
-  constructor({ id, api, say, abort }) {
-    Object.assign(this, { id, api, say, signal: abort.signal });
+  constructor({ id, api, say, abort, showPlace }) {
+    Object.assign(this, { id, api, say, signal: abort.signal, showPlace });
     this.element = el("div.panel", {}, el("p.hint", {}, say("view.findings.pending")));
   }
 
@@ -49,16 +49,22 @@ export class FindingsPanel {
     return el("div.table-scroll", { tabindex: 0, role: "region", "aria-label": this.say("view.findings") }, table);
   }
 
-  #row({ field, value, normalized, page, confidence }) {
+  #row({ field, value, normalized, page, start, end, confidence }) {
     const differs = normalized !== null && normalized !== undefined && String(normalized) !== String(value);
     return el(
       "tr",
       {},
       el("th", { scope: "row" }, field),
       el("td", { dir: "auto" }, String(value), differs ? el("span.normalized", {}, String(normalized)) : null),
-      el("td", {}, page ? String(page) : ""),
+      el("td", {}, page ? this.#place(page, [start, end]) : ""),
       el("td", {}, confidence > 0 ? percentOf(confidence, this.say) : ""),
     );
+  }
+
+  /** A finding points to its place: the page opens there and the words are lit. */
+  #place(page, span) {
+    const attributes = { "aria-label": this.say("find.show", { page }), title: this.say("find.show", { page }) };
+    return el("button.place", { ...attributes, on: { click: () => this.showPlace(page, span) } }, String(page));
   }
 
   #warnings(warnings) {

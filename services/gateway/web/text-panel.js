@@ -1,65 +1,72 @@
-// The recognised text, page by page, beside the image of the page; pages light up as they are done.
+// The pages: in small as they are read, the chosen one as an image with its words, and its text beside it.
 
-import { el, paced, setAttribute, setText } from "./dom.js";
+import { el, paced, setText } from "./dom.js";
 import { formatPercent } from "./format.js";
+import { PageSheet } from "./page-sheet.js";
+import { PageStrip } from "./page-strip.js";
+import { hasImages, isUnsure, placesOf, wordsIn } from "./page-words.js";
 
-const IMAGE_WIDTH = 900;
-const REFRESH_MS = 1_000;
+const REFRESH_MS = 500;
 
 export class TextPanel {
   #pages = [];
   #chosen = null;
   #shown = null; // "page/status" of what is on display
   #signature = null;
-  #imageUrl = null;
+  #withImages = false;
+  #content = null; // the JSON of the page on display, null while it is not there
+  #span = null; // what to light, [start, end) in the whole text
+  #starts = null; // where each page begins in the whole text, by page
 
-  constructor({ id, api, say, abort }) {
+  constructor(parts) {
+    const { id, api, say, abort } = parts;
     Object.assign(this, { id, api, say, signal: abort.signal });
     this.load = paced(REFRESH_MS, abort.signal, () => this.#load().catch(() => (this.#signature = null)));
-    this.strip = el("div.page-strip", { role: "group", "aria-label": say("view.text") });
+    this.strip = new PageStrip(parts, (page) => this.open(page));
+    this.sheet = new PageSheet(parts);
     this.heading = el("h2.page-title");
     this.source = el("p.page-source");
     this.text = el("div.page-text", { dir: "auto" });
-    this.image = el("img.page-image", { hidden: true });
+    this.unsure = el("p.hint.page-unsure", { hidden: true }, say("view.unsure"));
     this.previous = this.#step(-1, "view.previous", "‹");
     this.next = this.#step(1, "view.next", "›");
     this.hint = el("p.hint", {}, say("view.pages.none"));
     const head = el("div.page-head", {}, this.previous, el("div", {}, this.heading, this.source), this.next);
-    this.reader = el("div.reader", { hidden: true }, head, el("div.page-body", {}, this.text, this.image));
-    this.element = el("div.panel", {}, this.hint, this.strip, this.reader);
+    const pair = el("div.page-body", {}, el("div", {}, this.sheet.element, this.unsure), this.text);
+    this.reader = el("div.reader", { hidden: true }, head, pair);
+    this.element = el("div.panel", {}, this.hint, this.strip.element, this.reader);
   }
 
   close() {
-    if (this.#imageUrl) URL.revokeObjectURL(this.#imageUrl);
+    this.strip.close();
+    this.sheet.close();
   }
 
   /** Reads the list of pages again when the document's page counts have changed. */
   refresh(view) {
-    const signature = JSON.stringify([view.pages, view.status, view.epoch]);
+    this.#withImages = hasImages(view.content_type ?? "");
+    const signature = JSON.stringify([view.pages, view.status, view.stages?.ocr?.percent, view.epoch]);
     if (signature !== this.#signature) this.load();
     this.#signature = signature;
+  }
+
+  /** Turns to a page; `span` is what to light there, [start, end) in the text of the whole document. */
+  open(page, span = null) {
+    this.#chosen = page;
+    this.#span = span;
+    const isShown = this.#shown?.startsWith(`${page}/`);
+    this.#drawPage()
+      .then(() => isShown && this.#light())
+      .catch(() => {}); // the page was left while it loaded
   }
 
   async #load() {
     const { pages } = await this.api.json(`v1/documents/${this.id}/pages`, { signal: this.signal });
     this.#pages = pages;
-    this.#drawStrip();
-    const first = pages.find(({ status }) => status === "done") ?? pages.find(({ status }) => status === "failed");
-    if (this.#chosen === null && first) this.#chosen = first.page;
+    this.hint.hidden = pages.length > 0;
+    this.strip.show(pages, this.#withImages);
+    this.#chosen ??= pages[0]?.page ?? null;
     await this.#drawPage();
-  }
-
-  #drawStrip() {
-    this.hint.hidden = this.#pages.length > 0;
-    this.strip.hidden = this.#pages.length < 2;
-    while (this.strip.children.length > this.#pages.length) this.strip.lastChild.remove();
-    this.#pages.forEach(({ page, status }, index) => {
-      const on = { click: () => this.open(page) };
-      const chip = this.strip.children[index] ?? el("button.page-chip", { on }, `${page}`);
-      if (!chip.parentNode) this.strip.append(chip);
-      setAttribute(chip, "data-status", status);
-      setAttribute(chip, "aria-label", `${this.say("page.title", { page })}, ${this.say(`status.${status}`)}`);
-    });
   }
 
   async #drawPage() {
@@ -68,13 +75,13 @@ export class TextPanel {
     this.reader.hidden = entry === undefined;
     if (entry === undefined || this.#shown === `${page}/${entry.status}`) return;
     this.#shown = `${page}/${entry.status}`;
-    for (const [index, chip] of [...this.strip.children].entries()) {
-      setAttribute(chip, "aria-current", this.#pages[index].page === page && "page");
-    }
+    this.strip.choose(page);
     setText(this.heading, this.say("page.title", { page }));
     this.previous.disabled = page === this.#pages[0].page;
     this.next.disabled = page === this.#pages.at(-1).page;
-    await Promise.all([this.#drawText(entry), this.#drawImage(page)]);
+    const image = this.#withImages ? this.sheet.open(page) : null;
+    await Promise.all([this.#drawText(entry), image]);
+    if (page === this.#chosen) await this.#light();
   }
 
   async #drawText({ page, status }) {
@@ -85,6 +92,7 @@ export class TextPanel {
     if (content.problem) return this.#note("view.page.pending", content.problem.message);
     if (content.text.trim() === "") this.#note("view.page.empty");
     else this.text.replaceChildren(content.text);
+    this.#take(content);
     const isMeasured = content.source === "ocr" && content.confidence > 0;
     const sure = isMeasured ? [this.say("confidence", { percent: percentOf(content.confidence, this.say) })] : [];
     setText(this.source, [this.say(`source.${content.source}`), ...sure].join(", "));
@@ -92,19 +100,36 @@ export class TextPanel {
 
   #note(word, detail) {
     setText(this.source, "");
+    this.#take(null);
     this.text.replaceChildren(el("p.hint", {}, detail ?? this.say(word)));
   }
 
-  /** An <img> cannot carry an API key, so the image is fetched; a page without one shows its text alone. */
-  async #drawImage(page) {
-    this.image.hidden = true;
-    const path = `v1/documents/${this.id}/pages/${page}/image?width=${IMAGE_WIDTH}`;
-    const url = await this.api.objectUrl(path, { signal: this.signal }).catch(() => null);
-    if (url === null) return;
-    if (page !== this.#chosen || this.signal.aborted) return URL.revokeObjectURL(url);
-    if (this.#imageUrl) URL.revokeObjectURL(this.#imageUrl);
-    this.#imageUrl = url;
-    Object.assign(this.image, { src: url, alt: this.say("view.image", { page }), hidden: false });
+  #take(content) {
+    this.#content = content;
+    this.sheet.draw(content);
+    this.unsure.hidden = !this.#withImages || !content?.words.some(isUnsure);
+  }
+
+  /** Lights what is looked for in the text of the page and on its image. */
+  async #light() {
+    const [content, span] = [this.#content, this.#span];
+    if (content === null || content.text.trim() === "") return;
+    const start = span && (await this.#startOf(content.page));
+    if (content !== this.#content || span !== this.#span) return;
+    const [from, to] = span ? span.map((offset) => Math.max(0, offset - start)) : [0, 0];
+    const { text } = content;
+    const found = to > from ? el("mark", {}, text.slice(from, to)) : "";
+    this.text.replaceChildren(text.slice(0, from), found, text.slice(to));
+    this.sheet.light(span ? wordsIn(placesOf(text, content.words), [from, to]) : []);
+    if (this.sheet.element.hidden && found) found.scrollIntoView({ block: "center" });
+  }
+
+  async #startOf(page) {
+    if (!this.#starts?.has(page)) {
+      const { pages } = await this.api.json(`v1/documents/${this.id}/text`, { signal: this.signal });
+      this.#starts = new Map(pages.map((one) => [one.page, one.start]));
+    }
+    return this.#starts.get(page);
   }
 
   #step(by, word, sign) {
@@ -113,11 +138,6 @@ export class TextPanel {
       this.open(this.#pages[index + by].page);
     };
     return el("button", { "aria-label": this.say(word), on: { click: go } }, sign);
-  }
-
-  open(page) {
-    this.#chosen = page;
-    this.#drawPage().catch(() => {}); // the page was left while it loaded
   }
 }
 

@@ -98,7 +98,12 @@ export const TABLE = {
     "„{name}“ löschen? Die Datei, ihr Text und ihre Angaben werden endgültig entfernt.",
   ],
   "view.back": ["All documents", "Alle Dokumente"],
-  "view.text": ["Text", "Text"],
+  "view.text": ["Pages", "Seiten"],
+  "view.pages": ["All pages", "Alle Seiten"],
+  "view.unsure": [
+    "Marked words were recognised with little confidence.",
+    "Markierte Wörter wurden mit wenig Sicherheit erkannt.",
+  ],
   "view.findings": ["Findings", "Angaben"],
   "view.timeline": ["Timeline", "Verlauf"],
   "view.file": ["Original file", "Originaldatei"],
@@ -125,6 +130,7 @@ export const TABLE = {
   "find.page": ["Page", "Seite"],
   "find.confidence": ["Confidence", "Sicherheit"],
   "find.keywords": ["Keywords", "Stichwörter"],
+  "find.show": ["Show on page {page}", "Auf Seite {page} zeigen"],
   "find.warnings": ["Warnings", "Hinweise"],
   "status.done": ["done", "fertig"],
 };

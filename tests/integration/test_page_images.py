@@ -1,0 +1,114 @@
+"""Pages as images: they show what the words' boxes were measured on, and are drawn outside of the gateway's process."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+import papers
+import processes
+import pypdfium2
+import pytest
+from PIL import Image
+from running_system import RunningSystem
+from waiting import until
+
+pytestmark = pytest.mark.timeout(240)
+
+ORIENTATION: Final = 274  # the EXIF tag
+PAPER: Final = papers.sheet("Protocol", 0)
+INK: Final = 128  # darker than this
+
+
+def pdf(picture: Image.Image, turned: int = 0) -> bytes:
+    """A PDF of one picture, which says of itself that it is shown `turned` degrees clockwise."""
+    file, out = BytesIO(), BytesIO()
+    picture.save(file, "PDF", resolution=150)
+    with pypdfium2.PdfDocument(file.getvalue()) as document:
+        page = document[0]
+        page.set_rotation(turned)
+        page.close()
+        document.save(out)
+    return out.getvalue()
+
+
+def photo() -> bytes:
+    """A picture that lies on its side, with the note of a camera how to turn it."""
+    file, exif = BytesIO(), Image.Exif()
+    exif[ORIENTATION] = 6
+    PAPER.convert("RGB").rotate(90, expand=True).save(file, "JPEG", exif=exif, quality=90)
+    return file.getvalue()
+
+
+SCANS: Final[dict[str, Callable[[], bytes]]] = {
+    "upright": lambda: pdf(PAPER),
+    "lying on its side": lambda: pdf(PAPER.rotate(90, expand=True)),
+    "turned by the PDF": lambda: pdf(PAPER.rotate(90, expand=True), turned=90),
+    "fed in askew": lambda: pdf(PAPER.rotate(6, expand=True, fillcolor=250, resample=Image.Resampling.BICUBIC)),
+    "turned by the camera": photo,
+}
+
+
+async def image_of(system: RunningSystem, document_id: str, page: int = 1, **query: Any) -> Image.Image:
+    answer = await system.call("GET", f"/v1/documents/{document_id}/pages/{page}/image", params=query)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg"), answer.text
+    return Image.open(BytesIO(answer.content))
+
+
+@pytest.mark.parametrize("scan", SCANS)
+async def test_the_boxes_of_words_lie_on_their_ink_in_the_image(system: RunningSystem, scan: str) -> None:
+    document_id = await system.upload(SCANS[scan](), "scan.jpg" if scan == "turned by the camera" else "scan.pdf")
+    await system.until(document_id, {"completed"})
+    page = await system.get(f"{document_id}/pages/1")
+    image = await image_of(system, document_id)
+    assert image.width == 1000
+    assert image.height / image.width == pytest.approx(page["height"] / page["width"], abs=0.002)
+    scale = image.width / page["width"]
+    ink = np.asarray(image.convert("L")) < INK
+    assert "harbour" in {word["text"] for word in page["words"]}
+    boxed = np.zeros_like(ink)
+    for word in page["words"]:
+        x0, y0, x1, y1 = (round(edge * scale) for edge in word["box"])
+        assert ink[y0 : y1 + 1, x0 : x1 + 1].mean() > 0.03, word
+        boxed[max(0, y0 - 2) : y1 + 3, max(0, x0 - 2) : x1 + 3] = True
+    assert ink[boxed].sum() > 0.97 * ink.sum()  # and hardly any lies elsewhere
+
+
+async def test_an_image_is_drawn_once_kept_beside_its_document_and_erased_with_it(system: RunningSystem) -> None:
+    document_id = await system.upload(papers.born_digital(2))
+    await system.until(document_id, {"completed"})
+    here = f"/v1/documents/{document_id}"
+    first = await system.call("GET", f"{here}/pages/2/image")
+    stored = system.folder / "blobs" / "default" / document_id
+    (kept,) = stored.glob("ocr/*/image-2-1000")
+    written = kept.stat().st_mtime_ns
+    again = await system.call("GET", f"{here}/pages/2/image")
+    assert (again.content, kept.stat().st_mtime_ns) == (first.content, written)
+    known = await system.call("GET", f"{here}/pages/2/image", headers={"If-None-Match": first.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    assert (await image_of(system, document_id, width=123)).width == 123
+    assert [path.name for path in stored.glob("ocr/*/image-*")] == [kept.name]  # odd sizes do not fill the store
+    await system.call("DELETE", here)
+    await until(lambda: not stored.exists(), within=30)
+    assert (await system.call("GET", f"{here}/pages/2/image")).status_code == 404
+
+
+async def test_an_image_is_drawn_in_a_process_group_of_its_own(system: RunningSystem) -> None:
+    document_id = await system.upload(papers.scan(1))
+    await system.until(document_id, {"completed"})
+    await asyncio.gather(*(image_of(system, document_id, width=width) for width in range(1500, 1510)))
+    gateway = system.pid_of("gateway")
+    assert gateway
+    commands = dict(processes.commands())
+    painters = [pid for pid in processes.below(gateway) if "services.ocr.pictures" in commands.get(pid, [])]
+    assert 1 <= len(painters) <= 2
+    assert all(os.getsid(pid) == pid for pid in painters)
+    assert "pdfium" not in processes.mapped(gateway)
+
+
+async def test_a_picture_that_is_narrow_already_is_not_made_wider(system: RunningSystem) -> None:
+    document_id = await system.upload(papers.letter("Image"), "letter.png")
+    await system.until(document_id, {"completed"})
+    assert (await image_of(system, document_id, width=2000)).size == (900, 300)
