@@ -76,9 +76,9 @@ class Pictures:
         except Rejected as refusal:
             if refusal.code in ("no_image", "source_missing"):
                 raise
-            raise Problem("image_failed", page=page, reason=str(refusal)) from refusal
+            raise Problem("image_failed", page=page, reason=str(refusal).rstrip(".")) from refusal
         except Crashed as crash:
-            raise Problem("image_failed", page=page, reason=describe(crash.code, crash.facts)[0]) from crash
+            raise Problem("image_failed", page=page, reason=describe(crash.code, crash.facts)[0].rstrip(".")) from crash
         # not beside a document that was erased meanwhile; what slips through the janitor finds
         if width in KEPT and await self._blobs.exists(names.source(*key)):
             await self._blobs.put(name, sealed)
