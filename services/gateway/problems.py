@@ -75,7 +75,7 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "Wait for it: watch the document, or ask with ?wait=.",
     ),
     "page_failed": (409, "Page {page} could not be read.", "Retry the document: only what is missing is done again."),
-    "image_failed": (409, "Page {page} cannot be shown: {reason}", "Look at the uploaded file itself: GET …/file."),
+    "image_failed": (409, "Page {page} cannot be shown: {reason}.", "Look at the uploaded file itself: GET …/file."),
     "wrong_state": (409, "A document that is {document_status} cannot be {asked}.", "{hint}."),
     "job_ended": (
         409,
