@@ -76,9 +76,9 @@ class Pictures:
         except Rejected as refusal:
             if refusal.code in ("no_image", "source_missing"):
                 raise
-            raise Problem("image_failed", page=page, reason=str(refusal).rstrip(".")) from refusal
+            raise _failed(page, refusal) from refusal
         except Crashed as crash:
-            raise Problem("image_failed", page=page, reason=describe(crash.code, crash.facts)[0].rstrip(".")) from crash
+            raise _failed(page, crash) from crash
         # not beside a document that was erased meanwhile; what slips through the janitor finds
         if width in KEPT and await self._blobs.exists(names.source(*key)):
             await self._blobs.put(name, sealed)
@@ -105,6 +105,11 @@ class Pictures:
         cores = {"folder": str(folder), "count": 1}
         asked = {"function": "work", "slice": piece.model_dump(mode="json"), "cores": cores, "needs_core": False}
         return {**asked, "document": document, "source": str(source), "earlier": {}}
+
+
+def _failed(page: int, error: Rejected | Crashed) -> Problem:
+    sentence, _ = describe(error.code, error.facts)
+    return Problem("image_failed", page=page, reason=sentence.removesuffix("."))
 
 
 def _jpeg(sealed: bytes) -> bytes:

@@ -507,7 +507,8 @@ async def test_the_files_of_the_page_travel_compressed_where_that_is_understood(
     for name, data in files.items():
         async with http.stream("GET", f"/web/{name}", headers={"Accept-Encoding": "br, gzip"}) as answer:
             travelled = b"".join([part async for part in answer.aiter_raw()])
-        assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
+        assert answer.headers["content-encoding"] == "gzip"
+        assert "Accept-Encoding" in answer.headers["vary"]
         assert gzip.decompress(travelled) == data
         weight += len(travelled)
     assert weight <= 100 * 1024

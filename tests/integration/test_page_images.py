@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +20,7 @@ from waiting import until
 pytestmark = pytest.mark.timeout(240)
 
 ORIENTATION: Final = 274  # the EXIF tag
-PAPER: Final = papers.sheet("Protocol", 0)
+PAPER: Final = papers.sheet("Protocol", 0).crop((0, 0, 1240, 800))
 INK: Final = 128  # darker than this
 
 
@@ -55,6 +57,18 @@ async def image_of(system: RunningSystem, document_id: str, page: int = 1, **que
     answer = await system.call("GET", f"/v1/documents/{document_id}/pages/{page}/image", params=query)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg"), answer.text
     return Image.open(BytesIO(answer.content))
+
+
+def gateway_of(system: RunningSystem) -> int:
+    gateway = system.pid_of("gateway")
+    assert gateway
+    return gateway
+
+
+def painters_of(system: RunningSystem) -> list[int]:
+    """The children of the gateway that draw pages."""
+    commands = dict(processes.commands())
+    return [pid for pid in processes.below(gateway_of(system)) if "services.ocr.pictures" in commands.get(pid, [])]
 
 
 @pytest.mark.parametrize("scan", SCANS)
@@ -98,14 +112,31 @@ async def test_an_image_is_drawn_once_kept_beside_its_document_and_erased_with_i
 async def test_an_image_is_drawn_in_a_process_group_of_its_own(system: RunningSystem) -> None:
     document_id = await system.upload(papers.scan(1))
     await system.until(document_id, {"completed"})
-    await asyncio.gather(*(image_of(system, document_id, width=width) for width in range(1500, 1510)))
-    gateway = system.pid_of("gateway")
-    assert gateway
-    commands = dict(processes.commands())
-    painters = [pid for pid in processes.below(gateway) if "services.ocr.pictures" in commands.get(pid, [])]
-    assert 1 <= len(painters) <= 2
-    assert all(os.getsid(pid) == pid for pid in painters)
-    assert "pdfium" not in processes.mapped(gateway)
+    await asyncio.gather(*(image_of(system, document_id, width=width) for width in range(1500, 1504)))
+    assert 1 <= len(painters_of(system)) <= 2
+    assert all(os.getsid(pid) == pid for pid in painters_of(system))
+    assert "pdfium" not in processes.mapped(gateway_of(system))
+
+
+async def test_a_painter_that_dies_costs_one_image_and_leaves_nothing(system: RunningSystem) -> None:
+    document_id = await system.upload(papers.letter("Image"), "letter.png")
+    await system.until(document_id, {"completed"})
+    await image_of(system, document_id)
+    for painter in painters_of(system):
+        os.kill(painter, signal.SIGSTOP)
+    asking = asyncio.create_task(system.call("GET", f"/v1/documents/{document_id}/pages/1/image?width=333"))
+
+    def folders() -> list[Path]:
+        return list(system.temporary.glob(f"pagestream-{gateway_of(system)}-*"))
+
+    await until(lambda: len(folders()) == 2, within=20)  # one for what is asked, one for the child: it was asked
+    for painter in painters_of(system):
+        os.kill(painter, signal.SIGKILL)
+    answer = await asking
+    assert (answer.status_code, answer.json()["code"]) == (409, "image_failed")
+    assert "crashed (SIGKILL)" in answer.json()["detail"]
+    assert (await image_of(system, document_id, width=333)).width == 333
+    await until(lambda: not folders(), within=20)
 
 
 async def test_a_picture_that_is_narrow_already_is_not_made_wider(system: RunningSystem) -> None:
