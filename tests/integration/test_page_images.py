@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(240)
 
 ORIENTATION: Final = 274  # the EXIF tag
 PAPER: Final = papers.sheet("Protocol", 0).crop((0, 0, 1240, 800))
+SURE: Final = 60
 INK: Final = 128  # darker than this
 
 
@@ -81,11 +82,12 @@ async def test_the_boxes_of_words_lie_on_their_ink_in_the_image(system: RunningS
     assert image.height / image.width == pytest.approx(page["height"] / page["width"], abs=0.002)
     scale = image.width / page["width"]
     ink = np.asarray(image.convert("L")) < INK
-    assert "harbour" in {word["text"] for word in page["words"]}
+    assert "harbour" in {word["text"] for word in page["words"] if word["confidence"] > SURE}
     boxed = np.zeros_like(ink)
     for word in page["words"]:
         x0, y0, x1, y1 = (round(edge * scale) for edge in word["box"])
-        assert ink[y0 : y1 + 1, x0 : x1 + 1].mean() > 0.03, word
+        if word["confidence"] > SURE:  # the engine also sees ghosts, and says that it doubts them
+            assert ink[y0 : y1 + 1, x0 : x1 + 1].mean() > 0.03, word
         boxed[max(0, y0 - 2) : y1 + 3, max(0, x0 - 2) : x1 + 3] = True
     assert ink[boxed].sum() > 0.97 * ink.sum()  # and hardly any lies elsewhere
 
