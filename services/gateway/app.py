@@ -31,7 +31,7 @@ from services.gateway.embedder import Embedder
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
-from services.gateway.limits import Limits, Pace, Tally
+from services.gateway.limits import Allotment, Limits, Pace
 from services.gateway.metrics import Counted, Metrics
 from services.gateway.mongo import Projections, Status
 from services.gateway.parts import ResumableUploads
@@ -105,10 +105,10 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
 def limits_of(settings: GatewaySettings) -> Limits:
     """What one key and one address may have in hand."""
     return Limits(
-        connections=Tally("too_many_connections", settings.connections_each),
-        subscriptions=Tally("too_many_subscriptions_in_all", settings.subscriptions_each),
-        uploads=Tally("too_many_uploads_at_once", settings.uploads_each),
-        upload_bytes=Tally("too_many_upload_bytes", settings.upload_bytes_each),
+        connections=Allotment("too_many_connections", settings.connections_each),
+        subscriptions=Allotment("too_many_subscriptions_in_all", settings.subscriptions_each),
+        uploads=Allotment("too_many_uploads_at_once", settings.uploads_each),
+        upload_bytes=Allotment("too_many_upload_bytes", settings.upload_bytes_each),
         frames=Pace(settings.frames_per_second_each),
     )
 

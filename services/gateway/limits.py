@@ -53,7 +53,7 @@ class Pace:
         return found
 
 
-class Tally:
+class Allotment:
     """What each holder has of one thing, `most` at the most; `code` is the refusal of more."""
 
     def __init__(self, code: str, most: int) -> None:
@@ -84,10 +84,10 @@ class Tally:
 class Limits:
     """The limits of one gateway."""
 
-    connections: Tally
-    subscriptions: Tally
-    uploads: Tally
-    upload_bytes: Tally
+    connections: Allotment
+    subscriptions: Allotment
+    uploads: Allotment
+    upload_bytes: Allotment
     frames: Pace
 
     @contextmanager
