@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.limits import Limits, Pace, Tally
+from services.gateway.limits import Allotment, Limits, Pace
 from services.gateway.problems import Problem
 
 ANNE = ("key:anne", "10.0.0.1")
@@ -12,16 +12,16 @@ CARL = ("key:carl", "10.0.0.2")
 
 def limits(uploads: int = 10, upload_bytes: int = 100) -> Limits:
     return Limits(
-        connections=Tally("too_many_connections", 1),
-        subscriptions=Tally("too_many_subscriptions_in_all", 1),
-        uploads=Tally("too_many_uploads_at_once", uploads),
-        upload_bytes=Tally("too_many_upload_bytes", upload_bytes),
+        connections=Allotment("too_many_connections", 1),
+        subscriptions=Allotment("too_many_subscriptions_in_all", 1),
+        uploads=Allotment("too_many_uploads_at_once", uploads),
+        upload_bytes=Allotment("too_many_upload_bytes", upload_bytes),
         frames=Pace(1),
     )
 
 
 def test_two_keys_at_one_address_share_its_limit_and_a_third_elsewhere_has_its_own() -> None:
-    tally = Tally("too_many_connections", 2)
+    tally = Allotment("too_many_connections", 2)
     tally.take(ANNE)
     tally.take(BERT)
     with pytest.raises(Problem) as refused:
@@ -34,7 +34,7 @@ def test_two_keys_at_one_address_share_its_limit_and_a_third_elsewhere_has_its_o
 
 
 def test_a_refusal_leaves_nothing_counted() -> None:
-    tally = Tally("too_many_connections", 1)
+    tally = Allotment("too_many_connections", 1)
     tally.take(BERT)
     with pytest.raises(Problem):
         tally.take(ANNE)
