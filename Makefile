@@ -35,7 +35,7 @@ test: $(INSTALLED) ## run all tests, the real parts included
 	@$(BIN)/python -m pytest
 
 soak: $(INSTALLED) ## the whole corpus, every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
-	@$(BIN)/python -m pytest tests/chaos tests/integration/test_corpus.py -m "soak or not soak" --durations=10
+	@$(BIN)/python -m pytest tests/chaos tests/integration/test_corpus.py tests/integration/test_search.py -m "soak or not soak" --durations=10
 
 check: $(INSTALLED) ## lint, format, types, architecture
 	@$(BIN)/ruff check .

@@ -34,7 +34,13 @@ async def big_document(system: ChaosSystem, tenant: str) -> AsyncIterator[str]:
             await log.append(CancelRequested.claim(claim="enough", **about))
 
 
-@pytest.mark.parametrize("tenant", ["default", "neighbour"], ids=["of the same tenant", "of another tenant"])
+@pytest.mark.parametrize(
+    "tenant",
+    [
+        pytest.param("default", id="of the same tenant", marks=pytest.mark.soak),
+        pytest.param("neighbour", id="of another"),
+    ],
+)
 async def test_20_a_single_page_passes_a_big_document(system: ChaosSystem, fault: Fault, tenant: str) -> None:
     with fault(20, f"a document of {PAGES} pages of tenant {tenant} first"), system.page_takes(0.2):
         async with big_document(system, tenant) as big:

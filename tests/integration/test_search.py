@@ -152,6 +152,7 @@ async def test_what_is_no_search_is_refused(http: httpx.AsyncClient, params: dic
     assert (await http.get("/v1/search", params=params)).json()["code"] == "bad_request"
 
 
+@pytest.mark.soak
 async def test_ten_thousand_chunks_are_searched_without_delay(http: httpx.AsyncClient, desk: Desk) -> None:
     random = np.random.default_rng(4)
     words = [f"word{n}" for n in range(2_000)]
