@@ -92,7 +92,8 @@ def test_an_estimate_needs_evidence_and_is_a_range():
     assert view(STARTED, tick(50, when=10), COMPLETED)["eta_seconds"] is None
 
 
-ticks = st.builds(tick, st.one_of(st.none(), st.floats(0, 100)), st.one_of(st.none(), st.just("x")), st.floats(0, 500))
+moments = st.integers(0, 500_000).map(lambda ms: ms / 1000)  # seconds; the database keeps milliseconds
+ticks = st.builds(tick, st.one_of(st.none(), st.floats(0, 100)), st.one_of(st.none(), st.just("x")), moments)
 items = st.lists(st.one_of(ticks, st.sampled_from([STARTED, silent(0), silent(99), COMPLETED, FAILED])), max_size=15)
 
 
