@@ -92,6 +92,16 @@ class GatewayProcess:
             return await self._child.wait()
 
 
+@asynccontextmanager
+async def serving(environment: dict[str, str], log: Path) -> AsyncIterator[GatewayProcess]:
+    """A gateway during the body, which then ends in order and has no error in its log."""
+    process = GatewayProcess(environment, log)
+    await process.start()
+    yield process
+    assert await process.stop() == 0
+    assert '"level": "error"' not in process.log.read_text()
+
+
 class Hand:
     """Writes what the projector would write, by hand."""
 

@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from shared import topics
+from shared.events import Fact, decode
+
 
 @asynccontextmanager
 async def admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
@@ -43,6 +46,12 @@ async def records(bootstrap: str, topic: str) -> Sequence[ConsumerRecord]:
     finally:
         await consumer.stop()
     return found
+
+
+async def facts_of(bootstrap: str, document_id: str) -> list[Fact]:
+    """What the log says of a document."""
+    found = await records(bootstrap, topics.DOCUMENTS)
+    return [decode(record.value) for record in found if record.key == document_id.encode()]
 
 
 async def _partitions(bootstrap: str, topic: str) -> list[int]:

@@ -21,8 +21,8 @@ from waiting import until
 
 from cli.programs import PROVISION, service_programs
 from services.progress import digest
-from shared import mongo, topics
-from shared.events import Fact, SliceCompleted, decode
+from shared import mongo
+from shared.events import Fact, SliceCompleted
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
 from stack.process import Program
@@ -208,8 +208,7 @@ class RunningSystem:
 
     async def facts(self, document_id: str) -> list[Fact]:
         """What the log says of a document."""
-        found = await kafka_side.records(self.settings.kafka, topics.DOCUMENTS)
-        return [decode(record.value) for record in found if record.key == document_id.encode()]
+        return await kafka_side.facts_of(self.settings.kafka, document_id)
 
     async def slices_done(self, document_id: str, stage: str = "ocr") -> Counter[int]:
         """How often the log says of each slice that it is done, each event id counted once."""

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from shared import blobs, topics
 from shared.blobs import Blobs
-from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of
+from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of, serving
 from tests.integration.infrastructure import Infrastructure
 from tests.integration.test_gateway_http import new_pdf
 
@@ -36,11 +36,8 @@ async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
 async def gateway(
     environment: dict[str, str], hand: Hand, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[GatewayProcess]:
-    process = GatewayProcess(environment, tmp_path_factory.mktemp("log") / "gateway.log")
-    await process.start()
-    yield process
-    assert await process.stop() == 0
-    assert '"level": "error"' not in process.log.read_text()
+    async with serving(environment, tmp_path_factory.mktemp("log") / "gateway.log") as process:
+        yield process
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from websockets.asyncio.client import connect
 
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, infrastructure
+from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, infrastructure, serving
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -38,11 +38,8 @@ async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(environment: dict[str, str], hand: Hand, tmp_path_factory: Any) -> AsyncIterator[GatewayProcess]:
-    process = GatewayProcess(environment, tmp_path_factory.mktemp("logs") / "gateway.log")
-    await process.start()
-    yield process
-    assert await process.stop() == 0
-    assert '"level": "error"' not in process.log.read_text()
+    async with serving(environment, tmp_path_factory.mktemp("logs") / "gateway.log") as process:
+        yield process
 
 
 async def test_no_request_that_the_openapi_document_allows_ends_in_a_500(gateway: GatewayProcess, hand: Hand) -> None:

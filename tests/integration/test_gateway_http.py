@@ -10,15 +10,21 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from kafka_side import facts_of
 
 from services.gateway import web
-from shared import blobs, topics
+from shared import blobs
 from shared.blobs import Blobs
-from shared.events import Fact, decode
 from shared.harness.contract import Plan, Slice
 from stack.running import Running
-from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of, infrastructure
+from tests.integration.gateway_infra import (
+    GatewayProcess,
+    Hand,
+    environment_of,
+    hand_of,
+    infrastructure,
+    serving,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,11 +55,8 @@ async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(environment: dict[str, str], folder: Path, hand: Hand) -> AsyncIterator[GatewayProcess]:
-    process = GatewayProcess(environment, folder / "gateway.log")
-    await process.start()
-    yield process
-    assert await process.stop() == 0
-    assert '"level": "error"' not in process.log.read_text()
+    async with serving(environment, folder / "gateway.log") as process:
+        yield process
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -66,25 +69,6 @@ def stored(folder: Path) -> set[str]:
     """Every file and folder of the store, but for its health mark."""
     root = folder / "blobs"
     return {path.relative_to(root).as_posix() for path in root.rglob("*")} - {".health"}
-
-
-async def facts_of(running: Running, document_id: str) -> list[Fact]:
-    """The document's facts in the log."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=running.kafka, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        places = [TopicPartition(topics.DOCUMENTS, number) for number in range(PARTITIONS)]
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        for place in places:
-            consumer.seek(place, 0)
-        found: list[Fact] = []
-        while len(found) < sum(ends.values()):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += [decode(record.value) for record in records]
-        return [fact for fact in found if fact.document_id == document_id]
-    finally:
-        await consumer.stop()
 
 
 def new_pdf() -> bytes:
@@ -108,7 +92,7 @@ async def test_an_upload_is_in_the_store_and_in_the_log_before_it_is_answered(
     assert await store.get(blobs.source("default", document_id)) == data
     meta = await store.get_result(blobs.meta("default", document_id))
     assert (meta["filename"], meta["size"]) == ("Mietvertrag für Köln.pdf", len(data))
-    (fact,) = await facts_of(running, document_id)
+    (fact,) = await facts_of(running.kafka, document_id)
     assert (fact.type, fact.tenant, fact.media_type) == ("DocumentUploaded", "default", "application/pdf")  # type: ignore[union-attr]
 
 
@@ -123,7 +107,7 @@ async def test_the_same_bytes_are_the_same_document_and_leave_nothing_twice(
     assert second.json()["duplicate"] is True
     assert second.json()["document_id"] == first.json()["document_id"]
     assert stored(folder) == before
-    facts = await facts_of(running, first.json()["document_id"])
+    facts = await facts_of(running.kafka, first.json()["document_id"])
     assert len(facts) == 2
     assert facts[0] == facts[1]
 
@@ -459,7 +443,7 @@ async def test_a_request_repeated_under_its_key_is_one_request(
     assert (await http.post(path, headers=headers)).status_code == 202
     await hand.put(document_id, 2, status="cancelled")
     assert (await http.post(path, headers=headers)).status_code == 202
-    facts = await facts_of(running, document_id)
+    facts = await facts_of(running.kafka, document_id)
     assert [fact.type for fact in facts] == ["CancelRequested"] * 2
     assert facts[0].event_id == facts[1].event_id
 
@@ -474,7 +458,7 @@ async def test_a_deleted_document_is_gone_and_its_bytes_may_come_again(
     await hand.delete(first, 2)
     assert (await http.get(f"/v1/documents/{first}")).status_code == 404
     assert (await http.delete(f"/v1/documents/{first}")).status_code == 404
-    assert (await facts_of(running, first))[-1].type == "DocumentDeleted"
+    assert (await facts_of(running.kafka, first))[-1].type == "DocumentDeleted"
     again = await http.post("/v1/documents", content=data, headers=key)
     assert again.status_code == 202
     assert again.json()["document_id"] != first

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, infrastructure
+from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, infrastructure, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,11 +39,8 @@ async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def gateway(environment: dict[str, str], hand: Hand, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
-    process = GatewayProcess(environment, tmp_path / "gateway.log")
-    await process.start()
-    yield process
-    assert await process.stop() == 0
-    assert '"level": "error"' not in process.log.read_text()
+    async with serving(environment, tmp_path / "gateway.log") as process:
+        yield process
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -20,7 +20,7 @@ from websockets.typing import Origin, Subprotocol
 
 from shared import topics
 from shared.keys import Keys
-from tests.integration.gateway_infra import REPOSITORY, GatewayProcess, Hand, environment_of, hand_of
+from tests.integration.gateway_infra import REPOSITORY, GatewayProcess, Hand, environment_of, hand_of, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -74,11 +74,8 @@ async def key(keys: Keys) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(environment: dict[str, str], key: str, folder: Path) -> AsyncIterator[GatewayProcess]:
     """A gateway that asks for a key."""
-    process = GatewayProcess(environment, folder / "gateway.log")
-    await process.start()
-    yield process
-    assert await process.stop() == 0
-    assert '"level": "error"' not in process.log.read_text()
+    async with serving(environment, folder / "gateway.log") as process:
+        yield process
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -531,11 +528,8 @@ LIMITS = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def strict(environment: dict[str, str], key: str, folder: Path) -> AsyncIterator[GatewayProcess]:
     """A gateway that gives little, beside the other on the same data."""
-    process = GatewayProcess({**environment, **LIMITS}, folder / "strict.log")
-    await process.start()
-    yield process
-    assert await process.stop() == 0
-    assert '"level": "error"' not in process.log.read_text()
+    async with serving({**environment, **LIMITS}, folder / "strict.log") as process:
+        yield process
 
 
 async def test_live_connections_are_counted_over_sockets_and_streams(strict: GatewayProcess, key: str) -> None:

@@ -14,12 +14,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from kafka_side import facts_of
 
 from shared import blobs, topics
 from shared.blobs import Blobs
-from shared.events import Fact, decode
-from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of
+from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of, serving
 from tests.integration.infrastructure import Infrastructure
 from tests.integration.test_gateway_http import new_pdf, stored
 
@@ -49,35 +48,14 @@ async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(environment: dict[str, str], folder: Path, hand: Hand) -> AsyncIterator[GatewayProcess]:
-    process = GatewayProcess(environment, folder / "gateway.log")
-    await process.start()
-    yield process
-    assert await process.stop() == 0
-    assert '"level": "error"' not in process.log.read_text()
+    async with serving(environment, folder / "gateway.log") as process:
+        yield process
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def http(gateway: GatewayProcess) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
         yield client
-
-
-async def facts_of(infrastructure: Infrastructure, document_id: str) -> list[Fact]:
-    """The document's facts in the log, which other tests write to as well."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=infrastructure.kafka, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        places = [TopicPartition(topics.DOCUMENTS, number) for number in range(PARTITIONS)]
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        ends = await consumer.end_offsets(places)
-        found: list[Fact] = []
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += [decode(record.value) for record in records if record.key == document_id.encode()]
-        return found
-    finally:
-        await consumer.stop()
 
 
 def metadata(**pairs: str) -> str:
@@ -139,7 +117,7 @@ async def test_an_upload_in_parts_becomes_the_document_of_its_id(
         "application/pdf",
         ["a", "b"],
     )
-    (fact,) = await facts_of(infrastructure, document_id)
+    (fact,) = await facts_of(infrastructure.kafka, document_id)
     assert (fact.type, fact.tenant, fact.size) == ("DocumentUploaded", "default", len(data))  # type: ignore[union-attr]
     assert await offset_of(http, url) == len(data)
     assert {name for name in stored(folder) if name.startswith(f"default/{document_id}/")} == {
@@ -294,7 +272,7 @@ async def test_last_parts_that_race_make_one_document(http: httpx.AsyncClient, i
         *(http.head(url, headers=TUS) for _ in range(3)),
     )
     assert sorted(answer.status_code for answer in answers[:3]) == [204, 409, 409]
-    facts = await facts_of(infrastructure, url.rpartition("/")[2])
+    facts = await facts_of(infrastructure.kafka, url.rpartition("/")[2])
     assert len({fact.event_id for fact in facts}) == 1
 
 
@@ -363,9 +341,9 @@ async def test_a_last_part_whose_answer_was_lost_is_made_whole_by_who_asks(
     document_id = url.rpartition("/")[2]
     await patch(http, url, 0, data)
     await hand.mongo.control["partial_uploads"].update_one({"_id": document_id}, {"$set": {"length": len(data)}})
-    assert await facts_of(infrastructure, document_id) == []
+    assert await facts_of(infrastructure.kafka, document_id) == []
     assert await offset_of(http, url) == len(data)
-    assert len(await facts_of(infrastructure, document_id)) == 1
+    assert len(await facts_of(infrastructure.kafka, document_id)) == 1
 
 
 CLIENT = """
