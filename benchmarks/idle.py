@@ -64,6 +64,15 @@ def descendants(parent: int) -> Iterator[int]:
             yield from descendants(pid)
 
 
+def peak(pid: int) -> float:
+    """The most a process ever had resident, in MB; 0 for one that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
+
+
 def pss(pid: int) -> float:
     """Proportional set size in MB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()

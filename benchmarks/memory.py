@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.idle import descendants, pss
+from benchmarks.idle import descendants, peak, pss
 from benchmarks.pages import scanned_pdf
 from benchmarks.system import completed, system_in
 from cli.client import Client
@@ -93,15 +93,6 @@ def ours() -> Iterator[tuple[int, str]]:
             yield pid, words[-1]
         else:
             yield pid, Path(words[0]).name
-
-
-def peak(pid: int) -> float:
-    """The most a process ever had resident, in MB; 0 for one that has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Final
 
 import httpx
 
-from benchmarks.idle import descendants
+from benchmarks.idle import descendants, peak
 from benchmarks.system import system
 
 GROWTH_MB: Final = 32.0
@@ -28,12 +28,12 @@ async def measure(megabytes: int, small: int) -> None:
         times = sorted([await timed(http) for _ in range(small)])
         print(f"small upload to 202, p50: {1000 * times[small // 2]:.1f} ms  (wanted: {P50_MS:g} ms)")
         gateway = next(pid for pid in descendants(os.getpid()) if b"services.gateway" in command(pid))
-        before = highest(gateway)
+        before = peak(gateway)
         began = time.perf_counter()
         answer = await http.post("/v1/documents", content=stream(megabytes), params={"filename": "large.pdf"})
         took = time.perf_counter() - began
         answer.raise_for_status()
-        print(f"{megabytes} MiB in {took:.1f} s; the gateway grew by {highest(gateway) - before:.1f} MB ", end="")
+        print(f"{megabytes} MiB in {took:.1f} s; the gateway grew by {peak(gateway) - before:.1f} MB ", end="")
         print(f"(wanted: {GROWTH_MB:g} MB)")
 
 
@@ -56,11 +56,6 @@ async def stream(megabytes: int) -> AsyncIterator[bytes]:
 def command(pid: int) -> bytes:
     """The command line of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes()
-
-
-def highest(pid: int) -> float:
-    """The most memory that the process has ever held, in MB."""
-    return int(Path(f"/proc/{pid}/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Documents of every kind: how each is taken apart, and read again piece by piece; attachments are further pages."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +10,14 @@ from typing import Any, Final
 from PIL import Image
 
 from services.ocr import containers, images, mail, opendocument, pdf, plaintext, webpage, wordprocessing
-from services.ocr.pages import TEXT_PAGE_SECONDS, Line
+from services.ocr.limits import bounded, check_pages
+from services.ocr.pages import TEXT_PAGE_SECONDS
+from services.ocr.reading import Reader
 from services.ocr.settings import OcrSettings
 from services.ocr.sniffing import kind_of
 from shared.errors import Rejected
 from shared.harness.contract import Result, Slice, Task
 from shared.media import Kind
-
-Reader = Callable[[Image.Image], tuple[Line, ...]]
 
 _MOST_NESTED: Final = 3  # mails within mails as files; a mail forwarded as such counts as one with its envelope
 
@@ -78,9 +78,7 @@ def picture(task: Task, piece: Slice, settings: OcrSettings, width: int) -> Imag
 def check_count(slices: Sequence[Slice], settings: OcrSettings) -> int:
     """How many pages there are. Raises Rejected: too_many_pages."""
     count = max(piece.pages[1] for piece in slices if piece.pages)
-    if count > settings.max_pages:
-        facts = {"got": count, "limit": settings.max_pages, "setting": "PAGESTREAM_OCR_MAX_PAGES"}
-        raise Rejected("too_many_pages", **facts)
+    check_pages(count, settings.max_pages)
     return count
 
 
@@ -112,11 +110,7 @@ def _office(source: Path, kind: Kind, settings: OcrSettings) -> list[str]:
 
 
 def _bounded(source: Path, settings: OcrSettings) -> bytes:
-    size = source.stat().st_size
-    if size > settings.max_text_bytes:
-        facts = {"what": "The text", "got": f"{size} bytes", "limit": f"{settings.max_text_bytes} bytes"}
-        raise Rejected("too_large", **facts, setting="PAGESTREAM_OCR_MAX_TEXT_BYTES")
-    return source.read_bytes()
+    return bounded(source, settings.max_text_bytes, what="The text", setting="PAGESTREAM_OCR_MAX_TEXT_BYTES")
 
 
 def _text_sliced(kind: Kind, count: int, **args: Any) -> tuple[Slice, ...]:

@@ -1,7 +1,7 @@
 """Images, decoded by Pillow: the header is judged before a pixel is unpacked."""
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -10,14 +10,14 @@ from typing import Final
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from services.ocr import preparation
-from services.ocr.pages import Line, page, placed, scaled, slices
+from services.ocr.limits import check_pages
+from services.ocr.pages import page, placed, scaled, slices
+from services.ocr.reading import Reader
 from services.ocr.resolution import reduction, shown
 from services.ocr.settings import OcrSettings
 from shared.errors import Rejected
 from shared.harness.contract import Result, Slice, Task
 from shared.media import Kind
-
-Reader = Callable[[Image.Image], tuple[Line, ...]]
 
 # A second frame of a JPEG or PNG is a preview or an animation of the first, never a page.
 _PAGED: Final = frozenset({Kind.TIFF, Kind.GIF, Kind.WEBP})
@@ -40,9 +40,7 @@ def sliced(task: Task, kind: Kind, settings: OcrSettings) -> tuple[Slice, ...]:
         _check_size(image, 1, settings)
         with _decoding():
             frames = int(getattr(image, "n_frames", 1)) if kind in _PAGED else 1
-    if frames > settings.max_pages:
-        setting = "PAGESTREAM_OCR_MAX_PAGES"
-        raise Rejected("too_many_pages", got=frames, limit=settings.max_pages, setting=setting)
+    check_pages(frames, settings.max_pages)
     return slices(kind, ["ocr"] * frames)
 
 

@@ -15,7 +15,7 @@ from kreuzberg.exceptions import KreuzbergError
 from shared.errors import Rejected
 from shared.media import MEDIA_TYPES, Kind
 
-_SHEETS: Final = frozenset({Kind.XLSX, Kind.XLS, Kind.ODS})
+_SHEETS: Final = frozenset({Kind.XLSX, Kind.XLS})
 # Between slides; no document holds it, for U+E000 to U+F8FF are private characters that `cleaned` text may not mean.
 _BREAK: Final = "\ue5d1"
 _MIDNIGHT: Final = re.compile(r"^(\d{4}-\d\d-\d\d) 00:00:00$")  # a date without a time, as cells hold it

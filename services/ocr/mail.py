@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from services.ocr import webpage
+from services.ocr.limits import bounded
 from services.ocr.textlayer import cleaned
 from shared.errors import Rejected
 from shared.media import encoding_of
@@ -36,12 +37,9 @@ class Mail(NamedTuple):
 
 def opened(path: Path, limit: int) -> Mail:
     """The mail at `path`, of at most `limit` bytes. Raises Rejected: too_large, corrupt_document."""
-    size = path.stat().st_size
-    if size > limit:
-        facts = {"what": "The e-mail", "got": f"{size} bytes", "limit": f"{limit} bytes"}
-        raise Rejected("too_large", **facts, setting="PAGESTREAM_OCR_MAX_MAIL_BYTES")
+    data = bounded(path, limit, what="The e-mail", setting="PAGESTREAM_OCR_MAX_MAIL_BYTES")
     try:
-        message = email.message_from_bytes(path.read_bytes())
+        message = email.message_from_bytes(data)
         parts = list(_parts(message))
     except RecursionError as error:
         raise Rejected("corrupt_document", detail="its parts are nested too deeply") from error

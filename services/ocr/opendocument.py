@@ -8,7 +8,7 @@ import zipfile
 from typing import Final
 from xml.parsers import expat
 
-from services.ocr.flow import Flow
+from services.ocr.markup import MarkupReader
 from shared.errors import Rejected
 
 _CHUNK: Final = 64 * 1024
@@ -33,32 +33,17 @@ def pages(container: bytes) -> list[str]:
     return reader.flow.pages()
 
 
-class _Reader:
+class _Reader(MarkupReader):
     def __init__(self) -> None:
-        self.flow = Flow()
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text
-        self._silent = 0  # how deep within an element that is not read
-        self._said = 0  # how deep within paragraphs, outside of which there is only white space
-        self._cells = 0
+        super().__init__()
         self._is_spreadsheet = False
         self._style = ""
         self._breaking: set[str] = set()  # styles of paragraphs that begin a page
 
-    def parse(self, part: bytes, *, final: bool) -> None:
-        self._parser.Parse(part, final)
+    def is_silent(self, name: str) -> bool:
+        return name in _SILENT or name.endswith(_TEMPLATES)
 
-    def _text(self, said: str) -> None:
-        if self._said and not self._silent:
-            self.flow.text(said)
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if self._silent or name in _SILENT or name.endswith(_TEMPLATES):
-            self._silent += 1
-            return
+    def begins(self, name: str, attributes: dict[str, str]) -> None:
         match name:
             case "text:p" | "text:h":
                 self._paragraph(attributes.get("text:style-name"))
@@ -97,10 +82,7 @@ class _Reader:
             self.flow.text(name)
             self.flow.paragraph()
 
-    def _end(self, name: str) -> None:
-        if self._silent:
-            self._silent -= 1
-            return
+    def ends(self, name: str) -> None:
         match name:
             case "text:p" | "text:h":
                 self._said -= 1

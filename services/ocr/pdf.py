@@ -1,12 +1,13 @@
 """PDFs: which pages have text of their own, and reading those and the others."""
 
-from collections.abc import Callable
 from typing import Final
 
 from PIL import Image
 
 from services.ocr import pdfium
+from services.ocr.limits import check_pages
 from services.ocr.pages import Line, Source, merged, page, placed, scaled, slices
+from services.ocr.reading import Reader
 from services.ocr.resolution import scale, shown
 from services.ocr.settings import OcrSettings
 from services.ocr.textlayer import is_text, needs_ocr
@@ -16,16 +17,12 @@ from shared.media import Kind
 
 _COVERING: Final = 0.5  # share under pictures from which a page is a scan, and its picture sets the resolution
 
-Reader = Callable[[Image.Image], tuple[Line, ...]]
-
 
 def sliced(task: Task, kind: Kind, settings: OcrSettings) -> tuple[Slice, ...]:
     """The slices of a PDF. Raises Rejected: encrypted, corrupt_pdf, too_many_pages."""
     with pdfium.opened(task.source) as document:
         count = len(document)
-        if count > settings.max_pages:
-            setting = "PAGESTREAM_OCR_MAX_PAGES"
-            raise Rejected("too_many_pages", got=count, limit=settings.max_pages, setting=setting)
+        check_pages(count, settings.max_pages)
         return slices(kind, [_source(document, number) for number in range(1, count + 1)])
 
 

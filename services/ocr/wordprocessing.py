@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from typing import Final
 from xml.parsers import expat
 
-from services.ocr.flow import Flow
+from services.ocr.markup import MarkupReader
 from shared.errors import Rejected
 
 _MAIN: Final = "word/document.xml"
@@ -54,34 +54,20 @@ def _read(archive: zipfile.ZipFile, name: str) -> list[str]:
     return reader.flow.pages()
 
 
-class _Reader:
-    def __init__(self) -> None:
-        self.flow = Flow()
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text
-        self._silent = 0  # how deep within an element that is not read
-        self._saying = False  # within w:t, outside of which there is only white space
-        self._cells = 0
-
-    def parse(self, part: bytes) -> None:
-        self._parser.Parse(part, True)
-
-    def _text(self, said: str) -> None:
-        if self._saying and not self._silent:
-            self.flow.text(said)
+class _Reader(MarkupReader):
+    def is_silent(self, name: str) -> bool:
+        return name in _SILENT
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        # It stands within the looks of a paragraph, and is the one of them that counts.
         if name == "w:pageBreakBefore" and attributes.get("w:val") not in ("0", "false"):
             self.flow.turn()
-        if self._silent or name in _SILENT:
-            self._silent += 1
-            return
+        super()._start(name, attributes)
+
+    def begins(self, name: str, attributes: dict[str, str]) -> None:
         match name:
             case "w:t":
-                self._saying = True
+                self._said = 1
             case "w:p":
                 self.flow.space() if self._cells else self.flow.paragraph()
             case "w:br" if attributes.get("w:type") == "page":
@@ -108,13 +94,10 @@ class _Reader:
         else:
             self.flow.line()
 
-    def _end(self, name: str) -> None:
-        if self._silent:
-            self._silent -= 1
-            return
+    def ends(self, name: str) -> None:
         match name:
             case "w:t":
-                self._saying = False
+                self._said = 0
             case "w:tc":
                 self._cells -= 1
             case "w:tbl" | "w:txbxContent" if not self._cells:

@@ -1,0 +1,52 @@
+"""XML as a flow of text: what readers of word processor files have in common, whatever their elements are called."""
+
+from xml.parsers import expat
+
+from services.ocr.flow import Flow
+
+
+class MarkupReader:
+    """Collects the text of elements in `flow`. Those of one format say which are not read, and what the others do."""
+
+    def __init__(self) -> None:
+        self.flow = Flow()
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+        self._silent = 0  # how deep within an element that is not read
+        self._said = 0  # how deep within elements of text, outside of which there is only white space
+        self._cells = 0
+
+    def parse(self, part: bytes, *, final: bool = True) -> None:
+        """Read a part of the document, by default the only one. Raises expat.ExpatError."""
+        self._parser.Parse(part, final)
+
+    def is_silent(self, name: str) -> bool:
+        """Whether an element is not read, with all that is in it."""
+        raise NotImplementedError
+
+    def begins(self, name: str, attributes: dict[str, str]) -> None:
+        """An element that is read begins."""
+        raise NotImplementedError
+
+    def ends(self, name: str) -> None:
+        """It ends."""
+        raise NotImplementedError
+
+    def _text(self, said: str) -> None:
+        if self._said and not self._silent:
+            self.flow.text(said)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if self._silent or self.is_silent(name):
+            self._silent += 1
+        else:
+            self.begins(name, attributes)
+
+    def _end(self, name: str) -> None:
+        if self._silent:
+            self._silent -= 1
+        else:
+            self.ends(name)
