@@ -47,7 +47,7 @@ class Document:
         document = given.without({**self._view, "message": message})
         position = {name: self._view[name] for name in ("document_id", "epoch", "version")}
         value = orjson.dumps({**position, "document": document})
-        key, headers = self._view["document_id"], [("tenant", b"default")]
+        key, headers = self._view["document_id"], [(topics.TENANT_HEADER, b"default")]
         await self._log.send(topics.UPDATES, value, key=key, headers=headers)
 
     async def keep_changing(self) -> None:

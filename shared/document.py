@@ -34,6 +34,7 @@ Status = Literal[
 
 RESULT_MISSING: Final = "result_missing"
 TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
+ALMOST: Final = 99.9  # percent, the most of what has not been completed: 100 is said by that fact alone
 MOVING: Final = frozenset({"uploaded", "processing", "retrying"})
 
 

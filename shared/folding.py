@@ -23,7 +23,6 @@ from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.mongo import Mongo, Row
 from shared.standalone import JobFact, JobProgress, OfJob
-from shared.tracing import of_record
 
 log = logs.get(__name__)
 
@@ -49,7 +48,7 @@ class Entry(NamedTuple):
     partition: int
     offset: int
     item: Fact | Progress
-    traceparent: str | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class JobEntry(NamedTuple):
@@ -276,7 +275,7 @@ def read(records: Records) -> Batch:
                 if isinstance(item, JobFact | JobProgress):
                     batch.jobs.append(JobEntry(place.partition, record.offset, item))
                 else:
-                    batch.entries.append(Entry(place.partition, record.offset, item, of_record(record.headers)))
+                    batch.entries.append(Entry(place.partition, record.offset, item, record.headers))
             except NotAnEnvelope as error:
                 batch.unreadable.append((record, str(error)))
             except UnknownFact as error:

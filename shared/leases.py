@@ -141,6 +141,11 @@ class LeaseBook:
             held.setdefault(lease["document_id"], set()).add(lease["slice"])
         return held
 
+    async def busy(self) -> dict[str, int]:
+        """How many live leases there are, by stage."""
+        steps: list[Row] = [{"$match": {"ended": False, **_LIVE}}, {"$group": {"_id": "$stage", "count": {"$sum": 1}}}]
+        return {row["_id"]: row["count"] async for row in self._rows.aggregate(steps)}
+
     async def expired(self) -> list[Row]:
         """The leases that expired without an end."""
         return [lease async for lease in self._rows.find({"ended": False, "$expr": _EXPIRED})]
@@ -202,6 +207,10 @@ class Workers:
     async def slots(self, stage: str) -> int:
         """The live slots of a stage, all workers together."""
         return sum([row["slots"] async for row in self._rows.find({"stage": stage, **_LIVE})])
+
+    async def live(self) -> list[Row]:
+        """The workers of all stages that live."""
+        return [row async for row in self._rows.find(_LIVE, {"boot": 0})]
 
 
 @asynccontextmanager

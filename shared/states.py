@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from typing import Generic, TypeVar
 
+from shared.folding import BATCH
 from shared.mongo import Collection as Rows
 from shared.mongo import Row, advance
 
@@ -15,9 +16,9 @@ S = TypeVar("S")
 
 
 class States(Generic[S]):
-    """States by document id, kept in `rows`, from which `from_row` reads them."""
+    """States by document id, kept in `rows`, from which `from_row` reads them; `capacity` is at least a batch's."""
 
-    def __init__(self, rows: Rows, from_row: Callable[[Row], S], capacity: int = 20_000) -> None:
+    def __init__(self, rows: Rows, from_row: Callable[[Row], S], capacity: int = BATCH) -> None:
         self._rows = rows
         self._from_row = from_row
         self._capacity = capacity

@@ -19,6 +19,7 @@ DOCUMENTS: Final = "documents"
 PROGRESS: Final = "progress"
 UPDATES: Final = "updates"
 PARKED: Final = "parked"
+TENANT_HEADER: Final = "tenant"  # of a record on `updates`: whose it is
 
 _LEADER_TRIES: Final = 100  # a tenth of a second apart
 _HOUR: Final = 3_600_000

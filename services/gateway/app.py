@@ -69,9 +69,9 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         await keyring.prepare(settings.gateway_host)
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
-        uploads = Uploads(blobs, claims, log, await claims.prepare(), **limits)
         projections = Projections(database)
         quotas = Quotas(projections, settings.quotas)
+        uploads = Uploads(blobs, claims, log, quotas, await claims.prepare(), **limits)
         metrics = Metrics()
         hub = Hub(projections, metrics.delivered)
         await hub.start()
@@ -98,7 +98,6 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             keyring=keyring,
             tokens=tokens,
             limits=each,
-            quotas=quotas,
         )
 
 

@@ -36,6 +36,11 @@ class Caller:
     issuer: str = ""  # of a token: the id of the key it was made with, empty where there was none
     expires_at: datetime | None = None
 
+    def id_of(self, kind: Literal["key", "token"]) -> str:
+        """The id of the key or token that they came with, empty for anybody who came with none of this kind."""
+        found, _, name = self.name.partition(":")
+        return name if found == kind else ""
+
     def require_all(self) -> None:
         """Raise Problem("not_allowed") unless everything of the tenant is theirs."""
         if self.right != "all":

@@ -18,7 +18,6 @@ from services.gateway.mongo import DocumentKey, Projections, Status
 from services.gateway.parts import ResumableUploads
 from services.gateway.pictures import Pictures
 from services.gateway.problems import Problem
-from services.gateway.quotas import Quotas
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from services.gateway.ticks import Ticks
@@ -54,7 +53,6 @@ class Gateway:
     keyring: Keyring
     tokens: Tokens
     limits: Limits
-    quotas: Quotas
 
 
 def of(request: Request) -> Gateway:

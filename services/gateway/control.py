@@ -10,8 +10,9 @@ from starlette.responses import Response
 from services.gateway.answers import Json
 from services.gateway.context import Gateway, Key, Parts
 from services.gateway.documents import IdempotencyKey
-from services.gateway.mongo import ENDED, DocumentKey
+from services.gateway.mongo import DocumentKey
 from services.gateway.problems import Problem
+from shared.document import TERMINAL
 from shared.events import CancelRequested, DocumentDeleted, Fact, RetryRequested, utcnow
 
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["control"])
@@ -49,7 +50,7 @@ def check_retry(view: dict[str, Any]) -> None:
 def check_cancel(view: dict[str, Any]) -> None:
     """Raise Problem("wrong_state") unless there is something to stop."""
     status = view["status"]
-    if status in ENDED:
+    if status in TERMINAL:
         raise Problem("wrong_state", document_status=status, asked="cancelled", hint="Nothing is running any more")
 
 

@@ -39,6 +39,12 @@ def write_after(at: datetime, key: str) -> str:
     return write(round(at.timestamp() * 1000), key)  # the database keeps milliseconds
 
 
+def cut(rows: list[dict[str, Any]], limit: int, *, by: str) -> tuple[list[dict[str, Any]], str | None]:
+    """The first `limit` rows of a list in the order of `by` and `_id`, and the cursor to the rest if there is any."""
+    shown = rows[:limit]
+    return shown, write_after(shown[-1][by], shown[-1]["_id"]) if len(rows) > limit else None
+
+
 def read_after(cursor: str | None) -> After | None:
     """The reverse of `write_after`. Raises Problem("bad_request")."""
     if cursor is None:

@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from services.gateway import cursors, filenames, multipart
 from services.gateway.answers import Json
-from services.gateway.context import Holding, Key, Parts, Tenant
+from services.gateway.context import Gateway, Holding, Key, Parts, Tenant
 from services.gateway.hub import Hub
-from services.gateway.mongo import DocumentKey, Wish
+from services.gateway.mongo import DOCUMENTS, DocumentKey, Wish
+from services.gateway.news import within
 from services.gateway.subscriptions import Target
 from services.gateway.uploads import Offer
 from services.gateway.wishes import wishes
@@ -50,13 +51,11 @@ async def upload(
     wished = wishes(languages, batch, tags, force=force)
     with gateway.limits.upload(holders, declared) as arrived:
         offer = replace(await _offer(request, arrived, tenant, filename), wishes=wished, key=idempotency_key)
-        async with gateway.quotas.room(tenant, declared) as room:
-            taken = await gateway.uploads.take(offer)
-            document_id = taken.fact.document_id
-            if not taken.duplicate:
-                room.becomes(taken.fact)
-                said = Given(offer.filename, wished.batch, wished.tags)
-                gateway.hub.memory.put(DocumentKey(tenant, document_id), said)
+        taken = await gateway.uploads.take(offer, declared)
+    document_id = taken.fact.document_id
+    if not taken.duplicate:
+        said = Given(offer.filename, wished.batch, wished.tags)
+        gateway.hub.memory.put(DocumentKey(tenant, document_id), said)
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
     headers = {"Location": f"/v1/documents/{document_id}"}
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
@@ -104,8 +103,7 @@ async def list_documents(
 
     async def read() -> tuple[str, Mapping[str, Any]]:
         generation, rows = await gateway.projections.newest(wish, limit=limit + 1, after=after)
-        shown = rows[:limit]
-        more = cursors.write_after(shown[-1]["uploaded_at"], shown[-1]["_id"]) if len(rows) > limit else None
+        shown, more = cursors.cut(rows, limit, by=DOCUMENTS.at)
         tag = f"{generation}:{_mark([row['view'] for row in shown])}"
         return tag, {"documents": [row["view"] for row in shown], "next_cursor": more}
 
@@ -116,12 +114,17 @@ async def list_documents(
 @router.get("/{document_id}", summary="The document view")
 async def view(gateway: Parts, key: Key, request: Request, wait: Wait = 0, since: Since = None) -> Response:
     """The view; with `wait` and `since` (`epoch:version`) once there is something newer."""
+    return await viewed(gateway, key, request, wait, since)
+
+
+async def viewed(gateway: Gateway, key: DocumentKey, request: Request, wait: float, since: str | None) -> Response:
+    """The view of a document or standalone job, as soon as it is newer than `since`."""
 
     async def read() -> tuple[str, Mapping[str, Any]]:
         found = (await gateway.hub.document(key)).row["view"]
         return f"{found['epoch']}:{found['version']}", found
 
-    tag, body = await newer(gateway.hub, Target.document(*key), read, wait, since)
+    tag, body = await newer(gateway.hub, Target.of_key(*key), read, wait, since)
     return tagged(request, tag, body)
 
 
@@ -137,10 +140,7 @@ async def newer(hub: Hub, target: Target, read: Read, wait: float, since: str | 
             tag, body = await read()
             if not wait or since is None or is_newer(tag, since) or hub.closing.is_set():
                 return tag, body
-            try:
-                async with asyncio.timeout_at(until):
-                    await news.wait()
-            except TimeoutError:
+            if not await within(news, until):
                 return tag, body
 
 

@@ -133,5 +133,5 @@ def newest(records: Sequence[ConsumerRecord]) -> list[Update]:
 
 
 def _update(record: ConsumerRecord) -> Update:
-    tenant = next((value for name, value in record.headers if name == "tenant"), b"")
+    tenant = next((value for name, value in record.headers if name == topics.TENANT_HEADER), b"")
     return Update((record.key or b"").decode(), tenant.decode(), record.value or b"")

@@ -12,12 +12,12 @@ from starlette.responses import Response
 from services.gateway import cursors
 from services.gateway.answers import Json
 from services.gateway.context import Gateway, JobKey, Parts, Tenant
-from services.gateway.documents import MOST, IdempotencyKey, Since, Wait, newer, tagged
+from services.gateway.documents import MOST, IdempotencyKey, Since, Wait, viewed
 from services.gateway.mongo import JOBS, DocumentKey, Found, Wish
 from services.gateway.problems import Problem
-from services.gateway.subscriptions import Target
 from shared import blobs as names
 from shared.blobs import BlobMissing
+from shared.document import ALMOST
 from shared.events import utcnow
 from shared.standalone import ENDED, NAME, JobCompleted, JobFailed, JobProgress, JobStarted, OfJob, job_id_of
 
@@ -94,7 +94,7 @@ async def fail(gateway: Parts, key: JobKey, body: Failed) -> Response:
         job_id=key.document_id,
         claim=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
         code=body.code,
-        percent=min(view["percent"], 99.9),
+        percent=min(view["percent"], ALMOST),
         worded=True,
         **_about(key.tenant),
     )
@@ -112,21 +112,14 @@ async def list_jobs(
     """`{"jobs": [view, …], "next_cursor": … or null}`."""
     after = cursors.read_after(cursor)
     _, rows = await gateway.projections.newest(Wish(tenant, status), limit=limit + 1, after=after, of=JOBS)
-    shown = rows[:limit]
-    more = cursors.write_after(shown[-1]["started_at"], shown[-1]["_id"]) if len(rows) > limit else None
+    shown, more = cursors.cut(rows, limit, by=JOBS.at)
     return Json({"jobs": [row["view"] for row in shown], "next_cursor": more})
 
 
 @router.get("/{job_id}", summary="The job view")
 async def view(gateway: Parts, key: JobKey, request: Request, wait: Wait = 0, since: Since = None) -> Response:
     """The view; with `wait` and `since` (`epoch:version`) once there is something newer."""
-
-    async def read() -> tuple[str, dict[str, Any]]:
-        found = (await gateway.hub.document(key)).row["view"]
-        return f"{found['epoch']}:{found['version']}", found
-
-    tag, body = await newer(gateway.hub, Target.job(*key), read, wait, since)
-    return tagged(request, tag, body)
+    return await viewed(gateway, key, request, wait, since)
 
 
 async def _end(gateway: Gateway, key: DocumentKey, fact: OfJob, words: dict[str, str] | None = None) -> Response:

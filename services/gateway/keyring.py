@@ -60,8 +60,8 @@ class Keyring:
     async def lost(self, callers: Iterable[Caller]) -> set[Caller]:
         """Which of them may not call any more: revoked, expired, or made with a key that is. Raises driver's errors."""
         asked = set(callers)
-        keys = {caller.name.removeprefix("key:") for caller in asked if caller.name.startswith("key:")}
-        tokens = {caller.name.removeprefix("token:") for caller in asked if caller.name.startswith("token:")}
+        keys = {caller.id_of("key") for caller in asked} - {""}
+        tokens = {caller.id_of("token") for caller in asked} - {""}
         still = set() if self.required else {LOCAL.name}
         if keys:
             still |= {_key_holder(row).name for row in await self._keys.valid({"_id": {"$in": list(keys)}})}

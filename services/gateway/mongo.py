@@ -1,15 +1,17 @@
 """The gateway's queries on the projections. It reads the live generation and never writes."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.gateway.cursors import After
 from services.gateway.tally import Standing
+from shared.document import TERMINAL
+from shared.leases import LeaseBook, Workers
 from shared.mongo import Collection, Mongo, Row, float32
 from shared.standalone import is_job_id
 
-ENDED: Final = ("completed", "failed", "cancelled")
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
 
 
@@ -191,7 +193,7 @@ class Projections:
     async def usage(self, tenant: str, *, since: datetime) -> Usage:
         """What the tenant uses, pages counted of documents uploaded from `since` on."""
         sums = {
-            "documents": {"$sum": {"$cond": [{"$in": ["$view.status", list(ENDED)]}, 0, 1]}},
+            "documents": {"$sum": {"$cond": [{"$in": ["$view.status", sorted(TERMINAL)]}, 0, 1]}},
             "pages": {"$sum": {"$cond": [{"$gte": ["$uploaded_at", since]}, "$view.pages.total", 0]}},
             "bytes": {"$sum": "$view.bytes"},
         }
@@ -232,6 +234,8 @@ class Status:
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
+        self._workers = Workers(mongo)
+        self._leases = LeaseBook(mongo)
 
     async def ping(self) -> None:
         """Raise the driver's error when the database does not answer."""
@@ -248,18 +252,14 @@ class Status:
 
     async def workers(self) -> list[Row]:
         """The workers that live."""
-        live = {"$expr": {"$gt": ["$expires_at", "$$NOW"]}}
-        return [row async for row in self._mongo.control["workers"].find(live, {"boot": 0})]
+        return await self._workers.live()
 
     async def stages(self) -> dict[str, Row]:
         """By stage: `workers` that live, their `slots` together, and how many are `busy` with a slice."""
-        found: dict[str, Row] = {}
+        found: dict[str, Row] = defaultdict(lambda: {"workers": 0, "slots": 0, "busy": 0})
         for worker in await self.workers():
-            stage = found.setdefault(worker["stage"], {"workers": 0, "slots": 0, "busy": 0})
-            stage["workers"] += 1
-            stage["slots"] += worker["slots"]
-        live = {"ended": False, "$expr": {"$gt": ["$expires_at", "$$NOW"]}}
-        busy: list[Row] = [{"$match": live}, {"$group": {"_id": "$stage", "count": {"$sum": 1}}}]
-        async for row in self._mongo.control["leases"].aggregate(busy):
-            found.setdefault(row["_id"], {"workers": 0, "slots": 0, "busy": 0})["busy"] = row["count"]
+            found[worker["stage"]]["workers"] += 1
+            found[worker["stage"]]["slots"] += worker["slots"]
+        for stage, count in (await self._leases.busy()).items():
+            found[stage]["busy"] = count
         return found

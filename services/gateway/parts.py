@@ -145,10 +145,7 @@ class ResumableUploads:
         await self._rows.prolong(upload.document_id, utcnow() + EXPIRES_AFTER)
         whole = offer(upload.tenant, upload.document_id, upload.metadata, self._read(parts))
         try:
-            async with self._quotas.room(upload.tenant, upload.length) as room:
-                taken = await self._uploads.take(whole)
-                if not taken.duplicate:
-                    room.becomes(taken.fact)
+            taken = await self._uploads.take(whole, upload.length)
         except Rejected:
             await self._forget(upload)
             raise

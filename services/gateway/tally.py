@@ -1,9 +1,9 @@
 """A batch as one: how far all of its documents are together, kept up to date change by change."""
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-_ENDED: Final = ("completed", "failed", "cancelled")
+from shared.document import TERMINAL
 
 
 class Standing(NamedTuple):
@@ -50,7 +50,7 @@ class Tally:
         """
         there = [(status, one.percent) for one in self._standings.values() if (status := one.status) is not None]
         statuses = [status for status, _ in there]
-        whole = sum(1000 if status in _ENDED else min(int(percent * 10), 999) for status, percent in there)
+        whole = sum(1000 if status in TERMINAL else min(int(percent * 10), 999) for status, percent in there)
         return {
             "status": _status(statuses),
             "percent": whole // len(there) / 10 if there else 0.0,
@@ -65,7 +65,7 @@ def _status(statuses: list[str]) -> str:
     kinds = set(statuses)
     if kinds <= {"uploaded"}:
         return "uploaded"
-    if not kinds <= set(_ENDED):
+    if not kinds <= TERMINAL:
         return "processing"
     if "failed" in kinds:
         return "failed"

@@ -41,7 +41,7 @@ class Tokens:
             "document_id": document_id,
             "batch": batch,
             "right": right,
-            "issuer": issuer.name.removeprefix("key:") if issuer.name.startswith("key:") else "",
+            "issuer": issuer.id_of("key"),
             "expires_at": utcnow() + ttl,
         }
         await self._rows.insert_one(row)

@@ -16,6 +16,7 @@ from typing import Final
 from services.gateway import media
 from services.gateway.claims import Claims, KeyReused, Upload
 from services.gateway.problems import Problem
+from services.gateway.quotas import Quotas
 from services.gateway.wishes import NO_WISHES, Wishes
 from shared import blobs as names
 from shared.blobs import Blobs
@@ -50,10 +51,13 @@ class _Stored:
 class Uploads:
     """Takes uploads, a bounded number at once."""
 
-    def __init__(self, blobs: Blobs, claims: Claims, log: Log, secret: bytes, *, max_bytes: int, at_once: int) -> None:
+    def __init__(
+        self, blobs: Blobs, claims: Claims, log: Log, quotas: Quotas, secret: bytes, *, max_bytes: int, at_once: int
+    ) -> None:
         self._blobs = blobs
         self._claims = claims
         self._log = log
+        self._quotas = quotas
         self._secret = secret
         self.max_bytes = max_bytes
         self._at_once = at_once
@@ -71,11 +75,18 @@ class Uploads:
         if size > self.max_bytes:
             raise self._too_large(size)
 
-    async def take(self, offer: Offer) -> Upload:
-        """Store the offer and append its fact; nothing of a refused one is left.
+    async def take(self, offer: Offer, size: int) -> Upload:
+        """Store the offer and append its fact; nothing of a refused one is left. `size` is as declared, or 0.
 
         Raises Problem, Rejected, Transient, Unconfirmed (the fact may or may not be in the log; claim and blobs stay).
         """
+        async with self._quotas.room(offer.tenant, size) as room:
+            upload = await self._take(offer)
+            if not upload.duplicate:
+                room.becomes(upload.fact)
+        return upload
+
+    async def _take(self, offer: Offer) -> Upload:
         document_id = offer.document_id
         async with self.place():
             stored = await self._store(offer)

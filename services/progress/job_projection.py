@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from services.progress.percent import EVIDENCE_SECONDS, around
 from services.progress.view import iso
+from shared.document import ALMOST
 from shared.errors import describe
 from shared.messages import Message, message
 from shared.standalone import ENDED, JobProgress, JobStalled, JobState, OfJob, evolve
@@ -13,8 +15,6 @@ from shared.standalone import ENDED, JobProgress, JobStalled, JobState, OfJob, e
 Row = dict[str, Any]
 
 PRODUCER: Final = "sweeper"
-_ALMOST: Final = 99.9  # 100 is said by JobCompleted alone
-_EVIDENCE_SECONDS: Final = 2.0  # of observed work before an estimate is given, as for documents
 _EVIDENCE_PERCENT: Final = 5.0
 
 
@@ -77,7 +77,7 @@ def tick(before: JobProjection, progress: JobProgress) -> JobProjection:
         return before
     live = before.live
     code, params = (progress.code, progress.params) if progress.code else (live.code, live.params)
-    percent = max(live.percent, min(_ALMOST, round(progress.percent or 0.0, 1)))
+    percent = max(live.percent, min(ALMOST, round(progress.percent or 0.0, 1)))
     return before._replace(live=JobLive(max(live.heard_at, progress.at), live.ticks + 1, percent, code, params))
 
 
@@ -142,10 +142,10 @@ def _eta(projection: JobProjection) -> tuple[int, int] | None:
     live = projection.live
     observed = (live.heard_at - projection.state.started_at).total_seconds()
     ended = projection.state.status in ENDED or projection.stalled
-    if ended or observed < _EVIDENCE_SECONDS or live.percent < _EVIDENCE_PERCENT:
+    if ended or observed < EVIDENCE_SECONDS or live.percent < _EVIDENCE_PERCENT:
         return None
     left = observed * (100.0 - live.percent) / live.percent
-    return max(1, round(0.8 * left)), max(2, round(1.4 * left))
+    return around(left)
 
 
 def _message(projection: JobProjection) -> Message:

@@ -20,8 +20,6 @@ from shared.mongo import Mongo, Row
 from shared.standalone import JobFact, JobFailed, JobProgress, JobStalled, JobStarted, OfJob
 from shared.states import States
 
-TENANT: Final = "tenant"  # the header that says whose update it is
-
 _WORDS: Final = ("title", "message", "action")
 
 
@@ -92,7 +90,8 @@ class JobProjector:
         if self._log is None:
             return
         records = [
-            (i, orjson.dumps(self._update(i, row)), [(TENANT, row["tenant"].encode())]) for i, row in rows.items()
+            (i, orjson.dumps(self._update(i, row)), [(topics.TENANT_HEADER, row["tenant"].encode())])
+            for i, row in rows.items()
         ]
         await self._log.send_all(topics.UPDATES, records)
 

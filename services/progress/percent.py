@@ -3,11 +3,10 @@
 from typing import Final
 
 from services.progress.live import InHand, Live
-from shared.document import DocumentState
+from shared.document import ALMOST, DocumentState
 from shared.jobs import Job
 
-_ALMOST: Final = 99.9  # 100 is said by DocumentCompleted alone
-_EVIDENCE_SECONDS: Final = 2.0  # of observed work before an estimate is given
+EVIDENCE_SECONDS: Final = 2.0  # of observed work before an estimate is given
 _EVIDENCE_SHARE: Final = 0.05  # of the whole that must be done before
 
 
@@ -16,7 +15,7 @@ def of_job(job: Job, live: Live) -> float:
     if job.status == "completed":
         return 100.0
     share = (job.done_weight + _in_hand(job, live)) / job.weight if job.weight else 0.0
-    return max(live.shown_stages.get(job.stage, 0.0), round(min(_ALMOST, 100.0 * share), 1))
+    return max(live.shown_stages.get(job.stage, 0.0), round(min(ALMOST, 100.0 * share), 1))
 
 
 def of_document(state: DocumentState, live: Live) -> float:
@@ -24,7 +23,7 @@ def of_document(state: DocumentState, live: Live) -> float:
     if state.status == "completed":
         return 100.0
     whole, done = _totals(state, live)
-    return max(live.shown, round(min(_ALMOST, 100.0 * done / whole), 1))
+    return max(live.shown, round(min(ALMOST, 100.0 * done / whole), 1))
 
 
 def eta(state: DocumentState, live: Live) -> tuple[int, int] | None:
@@ -35,10 +34,15 @@ def eta(state: DocumentState, live: Live) -> tuple[int, int] | None:
         return None
     whole, settled = _totals(state, Live())
     observed = (state.updated_at - min(started)).total_seconds()
-    if observed < _EVIDENCE_SECONDS or settled < _EVIDENCE_SHARE * whole:
+    if observed < EVIDENCE_SECONDS or settled < _EVIDENCE_SHARE * whole:
         return None
     left = (whole - _totals(state, live)[1]) * observed / settled
-    return max(1, round(0.8 * left)), max(2, round(1.4 * left))
+    return around(left)
+
+
+def around(seconds: float) -> tuple[int, int]:
+    """The range that is shown for an estimate."""
+    return max(1, round(0.8 * seconds)), max(2, round(1.4 * seconds))
 
 
 def held_of(live: Live, stage: str) -> list[InHand]:

@@ -25,8 +25,6 @@ from shared.kafka import Log
 from shared.mongo import Mongo, Row
 from shared.states import States
 
-TENANT: str = "tenant"  # the header that says whose update it is
-
 _GONE = ("DocumentDeleted", "DocumentErased")
 
 
@@ -42,7 +40,7 @@ class Projector:
         self._log = sink
         self._states: States[Projection] = States(database.projection("documents", generation), projection.from_row)
         self.documents = database.projection("documents", generation)
-        self._jobs = database.projection("processing_jobs", generation)
+        self._stage_jobs = database.projection("processing_jobs", generation)
         self._timeline = database.projection("timeline", generation)
         self._chunks = database.projection("chunks", generation)
         self._extractions = database.projection("extractions", generation)
@@ -72,7 +70,7 @@ class Projector:
         await self.jobs.write(standalone)
         rows = {i: projection.to_row(found, self.generation) for i, found in shown.items()}
         jobs = (row for i, found in shown.items() for row in projection.job_rows(found, rows[i]))
-        await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._jobs, jobs))
+        await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._stage_jobs, jobs))
         # The states last: what is in them is not folded again.
         await self._states.store(rows)
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type in _GONE])
@@ -101,7 +99,7 @@ class Projector:
         """Keep nothing of deleted documents but the fact that they were there; once more when they are erased."""
         if not ids:
             return
-        for collection in (self._jobs, self._timeline, self._chunks, self._extractions):
+        for collection in (self._stage_jobs, self._timeline, self._chunks, self._extractions):
             await collection.delete_many({"$or": [{"document_id": {"$in": ids}}, {"_id": {"$in": ids}}]})
         # What was noted beside the state: a rebuild never loads an erased document, so it would not note it.
         await self.documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
@@ -124,7 +122,9 @@ class Projector:
     async def _publish(self, rows: Mapping[str, Row]) -> None:
         if self._log is None:
             return
-        records = [(i, self._update(i, row), [(TENANT, row["tenant"].encode())]) for i, row in rows.items()]
+        records = [
+            (i, self._update(i, row), [(topics.TENANT_HEADER, row["tenant"].encode())]) for i, row in rows.items()
+        ]
         await self._log.send_all(topics.UPDATES, records)
         reach("progress.published")
 

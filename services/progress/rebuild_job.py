@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from services.progress import generations
+from shared.credentials import DEFAULT_TENANT
 from shared.errors import Rejected
 from shared.events import utcnow
 from shared.folding import CheckpointGone, Positions
@@ -17,7 +18,6 @@ from shared.kafka import Log
 from shared.mongo import Mongo
 from shared.standalone import JobCompleted, JobFailed, JobProgress, JobStarted
 
-TENANT: Final = "default"  # whose job it is: the one that an installation without keys has
 SILENT_AFTER: Final = 60.0  # seconds; comparing large generations takes its time
 
 
@@ -61,7 +61,7 @@ class RebuildTicks:
 def _tick(job_id: str, done: int, total: int) -> JobProgress:
     return JobProgress(
         job_id=job_id,
-        tenant=TENANT,
+        tenant=DEFAULT_TENANT,
         percent=min(100.0, 100.0 * done / total) if total else 0.0,
         code="rebuild.replaying",
         params={"done": done, "total": max(done, total)},
@@ -70,4 +70,4 @@ def _tick(job_id: str, done: int, total: int) -> JobProgress:
 
 
 def _about(job_id: str) -> dict[str, Any]:
-    return {"job_id": job_id, "tenant": TENANT, "at": utcnow(), "producer": "rebuild"}
+    return {"job_id": job_id, "tenant": DEFAULT_TENANT, "at": utcnow(), "producer": "rebuild"}

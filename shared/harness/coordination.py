@@ -73,8 +73,8 @@ class Coordination:
             self._landed(fact)
             if after and after is not before:
                 states[fact.document_id] = changed[fact.document_id] = replace(after, offset=entry.offset)
-                if entry.traceparent:
-                    self._traces[fact.document_id] = entry.traceparent
+                if trace := tracing.of_record(entry.headers):
+                    self._traces[fact.document_id] = trace
         self._states.keep(changed)
         self._follow(changed)
         return partial(self._states.store, {i: to_row(assignment) for i, assignment in changed.items()})
