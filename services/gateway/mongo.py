@@ -254,10 +254,10 @@ class Status:
         """The workers that live."""
         return await self._workers.live()
 
-    async def stages(self) -> dict[str, Row]:
-        """By stage: `workers` that live, their `slots` together, and how many are `busy` with a slice."""
+    async def stages(self, workers: Sequence[Row]) -> dict[str, Row]:
+        """By stage: how many `workers` there are, their `slots` together, and how many are `busy` with a slice."""
         found: dict[str, Row] = defaultdict(lambda: {"workers": 0, "slots": 0, "busy": 0})
-        for worker in await self.workers():
+        for worker in workers:
             found[worker["stage"]]["workers"] += 1
             found[worker["stage"]]["slots"] += worker["slots"]
         for stage, count in (await self._leases.busy()).items():

@@ -71,8 +71,9 @@ class ResumableUploads:
         if length == 0:
             raise Rejected("empty_file")
         self._uploads.check_size(length)
-        offer(tenant, str(uuid.uuid4()), metadata)  # so is this
-        upload = PartialUpload(str(uuid.uuid4()), tenant, length, metadata, utcnow() + EXPIRES_AFTER)
+        document_id = str(uuid.uuid4())
+        offer(tenant, document_id, metadata)  # so is this
+        upload = PartialUpload(document_id, tenant, length, metadata, utcnow() + EXPIRES_AFTER)
         async with self._quotas.room(tenant, length):  # refused now, not after the last byte
             await self._rows.create(upload)
         return upload

@@ -24,11 +24,12 @@ _WITHIN: Final = 3.0  # seconds for what the database knows
 async def system(gateway: Parts, tenant: Tenant) -> Response:
     """What is known of all services; folds that have been silent for long are marked."""
     now = utcnow()
+    workers = await gateway.status.workers()
     folds = [{**_named(row), "silent": silence(row, now) > SILENT_AFTER} for row in await gateway.status.folds()]
     return Json(
         {
-            "workers": [_named(row) for row in await gateway.status.workers()],
-            "stages": await gateway.status.stages(),
+            "workers": [_named(row) for row in workers],
+            "stages": await gateway.status.stages(workers),
             "folds": folds,
             "lag": sum(int(fold.get("lag") or 0) for fold in folds),
             "halted": [fold["name"] for fold in folds if fold.get("halted")],
@@ -55,7 +56,7 @@ async def metrics(gateway: Parts) -> Response:
 async def _knowledge(gateway: Gateway) -> Knowledge:
     return Knowledge(
         folds=await gateway.status.folds(),
-        stages=await gateway.status.stages(),
+        stages=await gateway.status.stages(await gateway.status.workers()),
         stage_jobs=await gateway.projections.stage_jobs(),
         failures=await gateway.projections.failures(None),
     )
