@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/installed
 COMPILED := cli.programs, services.gateway.serving, services.progress.app, shared.harness.app, \
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
+AT_ONCE := --numprocesses 3 --dist worksteal # most tests wait more than they compute
+
 .DEFAULT_GOAL := help
 .PHONY: help install up demo test soak check bench lock clean
 
@@ -32,10 +34,10 @@ demo: $(INSTALLED) ## start everything, run the sample documents, keep running
 	@$(BIN)/pagestream demo
 
 test: $(INSTALLED) ## run all tests, the real parts included
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(AT_ONCE)
 
 soak: $(INSTALLED) ## the whole corpus, every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
-	@$(BIN)/python -m pytest tests/chaos tests/integration/test_corpus.py tests/integration/test_search.py -m "soak or not soak" --durations=10
+	@$(BIN)/python -m pytest tests/chaos tests/integration/test_corpus.py tests/integration/test_search.py -m "soak or not soak" $(AT_ONCE)
 
 check: $(INSTALLED) ## lint, format, types, architecture
 	@$(BIN)/ruff check .

@@ -1,40 +1,28 @@
 """What the fault tests share: one system for all that can be mended, and a table of what was survived."""
 
 import os
-import random
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))  # what is imported next needs it
 
 from tests.chaos.chaos_system import ChaosSystem, started
-
-SEED: Final = int(os.environ.get("PAGESTREAM_SEED") or random.SystemRandom().randrange(1_000_000))
-_OUTCOMES = pytest.StashKey[list["Outcome"]]()
-
-
-class Outcome(NamedTuple):
-    """How a fault ended; `seconds` from the fault until every document had ended and every invariant held."""
-
-    number: int
-    what: str
-    outcome: str
-    seconds: float
-
+from tests.conftest import FAULT
 
 Fault = Callable[[int, str], AbstractContextManager[Callable[[], None]]]
 
 
 @pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Fault:
-    """`with fault(8, "mongod killed") as strikes:` and a line in the summary; `strikes()` starts the clock anew."""
-    outcomes = request.config.stash.setdefault(_OUTCOMES, [])
+    """`with fault(8, "mongod killed") as strikes:` and a line in the summary; `strikes()` starts the clock anew.
+
+    The seconds are those from the fault until every document had ended and every invariant held.
+    """
 
     @contextmanager
     def noted(number: int, what: str) -> Iterator[Callable[[], None]]:
@@ -43,7 +31,7 @@ def fault(request: pytest.FixtureRequest) -> Fault:
             yield lambda: began.append(time.monotonic())
             outcome = "survived"
         finally:
-            outcomes.append(Outcome(number, what, outcome, time.monotonic() - began[-1]))
+            request.node.user_properties.append((FAULT, (number, what, outcome, time.monotonic() - began[-1])))
 
     return noted
 
@@ -51,7 +39,7 @@ def fault(request: pytest.FixtureRequest) -> Fault:
 @pytest.fixture(scope="session")
 def seed() -> int:
     """What all random choices are drawn from; PAGESTREAM_SEED repeats a run."""
-    return SEED
+    return int(os.environ["PAGESTREAM_SEED"])
 
 
 @pytest.fixture(scope="session")
@@ -66,16 +54,3 @@ def ruin(tmp_path: Path) -> Iterator[ChaosSystem]:
     """A system for one fault that cannot be mended."""
     with started(tmp_path) as system:
         yield system
-
-
-def pytest_report_header() -> str:
-    """The seed, before anything runs."""
-    return f"PAGESTREAM_SEED={SEED}"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """One line a fault: number, what, outcome, seconds."""
-    if outcomes := config.stash.get(_OUTCOMES, []):
-        terminalreporter.section(f"faults, seed {SEED}")
-        for number, what, outcome, seconds in sorted(outcomes):
-            terminalreporter.line(f"fault {number} · {what} · {outcome} · {seconds:.1f} s")
