@@ -36,8 +36,8 @@ demo: $(INSTALLED) ## start everything, run the sample documents, keep running
 test: $(INSTALLED) ## run all tests, the real parts included
 	@$(BIN)/python -m pytest $(AT_ONCE)
 
-soak: $(INSTALLED) ## the whole corpus, every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
-	@$(BIN)/python -m pytest tests/chaos tests/integration/test_corpus.py tests/integration/test_search.py -m "soak or not soak" $(AT_ONCE)
+soak: $(INSTALLED) ## every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
+	@$(BIN)/python -m pytest tests/chaos -m "soak or not soak" $(AT_ONCE) --durations=20
 
 check: $(INSTALLED) ## lint, format, types, architecture
 	@$(BIN)/ruff check .

@@ -118,6 +118,8 @@ def _document(state: DocumentState, fact: Fact) -> DocumentState:
     if state.status == "deleted":  # everything after it changes nothing but whether it is erased
         return replace(state, erased=True) if isinstance(fact, DocumentErased) and not state.erased else state
     match fact:
+        case StageFact():  # first, for most facts are about stages
+            return state if state.status in TERMINAL else _stage(state, fact)
         case DocumentDeleted():
             return replace(state, status="deleted")
         case DocumentUploaded() | DocumentErased():
@@ -132,8 +134,6 @@ def _document(state: DocumentState, fact: Fact) -> DocumentState:
             return _cancelled(state, fact) if state.status == "cancelling" and fact.run == state.run else state
         case DocumentCompleted():
             return _completed(state, fact)
-        case StageFact():
-            return _stage(state, fact)
         case unreachable:
             assert_never(unreachable)
 

@@ -91,10 +91,10 @@ def evolve(job: Job, fact: OfStage, *, run: int, input_now: str | None) -> Job:
     `run` is the document's, `input_now` what the stage before has concluded by now.
     """
     match fact:
+        case SliceCompleted():  # first, for most facts are this one
+            return _slice_done(job, fact)
         case StageRequested():
             return _requested(job, fact, run, input_now)
-        case SliceCompleted():
-            return _slice_done(job, fact)
         case RetryScheduled():
             follows = job.status == "retrying" and fact.attempt == job.attempt + 1
             return replace(job, due_at=fact.due_at) if follows and job.due_at is None else job
@@ -219,4 +219,4 @@ def _concluded(job: Job, fact: StageCompleted) -> Job:
 
 def _without(failed: Mapping[int, FailedSlice], number: int) -> Mapping[int, FailedSlice]:
     """The failures but one: a result beats a failure."""
-    return {n: piece for n, piece in failed.items() if n != number}
+    return failed if number not in failed else {n: piece for n, piece in failed.items() if n != number}

@@ -6,6 +6,7 @@ and one pointer document says which generation is live. Views under the plain na
 follow the pointer, for people and tools that look into the database.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -28,6 +29,7 @@ Row = dict[str, Any]
 Collection = AsyncIOMotorCollection[Row]
 
 _POINTER_SECONDS: Final = 5.0  # how long a worker trusts the generation pointer it read
+_AT_ONCE: Final = 4_000  # rows of one insert: while the database works on some, the next are encoded
 _DUPLICATE: Final = 11000  # MongoDB's code of a duplicate key
 PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions", "jobs")
 
@@ -39,7 +41,7 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         IndexModel([("tenant", 1), ("tags", 1), ("uploaded_at", -1), ("_id", -1)]),
     ],
     "processing_jobs": [IndexModel([("document_id", 1)]), IndexModel([("status", 1), ("type", 1)])],
-    "timeline": [IndexModel([("document_id", 1), ("version", 1)])],
+    "timeline": [],  # found by id, which begins with the document's; an index more is a third of what a replay writes
     "chunks": [
         IndexModel([("document_id", 1), ("index", 1)]),
         IndexModel([("tenant", 1), ("text", "text")], default_language="none", language_override="no_such_field"),
@@ -175,11 +177,19 @@ async def replace(rows: Collection, found: Sequence[Row]) -> None:
 
 async def add(rows: Collection, found: Sequence[Row]) -> None:
     """Insert rows that carry their own ids; those that exist stay as they are."""
+    await asyncio.gather(*(_insert(rows, found[at : at + _AT_ONCE]) for at in range(0, len(found), _AT_ONCE)))
+
+
+async def _insert(rows: Collection, found: Sequence[Row]) -> None:
     try:
-        if found:
-            await rows.insert_many(found, ordered=False)
+        await rows.insert_many(found, ordered=False)
     except BulkWriteError as error:
         _only_duplicates(error)
+
+
+def under(document_ids: Iterable[str]) -> Row:
+    """The query for rows of these documents where ids are made as "document/…"."""
+    return {"$or": [{"_id": {"$gt": f"{i}/", "$lt": f"{i}0"}} for i in document_ids]}  # "0" follows "/"
 
 
 def _only_duplicates(error: BulkWriteError) -> None:

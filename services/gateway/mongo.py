@@ -9,7 +9,7 @@ from services.gateway.cursors import After
 from services.gateway.tally import Standing
 from shared.document import TERMINAL
 from shared.leases import LeaseBook, Workers
-from shared.mongo import Collection, Mongo, Row, float32
+from shared.mongo import Collection, Mongo, Row, float32, under
 from shared.standalone import is_job_id
 
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
@@ -130,13 +130,10 @@ class Projections:
             (row["_id"], Standing(row["version"], row["view"]["status"], row["view"]["percent"])) async for row in rows
         ]
 
-    async def timeline(self, key: DocumentKey, *, limit: int, after: tuple[int, str] | None) -> list[Row]:
-        """At most `limit` rows in the order of the log, after (version, event_id)."""
-        wanted: Row = {"document_id": key.document_id, "tenant": key.tenant}
-        if after:
-            version, event_id = after
-            wanted["$or"] = [{"version": {"$gt": version}}, {"version": version, "_id": {"$gt": event_id}}]
-        rows = self._of("timeline").find(wanted).sort([("version", 1), ("_id", 1)]).limit(limit)
+    async def timeline(self, key: DocumentKey, *, limit: int, after: int) -> list[Row]:
+        """At most `limit` rows in the order of the log, after the offset `after`."""
+        wanted = {**under([key.document_id]), "tenant": key.tenant, "offset": {"$gt": after}}
+        rows = self._of("timeline").find(wanted).sort("offset", 1).limit(limit)
         return [row async for row in rows]
 
     async def chunks(self, key: DocumentKey, *, limit: int, start: int) -> list[Row]:

@@ -131,11 +131,11 @@ async def file(gateway: Parts, key: Key) -> Response:
 @router.get("/timeline", summary="What happened to it, in the order of the log")
 async def timeline(gateway: Parts, key: Key, limit: Limit = 500, cursor: Cursor = None) -> Response:
     """`{"events": [{"version", "event_id", "type", "at", "stage", "attempt", "page", "summary"}], "next_cursor"}`."""
-    after = cursors.read(cursor, int, str) if cursor else None
+    after = cursors.read(cursor, int)[0] if cursor else -1
     await gateway.hub.document(key)
-    rows = await gateway.projections.timeline(key, limit=limit + 1, after=(after[0], after[1]) if after else None)
-    more = cursors.write(rows[limit - 1]["version"], rows[limit - 1]["_id"]) if len(rows) > limit else None
-    events = [{"event_id": row["_id"], **_public(row)} for row in rows[:limit]]
+    rows = await gateway.projections.timeline(key, limit=limit + 1, after=after)
+    more = cursors.write(rows[limit - 1]["offset"]) if len(rows) > limit else None
+    events = [{"event_id": row["_id"].rpartition("/")[2], **_public(row)} for row in rows[:limit]]
     return Json({"events": events, "next_cursor": more})
 
 

@@ -99,8 +99,9 @@ class Projector:
         """Keep nothing of deleted documents but the fact that they were there; once more when they are erased."""
         if not ids:
             return
-        for collection in (self._stage_jobs, self._timeline, self._chunks, self._extractions):
-            await collection.delete_many({"$or": [{"document_id": {"$in": ids}}, {"_id": {"$in": ids}}]})
+        for collection in (self._stage_jobs, self._timeline, self._chunks):
+            await collection.delete_many(mongo.under(ids))
+        await self._extractions.delete_many({"_id": {"$in": ids}})
         # What was noted beside the state: a rebuild never loads an erased document, so it would not note it.
         await self.documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
 

@@ -28,10 +28,10 @@ _SUMMARIES: Final[Mapping[str, Callable[[Any], str]]] = {
 
 
 def row(state: DocumentState, fact: Fact, offset: int) -> dict[str, Any]:
-    """The timeline row of `fact`, after which the document is in `state`. `offset` orders equal versions."""
+    """The timeline row of `fact`, after which the document is in `state`; rows are in the order of `offset`, the log."""
     spoken_of = fact if isinstance(fact, StageFact) else None
     return {
-        "_id": fact.event_id,
+        "_id": f"{fact.document_id}/{fact.event_id}",
         "document_id": fact.document_id,
         "tenant": fact.tenant,
         "version": state.version,

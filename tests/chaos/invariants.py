@@ -148,7 +148,7 @@ def _timeline(log: Sequence[Logged], states: Mapping[str, DocumentState]) -> dic
         so_far[fact.document_id] = state
         if states[fact.document_id].status != "deleted":
             row = {"document_id": fact.document_id, "type": fact.type, "at": fact.at}
-            rows.setdefault(fact.event_id, {**row, "version": state.version, "offset": offset})
+            rows.setdefault(f"{fact.document_id}/{fact.event_id}", {**row, "version": state.version, "offset": offset})
     return rows
 
 

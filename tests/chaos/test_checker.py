@@ -86,7 +86,7 @@ PLANTED: Final[Sequence[tuple[str, str, Callable[[Observation], Observation]]]] 
     ("I3", "size is 1", _change("documents", lambda rows: rows[DOCUMENT]["settled"].update(size=1))),
     ("I3", "lacks", _change("jobs", lambda rows: rows.pop(f"{DOCUMENT}/ocr"))),
     ("I3", "attempt of", _change("jobs", lambda rows: rows[f"{DOCUMENT}/ocr"].update(attempt=2))),
-    ("I3", "timeline lacks", _change("timeline", lambda rows: rows.pop(history.started().event_id))),
+    ("I3", "timeline lacks", _change("timeline", lambda rows: rows.pop(f"{DOCUMENT}/{history.started().event_id}"))),
     ("I3", "does not follow", _change("timeline", lambda rows: rows.update(x={"document_id": DOCUMENT}))),
     ("I3", "chunks differ", _change("chunks", lambda rows: rows[DOCUMENT].append("two"))),
     ("I3", "extraction differs", _change("extractions", lambda rows: rows.clear())),

@@ -399,7 +399,7 @@ async def test_the_timeline_is_in_the_order_of_the_log(http: httpx.AsyncClient, 
     document_id = str(uuid.uuid4())
     await hand.put(document_id, 1)
     rows = [
-        {"_id": f"{document_id}-{n}", "document_id": document_id, "tenant": "default", "version": n, "type": "T"}
+        {"_id": f"{document_id}/e{n}", "tenant": "default", "version": n, "offset": 10 * n, "type": "T"}
         for n in (3, 1, 2)
     ]
     await hand.mongo.projection("timeline", "g1").insert_many(rows)
@@ -408,7 +408,7 @@ async def test_the_timeline_is_in_the_order_of_the_log(http: httpx.AsyncClient, 
     rest = (await http.get(here, params={"limit": 2, "cursor": first["next_cursor"]})).json()
     assert [event["version"] for event in first["events"] + rest["events"]] == [1, 2, 3]
     assert rest["next_cursor"] is None
-    assert first["events"][0] == {"event_id": f"{document_id}-1", "version": 1, "type": "T"}
+    assert first["events"][0] == {"event_id": "e1", "version": 1, "offset": 10, "type": "T"}
 
 
 @pytest.mark.parametrize(

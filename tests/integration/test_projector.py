@@ -137,7 +137,7 @@ async def test_another_fact_is_another_digest(bench: Bench) -> None:
     whole, shorter = await bench.folded(facts, 5), await bench.folded(facts[:-2], 5)
     named = await digest.differences(bench.database, whole, shorter)
     assert f"documents/{facts[0].document_id}" in named
-    assert f"timeline/{facts[-1].event_id}" in named
+    assert f"timeline/{facts[-1].document_id}/{facts[-1].event_id}" in named
 
 
 class Crash(Exception):

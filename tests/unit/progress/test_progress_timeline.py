@@ -64,7 +64,7 @@ def test_a_row_places_the_fact_in_the_history_of_its_document():
     row = timeline.row(fold([uploaded(), started()]), fact, 17)
 
     assert row == {
-        "_id": fact.event_id,
+        "_id": f"{fact.document_id}/{fact.event_id}",
         "document_id": fact.document_id,
         "tenant": fact.tenant,
         "version": 2_000_000,
