@@ -88,6 +88,7 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
     "source_missing": ("The uploaded file is no longer in the store.", "Upload it again."),
     "store_unavailable": ("The blob store does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "store_full": ("The blob store is full.", "Ask your operator to free space, then retry."),
+    "temporary_full": ("The folder for temporary files is full.", "Ask your operator to free space, then retry."),
     "provider_unavailable": ("{provider} does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "provider_refused": (
         "{provider} does not read this page (status {status}).",
