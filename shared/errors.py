@@ -144,6 +144,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "No Pagestream runs on the data in {folder}/.",
         "Start it with `pagestream up`, or name its broker with PAGESTREAM_KAFKA.",
     ),
+    "untrusted": (
+        "{what} shows a certificate that is not trusted: {detail}.",
+        "Let {setting} name the authority (`ca=`, `tlsCAFile=`) that signed it, and the host that it was made for.",
+    ),
     "no_keys": (
         "There are no API keys, and strangers could reach the gateway on {host}.",
         "Make one with `pagestream keys add`; or listen on 127.0.0.1; or, where something else keeps strangers out as "
