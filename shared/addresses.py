@@ -95,6 +95,12 @@ def tls(broker: Broker) -> ssl.SSLContext | None:
     return ssl.create_default_context(cafile=broker.ca or None) if broker.has_tls else None
 
 
+def mongo_has_tls(uri: str) -> bool:
+    """Whether connections to the database are encrypted, as the driver reads its address."""
+    said = {name.lower(): values[-1].lower() for name, values in parse_qs(uri.partition("?")[2]).items()}
+    return said.get("tls", said.get("ssl", "true" if uri.startswith("mongodb+srv:") else "")) == "true"
+
+
 def _checked(address: str) -> str:
     broker = parse(address)
     try:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from errno import ENOSPC
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from shared.errors import Transient
 _MAGIC: Final = b"pagestream/1 sha256="
 _HEADER: Final = len(_MAGIC) + 64 + 1  # magic, digest in hex, newline
 _PART_PREFIX: Final = "part-"
+_HEALTH: Final = ".health"
 _PART: Final = 5 * 1024 * 1024  # bytes; the smallest part S3 accepts
 
 
@@ -126,14 +127,21 @@ class Blobs:
         raise SystemExit(f"PAGESTREAM_STORE={url!r} is not allowed: use file://FOLDER or s3://BUCKET[/PREFIX]")
 
     async def put(self, name: str, data: bytes) -> None:
-        """Write a small blob once; the same name again with a sound blob in place changes nothing."""
-        async with _translated():
-            try:
-                await obstore.put_async(self._store, name, data, mode="create")
-            except AlreadyExistsError:
-                if await self.get(name) == data:
-                    return
-                await obstore.put_async(self._store, name, data)
+        """Write a small blob once; the same name again with a sound blob in place changes nothing.
+
+        Nothing is left of one that could not be written.
+        """
+        try:
+            async with _translated():
+                try:
+                    await obstore.put_async(self._store, name, data, mode="create")
+                except AlreadyExistsError:
+                    if await self.get(name) == data:
+                        return
+                    await obstore.put_async(self._store, name, data)
+        except Transient:
+            self._tidy(name)
+            raise
         await self._sync(name)
 
     async def get(self, name: str) -> bytes:
@@ -184,7 +192,7 @@ class Blobs:
     async def local(self, name: str, into: Path) -> Path:
         """A file with the blob's bytes: the store's own where it is a folder, else a copy `into`. Never write to it.
 
-        Raises BlobMissing.
+        Raises BlobMissing, Transient("temporary_full").
         """
         if self._root:
             path = self._root / name
@@ -193,7 +201,10 @@ class Blobs:
             return path
         with into.open("wb") as file:
             async for part in self.reading(name):
-                file.write(part)
+                try:
+                    file.write(part)
+                except OSError as error:
+                    raise no_space_here(error) or error from error
         return into
 
     async def delete(self, name: str) -> None:
@@ -248,14 +259,22 @@ class Blobs:
 
     async def check(self) -> None:
         """Raise Transient when the store cannot be written to."""
-        await self.put(".health", b"")
+        async with _translated():
+            await obstore.put_async(self._store, _HEALTH, b"written")
 
     async def _forget(self, name: str) -> None:
-        """Remove what a broken-off stream left: the blob, or only the folder that was made for it."""
+        """Remove what a broken-off stream left: the blob, or only the folders that were made for it."""
         await self.delete(name)
+        self._tidy(name)
+
+    def _tidy(self, name: str) -> None:
+        """Remove the folders that were made for a blob which is not there."""
         if self._root:
-            with suppress(OSError):  # it is not empty, or gone already
-                (self._root / name).parent.rmdir()
+            with suppress(OSError):  # one is not empty, or gone already
+                for folder in (self._root / name).parents:
+                    if folder == self._root:
+                        return
+                    folder.rmdir()
 
     async def _sync(self, name: str) -> None:
         if self._root:
@@ -288,6 +307,15 @@ async def _translated() -> AsyncIterator[None]:
     except FileNotFoundError as error:  # the library's NotFoundError is one
         raise BlobMissing(str(error)) from error
     except (OSError, BaseError) as error:
-        if getattr(error, "errno", None) == ENOSPC or "No space left" in str(error):
+        if _is_no_space(error) or "No space left" in str(error):
             raise Transient("store_full") from error
         raise Transient("store_unavailable", detail=type(error).__name__) from error
+
+
+def no_space_here(error: BaseException) -> Transient | None:
+    """What a write to the folder for temporary files fails with when it is full; None for any other failure."""
+    return Transient("temporary_full") if _is_no_space(error) else None
+
+
+def _is_no_space(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT)

@@ -88,6 +88,7 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
     "source_missing": ("The uploaded file is no longer in the store.", "Upload it again."),
     "store_unavailable": ("The blob store does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "store_full": ("The blob store is full.", "Ask your operator to free space, then retry."),
+    "temporary_full": ("The folder for temporary files is full.", "Ask your operator to free space, then retry."),
     "provider_unavailable": ("{provider} does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "provider_refused": (
         "{provider} does not read this page (status {status}).",
@@ -142,6 +143,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
     "not_running": (
         "No Pagestream runs on the data in {folder}/.",
         "Start it with `pagestream up`, or name its broker with PAGESTREAM_KAFKA.",
+    ),
+    "untrusted": (
+        "{what} shows a certificate that is not trusted: {detail}.",
+        "Let {setting} name the authority (`ca=`, `tlsCAFile=`) that signed it, and the host that it was made for.",
     ),
     "no_keys": (
         "There are no API keys, and strangers could reach the gateway on {host}.",

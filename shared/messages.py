@@ -36,6 +36,7 @@ CATALOG: Final[Mapping[str, str]] = {
     "retry.scheduled": "Attempt {attempt} follows by itself: {reason}",
     "worker.lost": "The worker disappeared, the work is given to another",
     "ocr.pages_done": "Recognised page {done} of {total}",
+    "stage.waiting_for_space": "Waiting for space: the disk is full",
     "ocr.waiting_for_provider": "Waiting for {provider}, which reads the pages",
     "ocr.reading_page": "Reading page {page}",
     "chunk.working": "Embedding the chunks",

@@ -7,6 +7,7 @@ follow the pointer, for people and tools that look into the database.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -18,11 +19,13 @@ from bson.binary import VECTOR_SUBTYPE, Binary
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure
+from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure, ServerSelectionTimeoutError
 from pymongo.errors import DuplicateKeyError as DuplicateKeyError  # noqa: PLC0414 — for callers that insert
 from pymongo.errors import PyMongoError as PyMongoError  # noqa: PLC0414 — for callers that answer for an outage
 from pymongo.write_concern import WriteConcern
 
+from shared import addresses
+from shared.errors import Rejected
 from shared.settings import SharedSettings
 
 Row = dict[str, Any]
@@ -31,6 +34,7 @@ Collection = AsyncIOMotorCollection[Row]
 _POINTER_SECONDS: Final = 5.0  # how long a worker trusts the generation pointer it read
 _AT_ONCE: Final = 4_000  # rows of one insert: while the database works on some, the next are encoded
 _DUPLICATE: Final = 11000  # MongoDB's code of a duplicate key
+_UNTRUSTED: Final = re.compile(r"certificate verify failed: ([^(\[]+?) \(")  # as OpenSSL and the driver word it
 PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions", "jobs")
 
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
@@ -134,6 +138,15 @@ class Mongo:
             await _create(self.control, name, indexes)
 
 
+async def _check_trust(client: "AsyncIOMotorClient[Row]") -> None:
+    """A database that is only away is no reason to refuse: it may come back."""
+    try:
+        await client.admin.command("ping")
+    except ServerSelectionTimeoutError as error:
+        if reason := _UNTRUSTED.search(str(error)):
+            raise Rejected("untrusted", what="The database", detail=reason[1], setting="PAGESTREAM_MONGO") from None
+
+
 async def _create(database: "AsyncIOMotorDatabase[Row]", name: str, indexes: Sequence[IndexModel]) -> None:
     with suppress(CollectionInvalid):  # it exists
         await database.create_collection(name)
@@ -199,11 +212,16 @@ def _only_duplicates(error: BulkWriteError) -> None:
 
 @asynccontextmanager
 async def connect(settings: SharedSettings) -> AsyncIterator[Mongo]:
-    """A connection that is closed on leaving; nothing is sent before the first call."""
+    """A connection that is closed on leaving; without TLS nothing is sent before the first call.
+
+    Raises Rejected("untrusted") for a database whose certificate is not trusted.
+    """
     client: AsyncIOMotorClient[Row] = AsyncIOMotorClient(
         settings.mongo, serverSelectionTimeoutMS=10_000, appname="pagestream"
     )
     try:
+        if addresses.mongo_has_tls(settings.mongo):
+            await _check_trust(client)
         yield Mongo(client, settings)
     finally:
         client.close()

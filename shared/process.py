@@ -17,6 +17,7 @@ from typing import Any, Final
 import uvloop
 
 from shared import logs
+from shared.errors import Rejected, describe
 
 log = logs.get(__name__)
 
@@ -25,12 +26,15 @@ _BLOCKED_SECONDS: Final = 20.0  # an event loop that is silent for so long has l
 
 
 def run(service: Coroutine[Any, Any, None]) -> None:
-    """Run a service until it ends, SIGTERM or SIGINT; exit status 1 after an error."""
+    """Run a service until it ends, SIGTERM or SIGINT; exit status 1 after an error, 2 where a person must act."""
     code = 0
     gc.freeze()  # modules live as long as the process
     gc.set_threshold(_YOUNG)
     try:
         uvloop.run(_until_signalled(service))
+    except Rejected as refused:
+        print(" ".join(describe(refused.code, refused.facts)), file=sys.stderr)
+        code = 2
     except Exception:
         log.exception("the service ends")
         code = 1

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from shared import addresses
+from shared import addresses, trust
 from shared.pipeline import PIPELINE, StageLine
 
 DOCUMENTS: Final = "documents"
@@ -84,7 +84,8 @@ async def provision(
 
 
 async def verify(address: str, topics: Sequence[Topic]) -> None:
-    """Check that `topics` are as they must be. Raises WrongTopic."""
+    """Check that `topics` are as they must be. Raises WrongTopic, Rejected("untrusted")."""
+    await trust.check_broker(address)
     admin = AIOKafkaAdminClient(**addresses.options(address))
     await admin.start()
     try:

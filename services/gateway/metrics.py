@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.metrics_core import Metric
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,18 +17,20 @@ from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from shared.mongo import Row
 
-__all__ = ["CONTENT_TYPE", "Counted", "Knowledge", "Metrics"]
+__all__ = ["CONTENT_TYPE", "STAGE_SECONDS", "Counted", "Knowledge", "Metrics"]
 
 _LATENCY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
+STAGE_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0)  # seconds
 
 
 class Knowledge(NamedTuple):
-    """What the database knows: rows of folds, of stages and of jobs by stage; failed documents by code."""
+    """What the database knows: rows of folds, of stages, of jobs by stage, how long those took; failures by code."""
 
     folds: list[Row]
     stages: dict[str, Row]
     stage_jobs: list[Row]
+    stage_durations: list[Row]  # by stage, outcome and bucket of STAGE_SECONDS
     failures: dict[str, int]
 
 
@@ -94,14 +97,27 @@ def _of_knowledge(known: Knowledge) -> Iterator[Metric]:
         yield _gauge(f"stage_{name}", what, "stage", {stage: row[name] for stage, row in known.stages.items()})
     yield _gauge("documents_failed", "Documents that have failed, by code.", "code", known.failures)
     jobs = GaugeMetricFamily("pagestream_stage_jobs", "Stages of documents, by status.", labels=("stage", "status"))
-    took = GaugeMetricFamily(
-        "pagestream_stage_seconds", "Mean seconds from start to end of the completed ones.", labels=("stage",)
-    )
     for row in known.stage_jobs:
         jobs.add_metric((row["_id"]["type"], row["_id"]["status"]), row["count"])
-        if row["_id"]["status"] == "completed" and row["seconds"] is not None:
-            took.add_metric((row["_id"]["type"],), row["seconds"])
-    yield from (jobs, took)
+    yield jobs
+    yield stage_seconds(known.stage_durations)
+
+
+def stage_seconds(rows: list[Row]) -> Metric:
+    """The histogram of how long stages took, by stage and outcome, of all documents that are there."""
+    family = HistogramMetricFamily(
+        "pagestream_stage_seconds",
+        "From start to end of the stages of the documents that are there.",
+        labels=("stage", "outcome"),
+    )
+    ended = sorted({(row["_id"]["type"], row["_id"]["status"]) for row in rows})
+    for labels in ended:
+        mine = {row["_id"]["most"]: row for row in rows if (row["_id"]["type"], row["_id"]["status"]) == labels}
+        counts = [mine[bound]["count"] if bound in mine else 0 for bound in (*STAGE_SECONDS, None)]
+        names = [*(str(bound) for bound in STAGE_SECONDS), "+Inf"]
+        buckets = list(zip(names, accumulate(counts), strict=True))
+        family.add_metric(labels, buckets, sum(row["seconds"] for row in mine.values()))
+    return family
 
 
 def _gauge(name: str, what: str, label: str, values: dict[str, Any]) -> Metric:

@@ -209,13 +209,31 @@ class Projections:
         return {str(row["_id"]): row["count"] async for row in self._of("documents").aggregate(failed)}
 
     async def stage_jobs(self) -> list[Row]:
-        """Stages of all documents, grouped by `_id` (`type`, `status`): `count`, and the mean `seconds` they took."""
-        took = {"$divide": [{"$subtract": ["$completed_at", "$started_at"]}, 1000]}
-        group = {"_id": {"type": "$type", "status": "$status"}, "count": {"$sum": 1}, "seconds": {"$avg": took}}
+        """Stages of all documents, grouped by `_id` (`type`, `status`): `count`."""
+        group = {"_id": {"type": "$type", "status": "$status"}, "count": {"$sum": 1}}
         return [row async for row in self._of("processing_jobs").aggregate([{"$group": group}])]
+
+    async def stage_durations(self, bounds: Sequence[float]) -> list[Row]:
+        """How long ended stages took, in seconds: `_id` (`type`, `status`, `most`), `count`, `seconds` of all together.
+
+        `most` is the first of `bounds` that they did not pass, None above the last.
+        """
+        took = {"$divide": [{"$subtract": ["$completed_at", "$started_at"]}, 1000]}
+        most = {"$switch": {"branches": [_up_to(bound) for bound in bounds], "default": None}}
+        sums = {"count": {"$sum": 1}, "seconds": {"$sum": "$took"}}
+        steps: list[Row] = [
+            {"$match": {"started_at": {"$ne": None}, "completed_at": {"$ne": None}}},
+            {"$project": {"type": 1, "status": 1, "took": took}},
+            {"$group": {"_id": {"type": "$type", "status": "$status", "most": most}, **sums}},
+        ]
+        return [row async for row in self._of("processing_jobs").aggregate(steps)]
 
     def _of(self, name: str) -> Collection:
         return self._mongo.projection(name, self.generation or "none")
+
+
+def _up_to(bound: float) -> Row:
+    return {"case": {"$lte": ["$took", bound]}, "then": bound}
 
 
 def _by_collection(keys: Sequence[DocumentKey]) -> Mapping[str, list[str]]:

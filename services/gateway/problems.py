@@ -141,7 +141,6 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "The quota `{quota}` of {limit} is used up: {left} left.",
         "Wait until it resets, let documents end or delete some; or ask your operator for more.",
     ),
-    "too_many_requests": (429, "This connection sends too much.", "Come back later, and ask for less."),
     "too_many_subscriptions": (
         429,
         "One connection carries at most {limit} subscriptions.",
@@ -160,7 +159,6 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     ),
     "database_unavailable": (503, "The database does not answer.", "Try again in a few seconds."),
     "projection_unavailable": (503, "The overview is being built anew.", "Try again in a few seconds."),
-    "restarting": (503, "This gateway is being restarted.", "Connect again in a few seconds."),
 }
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from services.gateway.answers import Json
 from services.gateway.context import Gateway, Parts, Tenant
 from services.gateway.health import silence
-from services.gateway.metrics import CONTENT_TYPE, Knowledge
+from services.gateway.metrics import CONTENT_TYPE, STAGE_SECONDS, Knowledge
 from services.gateway.mongo import SILENT_AFTER
 from shared import topics
 from shared.events import utcnow
@@ -58,6 +58,7 @@ async def _knowledge(gateway: Gateway) -> Knowledge:
         folds=await gateway.status.folds(),
         stages=await gateway.status.stages(await gateway.status.workers()),
         stage_jobs=await gateway.projections.stage_jobs(),
+        stage_durations=await gateway.projections.stage_durations(STAGE_SECONDS),
         failures=await gateway.projections.failures(None),
     )
 

@@ -13,7 +13,7 @@ from shared.jobs import Job
 from shared.messages import Message, message
 
 QUEUE: Final = "queue.waiting"
-PROVIDER: Final = ".waiting_for_provider"  # of any stage
+OUTSIDE: Final = ".waiting_for_"  # a provider, space: nothing that the stage itself could do faster
 
 
 def render(state: DocumentState, live: Live, *, given: Given, epoch: str) -> dict[str, Any]:
@@ -119,14 +119,14 @@ def _waiting_message(state: DocumentState, job: Job, live: Live) -> Message:
 
 
 def _running_message(job: Job, live: Live) -> Message:
+    held = percent.held_of(live, job.stage)
+    if waiting := next((tick for tick in held if OUTSIDE in tick.code), None):
+        return message(waiting.code, **waiting.params)
     if job.plan is None:
         return message("stage.planning")
-    held = percent.held_of(live, job.stage)
     done = job.done.bit_count()
     if done + len(job.failed) >= job.slices:
         return message("stage.concluding")
-    if waiting := next((tick for tick in held if tick.code.endswith(PROVIDER)), None):
-        return message(waiting.code, **waiting.params)
     if job.pages is not None:
         return message(f"{job.stage}.pages_done", done=job.pages_done, total=job.pages)
     if job.slices > 1:

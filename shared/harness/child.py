@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Final, cast
 
 import orjson
 
-from shared.blobs import BlobDamaged, seal, unseal
+from shared.blobs import BlobDamaged, no_space_here, seal, unseal
 from shared.errors import PagestreamError, Transient
 from shared.harness.contract import Document, Plan, Result, Slice, Stage, Task
 from shared.harness.cores import Core
@@ -151,6 +151,7 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
     """An error as the parent reads it: its kind, its code, its facts."""
     if isinstance(error, MemoryError):
         return {"kind": "memory"}
+    error = no_space_here(error) or error
     if isinstance(error, BlobDamaged):
         return {"kind": "damaged", "detail": str(error)}
     if not isinstance(error, PagestreamError):

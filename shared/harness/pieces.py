@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -17,7 +17,10 @@ from shared.harness.contract import Plan
 from shared.harness.inputs import Inputs
 from shared.harness.items import WorkItem, say
 from shared.harness.settings import StageSettings
+from shared.harness.space import with_space
 from shared.kafka import Log
+
+_NO_SPACE: Final[Mapping[str, Any]] = {"code": "stage.waiting_for_space", "params": {}}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Pieces:
         sealed = await self._run(item, child, {"function": "plan"})
         plan = Plan.model_validate(unseal(sealed))
         plan_id = identity(item.inputs, plan.engine)
-        await self.blobs.put(names.plan(item.tenant, item.document_id, item.stage, plan_id), sealed)
+        await self._keep(item, names.plan(item.tenant, item.document_id, item.stage, plan_id), sealed)
         return say(
             StagePlanned,
             item,
@@ -63,7 +66,7 @@ class Pieces:
         name = names.piece(item.tenant, item.document_id, item.stage, item.plan, item.slice)
         if not await self._is_done(name):
             request = {"function": "work", "slice": piece.model_dump(mode="json")}
-            await self.blobs.put(name, await self._run(item, child, request))
+            await self._keep(item, name, await self._run(item, child, request))
         return say(
             SliceCompleted,
             item,
@@ -83,7 +86,7 @@ class Pieces:
             except (BlobMissing, BlobDamaged):
                 await self._repair(item, child)
                 result = await self._concluded(item, child)
-            await self.blobs.put(name, result)
+            await self._keep(item, name, result)
         claim = f"{item.stage}/{item.attempt}"
         return say(StageCompleted, item, claim, plan=item.plan, result=name, partial=bool(item.missing))
 
@@ -106,7 +109,16 @@ class Pieces:
             return False
         return True
 
+    async def _keep(self, item: WorkItem, name: str, computed: bytes) -> None:
+        """Store what was computed; while the store is full it waits here, so that it is computed once."""
+        await with_space(lambda: self.blobs.put(name, computed), lambda: self._tick(item, {**_NO_SPACE, "fraction": 1}))
+
     async def _run(self, item: WorkItem, child: Child, request: Mapping[str, Any]) -> bytes:
+        return await with_space(
+            lambda: self._run_once(item, child, request), lambda: self._tick(item, {**_NO_SPACE, "fraction": 0})
+        )
+
+    async def _run_once(self, item: WorkItem, child: Child, request: Mapping[str, Any]) -> bytes:
         async with self.inputs.of(item) as inputs:
             cores = {"folder": str(self.settings.cores_folder.absolute()), "count": self.settings.cores}
             return await child.run(

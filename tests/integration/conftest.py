@@ -7,12 +7,21 @@ from pathlib import Path
 import infrastructure as provided
 import pytest
 import running_system
-from infrastructure import PARTITIONS, Infrastructure
+from desk import STAGES, Desk
+from infrastructure import PARTITIONS, REPOSITORY, Infrastructure
 from running_system import RunningSystem
 
 from shared import kafka, mongo, topics
+from shared.blobs import Blobs
+from shared.harness.children import Pool
+from shared.harness.inputs import Inputs
+from shared.harness.pieces import Pieces
+from shared.harness.settings import StageSettings
+from shared.harness.worker import Worker
 from shared.kafka import Log
+from shared.leases import Leases, Owner
 from shared.mongo import Mongo
+from shared.pipeline import StageLine
 from shared.settings import SharedSettings
 
 
@@ -55,6 +64,27 @@ async def log(settings: SharedSettings) -> AsyncIterator[Log]:
     """A producer."""
     async with kafka.connect(settings.kafka) as log:
         yield log
+
+
+@pytest.fixture
+async def desk(
+    settings: SharedSettings, database: Mongo, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Desk]:
+    monkeypatch.setenv("PYTHONPATH", f"{STAGES}:{REPOSITORY}")
+    blobs, pool = Blobs.open(settings.store), Pool("restless", 1, idle_seconds=60)
+    odd = StageLine(stage="odd", weight=1.0)
+    await topics.provision(settings.kafka, partitions=settings.partitions, pipeline=[odd])
+    limits = StageSettings(child_memory_mb=1024, slice_deadline_seconds=20)
+    worker = Worker(
+        stage="odd",
+        log=log,
+        mongo=database,
+        leases=Leases(database, Owner.of("here/odd")),
+        pieces=Pieces(limits, log, blobs, Inputs(blobs)),
+        pool=pool,
+    )
+    yield Desk(worker, database, settings)
+    await pool.close()
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from uploading import new_pdf
 from websockets.asyncio.client import ClientConnection, connect
 
 from shared import blobs, topics
 from shared.blobs import Blobs
 from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of, serving
 from tests.integration.infrastructure import Infrastructure
-from tests.integration.test_gateway_http import new_pdf
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -49,7 +49,11 @@ async def test_one_watched_document_shows_in_every_metric(system: RunningSystem)
     for stage in STAGES:
         assert samples["pagestream_stage_slots", frozenset({("stage", stage)})] >= 1
         assert samples["pagestream_stage_jobs", frozenset({("stage", stage), ("status", "completed")})] >= 1
-        assert samples["pagestream_stage_seconds", frozenset({("stage", stage)})] > 0
+        ended = {("stage", stage), ("outcome", "completed")}
+        counts = [samples["pagestream_stage_seconds_bucket", frozenset({*ended, ("le", le)})] for le in ("0.1", "+Inf")]
+        assert 0 <= counts[0] <= counts[1] == samples["pagestream_stage_seconds_count", frozenset(ended)]
+        assert counts[1] >= 1
+        assert samples["pagestream_stage_seconds_sum", frozenset(ended)] > 0
     assert not [labels for _, labels in samples if document_id in str(labels)]
 
 

@@ -4,14 +4,19 @@ import asyncio
 import os
 import re
 import shutil
+import uuid
 from pathlib import Path
 from typing import Final
 
 import orjson
 import papers
 import pytest
-from infrastructure import REPOSITORY
+from gateway_infra import environment_of, hand_of, serving
+from infrastructure import PARTITIONS, REPOSITORY, Infrastructure
 from running_system import RunningSystem
+
+from shared import topics
+from shared.keys import Keys
 
 BLOCKS: Final = re.findall(r"^```sh\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 ADDRESS: Final = "http://127.0.0.1:8000"
@@ -46,6 +51,23 @@ async def test_the_documents_examples(system: RunningSystem, tmp_path: Path) -> 
     assert orjson.loads(await typed(tmp_path, named, show))["status"] == "completed"
     assert document_id in await typed(tmp_path, named, f"timeout 5 {follow} | head -n 5 || true")
     assert "results" in orjson.loads(await typed(tmp_path, search))
+
+
+async def test_the_tokens_example(infrastructure: Infrastructure, tmp_path: Path) -> None:
+    await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
+    environment = environment_of(infrastructure, tmp_path)
+    async with hand_of(environment) as hand:
+        key = (await Keys(hand.mongo).add("acme", "README")).secret
+        document_id = str(uuid.uuid4())
+        await hand.put(document_id, 1, tenant="acme")
+        async with serving(environment, tmp_path / "gateway.log") as gateway:
+            command = "\n".join(block("/v1/tokens")).replace(ADDRESS, gateway.url)
+            named = (f"ID={document_id}", f"KEY={key}")
+            token = orjson.loads(await typed(tmp_path, *named, command))["token"]
+            asked = f"curl -s {gateway.url}/v1/documents/{document_id}"
+            for sent in (f"{asked} -H 'Authorization: Bearer {token}'", f"{asked}?token={token}"):
+                assert orjson.loads(await typed(tmp_path, sent))["document_id"] == document_id
+            assert orjson.loads(await typed(tmp_path, asked))["code"] == "sign_in"
 
 
 async def test_the_jobs_examples(system: RunningSystem, tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import httpx
 import pytest
 import pytest_asyncio
 from kafka_side import facts_of
+from uploading import new_pdf, stored
 
 from shared import blobs, topics
 from shared.blobs import Blobs
 from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of, serving
 from tests.integration.infrastructure import Infrastructure
-from tests.integration.test_gateway_http import new_pdf, stored
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

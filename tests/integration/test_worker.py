@@ -1,116 +1,27 @@
 """A worker with real leases, a real log and real children: which fact a piece of work ends in, and when in none."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final
 
-import kafka_side
 import processes
 import pytest
-from infrastructure import REPOSITORY
+from desk import Desk
 from waiting import until
 
 from shared import blobs as names
-from shared import topics
-from shared.blobs import Blobs
 from shared.events import (
     CONCLUDE,
     PLAN,
-    Fact,
     SliceCompleted,
     SliceFailed,
     StageCompleted,
     StagePlanned,
     StageStarted,
-    decode,
 )
-from shared.harness.children import Pool
-from shared.harness.contract import Document, Plan, Slice
-from shared.harness.inputs import Inputs
 from shared.harness.items import WorkItem
-from shared.harness.pieces import Pieces, identity
-from shared.harness.settings import StageSettings
-from shared.harness.worker import Worker
-from shared.kafka import Log
+from shared.harness.pieces import identity
 from shared.leases import Lease, Leases, Owner
 from shared.mongo import Mongo
-from shared.pipeline import StageLine
-from shared.settings import SharedSettings
-
-STAGES: Final = Path(__file__).parent / "stages"
-
-
-class Desk:
-    """One document on a worker's desk."""
-
-    def __init__(self, worker: Worker, database: Mongo, settings: SharedSettings) -> None:
-        self.worker = worker
-        self.database = database
-        self.settings = settings
-        self.document_id = str(uuid.uuid4())
-        self.plan_id = "p1"
-
-    async def put_document(self, *pieces: dict[str, Any]) -> None:
-        """The blobs of an uploaded document, and a plan with one slice for each of `pieces`."""
-        blobs, document_id = self.worker.pieces.blobs, self.document_id
-        document = Document(document_id=document_id, tenant="t", filename="a", content_type=None, size=1)
-        await blobs.put(names.source("t", document_id), b"v1")
-        await blobs.put_result(names.meta("t", document_id), document.model_dump(mode="json"))
-        await blobs.put_result(f"t/{document_id}/earlier", {"text": "read before"})
-        plan = Plan(engine="e", slices=tuple(Slice(args=args, pages=(n, n)) for n, args in enumerate(pieces, start=1)))
-        await blobs.put_result(names.plan("t", document_id, "odd", self.plan_id), plan.model_dump(mode="json"))
-
-    def item(self, number: int, **changes: Any) -> WorkItem:
-        fields = {"plan": None if number == PLAN else self.plan_id, "slice": number, "opens": False, **changes}
-        inputs = {"ocr": f"t/{self.document_id}/earlier"}
-        return WorkItem(document_id=self.document_id, tenant="t", stage="odd", attempt=1, inputs=inputs, **fields)
-
-    async def do(self, item: WorkItem) -> list[Fact]:
-        """Claim and work; the facts that came of it."""
-        before = len(await self.facts())
-        claimed = await self.worker.claim(item)
-        assert claimed
-        async with asyncio.timeout(60):
-            await self.worker.work(item, *claimed)
-        return (await self.facts())[before:]
-
-    async def facts(self) -> list[Fact]:
-        found = await kafka_side.records(self.settings.kafka, topics.DOCUMENTS)
-        return [decode(record.value) for record in found if record.key == self.document_id.encode()]
-
-    async def lease(self, item: WorkItem) -> dict[str, Any]:
-        row = await self.database.control["leases"].find_one({"_id": item.work_id})
-        assert row
-        return row
-
-    async def show(self, status: str) -> None:
-        """Let the live projection say that the document is in `status`."""
-        row = {"_id": self.document_id, "view": {"status": status}}
-        await self.database.projection("documents", "g1").replace_one({"_id": row["_id"]}, row, upsert=True)
-        await self.database.generations.replace_one({"_id": "live"}, {"generation": "g1"}, upsert=True)
-
-
-@pytest.fixture
-async def desk(
-    settings: SharedSettings, database: Mongo, log: Log, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Desk]:
-    monkeypatch.setenv("PYTHONPATH", f"{STAGES}:{REPOSITORY}")
-    blobs, pool = Blobs.open(settings.store), Pool("restless", 1, idle_seconds=60)
-    odd = StageLine(stage="odd", weight=1.0)
-    await topics.provision(settings.kafka, partitions=settings.partitions, pipeline=[odd])
-    limits = StageSettings(child_memory_mb=1024, slice_deadline_seconds=20)
-    worker = Worker(
-        stage="odd",
-        log=log,
-        mongo=database,
-        leases=Leases(database, Owner.of("here/odd")),
-        pieces=Pieces(limits, log, blobs, Inputs(blobs)),
-        pool=pool,
-    )
-    yield Desk(worker, database, settings)
-    await pool.close()
 
 
 async def test_planning_slices_and_concluding_each_end_in_one_fact(desk: Desk) -> None:

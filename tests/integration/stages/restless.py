@@ -82,6 +82,12 @@ def do_eat(task: Task, args: dict[str, Any]) -> Result:
         held.append(bytearray(32 * 1024 * 1024))
 
 
+def do_fill(task: Task, args: dict[str, Any]) -> Result:
+    """Write so many bytes beside each other."""
+    (task.workdir / "file").write_bytes(bytes(args["bytes"]))
+    return {}
+
+
 def do_chatter(task: Task, args: dict[str, Any]) -> Result:
     print("a chatty library")
     os.write(1, b"\x00\x00\x00\x05tand one in C")

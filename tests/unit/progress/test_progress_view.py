@@ -215,6 +215,13 @@ def test_while_a_provider_keeps_us_waiting_people_are_told_so_and_not_how_many_p
     assert said([*log, done(1, pages=(2, 2))]) == "Recognised page 2 of 40"
 
 
+def test_who_waits_for_space_says_so_also_while_it_plans():
+    log = [uploaded(), started("ocr")]
+    waiting = ticked(PLAN, 1.0, code="stage.waiting_for_space")
+
+    assert said(log, holding(log, waiting)) == "Waiting for space: the disk is full"
+
+
 def test_a_failure_to_conclude_does_not_count_as_a_missing_piece():
     log = [
         *PARTIAL_OCR[:-1],

@@ -1,0 +1,27 @@
+"""A full disk is nobody's fault: work waits until there is space, and no attempt of the document's is used up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from shared.errors import Transient
+
+T = TypeVar("T")
+
+FULL: Final = frozenset({"store_full", "temporary_full"})
+LOOK_EVERY: Final = 2.0  # seconds
+
+
+async def with_space(action: Callable[[], Awaitable[T]], tell: Callable[[], None]) -> T:
+    """What `action` returns, done again for as long as it fails for want of space; `tell` is called each time.
+
+    Raises whatever else it raises. Whoever waits is cancelled, as at work, when the document is to stop.
+    """
+    while True:
+        try:
+            return await action()
+        except Transient as error:
+            if error.code not in FULL:
+                raise
+        tell()
+        await asyncio.sleep(LOOK_EVERY)

@@ -1,0 +1,63 @@
+"""The page, the descriptions and the signs of life."""
+
+import gzip
+
+import httpx
+import pytest
+
+from services.gateway import web
+from tests.integration.gateway_infra import (
+    Hand,
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_ready_says_what_is_missing(http: httpx.AsyncClient, hand: Hand) -> None:
+    assert (await http.get("/healthz")).status_code == 200
+    await hand.healthy()
+    assert (await http.get("/readyz")).status_code == 200
+    await hand.healthy(halted="it needs a newer release")
+    answer = await http.get("/readyz")
+    assert answer.status_code == 503
+    assert "needs a newer release" in answer.json()["checks"]["projection"]
+    assert (await http.get("/v1/system")).json()["halted"] == ["progress"]
+    await hand.healthy()
+
+
+async def test_the_files_of_the_page_travel_compressed_where_that_is_understood(http: httpx.AsyncClient) -> None:
+    files = {path.name: path.read_bytes() for path in web.FOLDER.iterdir()}
+    weight = 0
+    for name, data in files.items():
+        async with http.stream("GET", f"/web/{name}", headers={"Accept-Encoding": "br, gzip"}) as answer:
+            travelled = b"".join([part async for part in answer.aiter_raw()])
+        assert answer.headers["content-encoding"] == "gzip"
+        assert "Accept-Encoding" in answer.headers["vary"]
+        assert gzip.decompress(travelled) == data
+        weight += len(travelled)
+    assert weight <= 100 * 1024
+    etags = set()
+    for accepted in ("identity", "gzip;q=0", "gzip"):
+        answer = await http.get("/web/app.js", headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("content-encoding") == ("gzip" if accepted == "gzip" else None)
+        assert answer.content == files["app.js"]
+        known = {"Accept-Encoding": accepted, "If-None-Match": answer.headers["etag"]}
+        assert (await http.get("/web/app.js", headers=known)).status_code == 304
+        etags.add(answer.headers["etag"])
+    assert len(etags) == 2  # the same mark never names other bytes
+
+
+async def test_the_page_and_the_docs_come_with_a_strict_policy(http: httpx.AsyncClient) -> None:
+    page = await http.get("/")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    again = await http.get("/", headers={"If-None-Match": page.headers["etag"]})
+    assert again.status_code == 304
+    script = await http.get("/web/protocol.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    docs = await http.get("/docs")
+    assert "POST /v1/documents" in docs.text
+    assert "<script" not in docs.text
+    assert (await http.get("/openapi.json")).json()["paths"]["/v1/documents/{document_id}"]["delete"]
+    for path in ("/web/../settings.py", "/web/%2e%2e/settings.py", "/web/nothing", "/v1/nothing"):
+        assert (await http.get(path)).json()["code"] == "not_found"
+    assert (await http.put("/v1/documents")).json()["code"] == "method_not_allowed"

@@ -1,0 +1,37 @@
+"""What a client of pagestream.v1 says, and what it hears."""
+
+import asyncio
+import contextlib
+import json
+import uuid
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+
+async def say(live: ClientConnection, op: str, ref: int | None = None, **fields: Any) -> None:
+    await live.send(json.dumps({"op": op, "ref": ref, **fields}))
+
+
+async def hear(live: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        frame: dict[str, Any] = json.loads(await live.recv())
+        return frame
+
+
+async def closing(live: ClientConnection) -> int:
+    """The close code, after whatever else comes before it."""
+    with contextlib.suppress(ConnectionClosed):
+        async with asyncio.timeout(30):
+            while True:
+                await live.recv()
+    return live.close_code or 0
+
+
+def said(frame: dict[str, Any]) -> tuple[Any, ...]:
+    return frame["op"], frame.get("ref"), frame.get("document_id"), frame.get("version")
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())

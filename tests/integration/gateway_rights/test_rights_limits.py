@@ -1,0 +1,111 @@
+"""Limits of one key and one address, and quotas of a tenant."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from keyed import EVENTS, a_document, bearer, closing, code_of, hear, new_id, say
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from shared.keys import Keys
+from tests.integration.gateway_infra import GatewayProcess, Hand
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_live_connections_are_counted_over_sockets_and_streams(strict: GatewayProcess, key: str) -> None:
+    headers = bearer(key)
+    async with (
+        httpx.AsyncClient(base_url=strict.url, timeout=30) as http,
+        connect(strict.live, additional_headers=headers),
+        http.stream("GET", "/v1/live", headers={**headers, **EVENTS}) as stream,
+    ):
+        assert stream.status_code == 200
+        async with connect(strict.live, additional_headers=headers) as third:
+            assert await closing(third) == 4429
+        refused = await http.get("/v1/live", headers={**headers, **EVENTS})
+        assert code_of(refused) == (429, "too_many_connections")
+        assert refused.headers["retry-after"] == "5"
+        assert (await http.get("/v1/documents", headers=headers)).status_code == 200
+
+
+async def test_subscriptions_are_counted_over_connections_and_a_refusal_ends_none(
+    strict: GatewayProcess, key: str, hand: Hand
+) -> None:
+    ids = [await a_document(hand, "acme") for _ in range(4)]
+    headers = bearer(key)
+    async with connect(strict.live, additional_headers=headers) as one:
+        async with connect(strict.live, additional_headers=headers) as two:
+            for live, document_id in ((one, ids[0]), (one, ids[1]), (two, ids[2])):
+                await say(live, "subscribe", document_id=document_id)
+                assert (await hear(live))["op"] == "snapshot"
+            await say(two, "subscribe", document_id=ids[3])
+            assert (await hear(two))["error"]["code"] == "too_many_subscriptions_in_all"
+            await hand.publish(await hand.put(ids[2], 2, tenant="acme"), tenant="acme")
+            assert (await hear(two))["version"] == 2
+        async with asyncio.timeout(5):
+            answer: dict[str, Any] = {"op": "error"}
+            while answer["op"] == "error":  # until the gateway has seen that the other is gone
+                await say(one, "subscribe", document_id=ids[3])
+                answer = await hear(one)
+                await asyncio.sleep(0.05)
+
+
+async def test_a_flood_over_several_connections_is_closed_with_4429(strict: GatewayProcess, keys: Keys) -> None:
+    headers = bearer((await keys.add("flooding")).secret)
+    async with (
+        connect(strict.live, additional_headers=headers) as one,
+        connect(strict.live, additional_headers=headers) as two,
+    ):
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(60):  # of 100 that one holder may send at once
+                await say(one, "unsubscribe", document_id="x")
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(200):
+                await say(two, "unsubscribe", document_id="x")
+        assert await closing(two) == 4429
+        await say(one, "unsubscribe", document_id="x")
+        assert await closing(one) == 4429
+
+
+async def test_bytes_in_flight_are_counted_declared_or_not(strict: GatewayProcess, key: str) -> None:
+    async def undeclared() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"%PDF-1.7 " + b"x" * 500
+
+    async with httpx.AsyncClient(base_url=strict.url, timeout=30, headers=bearer(key)) as http:
+        for body in (b"%PDF-1.7 " + b"x" * 1_000, undeclared()):
+            refused = await http.post("/v1/documents?filename=a.pdf", content=body)
+            assert code_of(refused) == (429, "too_many_upload_bytes")
+        small = await http.post("/v1/documents?filename=a.pdf", content=b"%PDF-1.7 " + uuid.uuid4().bytes)
+        assert small.status_code == 202
+
+
+async def test_a_tenant_over_its_quota_is_told_what_is_left_and_others_are_not_held_up(
+    strict: GatewayProcess, keys: Keys, key: str, hand: Hand
+) -> None:
+    poor, globex = (await keys.add("poor")).secret, (await keys.add("globex")).secret
+
+    async def sent(http: httpx.AsyncClient, secret: str) -> httpx.Response:
+        body = b"%PDF-1.7 " + uuid.uuid4().bytes
+        return await http.post("/v1/documents?filename=a.pdf", content=body, headers=bearer(secret))
+
+    async with httpx.AsyncClient(base_url=strict.url, timeout=30) as http:
+        assert (await sent(http, poor)).status_code == 202
+        refused = await sent(http, poor)  # though no projection shows the first one yet
+        assert code_of(refused) == (429, "quota_exceeded")
+        said = refused.json()
+        assert (said["quota"], said["limit"], said["used"], said["left"]) == ("documents", 1, 1, 0)
+        await hand.put(new_id(), 1, tenant="globex", bytes=1_480, status="completed")
+        refused = await sent(http, globex)
+        assert (code_of(refused), refused.json()["left"]) == ((429, "quota_exceeded"), 20)
+        assert (await sent(http, key)).status_code == 202
+        await hand.put(new_id(), 1, tenant="acme", pages={"total": 100, "done": 0, "failed": []})
+        refused = await sent(http, key)
+        assert refused.json()["quota"] == "pages_a_day"
+        assert 0 < int(refused.headers["retry-after"]) <= 86_400
