@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from services.ocr import handlers, remote
+from services.ocr import handlers, outages, remote
 from services.ocr.engines import chosen_by
 from services.ocr.pages import text_of
 from services.ocr.provider import Provider
@@ -86,7 +87,6 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     service.server.shutdown()
     serving.join()
     service.server.server_close()
-    remote.circuit_of.cache_clear()
 
 
 class Ticks(list[tuple[str, dict[str, Any]]]):
@@ -103,8 +103,7 @@ def ticks() -> Ticks:
 def task(ticks: Ticks, tmp_path: Path, task_of: TaskOf) -> Task:
     source = tmp_path / "source"
     source.touch()
-    made = task_of(source)
-    return Task(made.document, made.source, made.workdir, tick=ticks)
+    return replace(task_of(source), tick=ticks)
 
 
 def read(service: Service, task: Task, *, seconds: float = 10, patience: float = 20) -> str:
@@ -177,7 +176,7 @@ def test_the_circuit_opens_after_failures_in_a_row_and_closes_again(
     service: Service, task: Task, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(remote, "_OPEN_SECONDS", 1.5)
+    monkeypatch.setattr(outages, "OPEN_SECONDS", 1.5)
     service.answers = [says(500)]
     with pytest.raises(Transient):
         read(service, task, patience=1)
