@@ -19,18 +19,17 @@ import subprocess
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import Any, Final
 
 import orjson
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
+from benchmarks.bars import bar
 from benchmarks.pages import scanned_pdf
-from benchmarks.pipeline import COMPLETED, LAST_PAGE, OnPages, environment_of, read_by_pipeline, read_plainly, report
+from benchmarks.pipeline import COMPLETED, LAST_PAGE, environment_of, read_by_pipeline, read_plainly, report
 from benchmarks.system import system
 from cli.client import Client
 from cli.refusals import Refused
@@ -165,15 +164,6 @@ def read_by_ocrmypdf(program: str, document: Path, patience: float) -> float:
     began = time.perf_counter()
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=patience)
     return time.perf_counter() - began
-
-
-@contextmanager
-def bar(what: str, total: int) -> Iterator[OnPages]:
-    """A bar on a terminal, gone when it has reached its end; what it yields is told how much is done."""
-    columns: Iterable[Any] = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{what:<26}", total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 if __name__ == "__main__":
