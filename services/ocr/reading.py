@@ -2,7 +2,7 @@
 
 Where much ink lies outside of all words, a second engine, which takes the page for one block of text, adds what it
 finds there: the first takes a receipt's column of prices, or cells within frames, for a picture and leaves it out. It
-is shown only what is left, which it reads better and three times as fast (measured on 8 scans and photos).
+is shown only what is left, which it reads better and in less than half the time (measured on 8 scans and photos).
 
 Sideways pages need no turn of ours: the engine finds upright lines by itself, and reads them either well or upside down
 (measured on 4 scans and photos at 90, 180 and 270 degrees).
