@@ -1,9 +1,10 @@
 """A whole system for one measurement: real processes, free ports, a folder that is gone afterwards."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from cli.client import Client
 from cli.programs import PROVISION, service_programs
@@ -45,10 +46,11 @@ def blobs_in(folder: Path) -> Blobs:
     return Blobs.open(f"file://{settings(folder).folder / 'blobs'}")
 
 
-async def completed(client: Client, document_id: str) -> None:
-    """Wait until the document has ended, and insist that it is completed."""
-    view: dict[str, object] = {}
+async def completed(client: Client, document_id: str, told: Callable[[int], object] = lambda done: None) -> None:
+    """Wait until the document has ended, and insist that it is completed; `told` hears how many pages are done."""
+    view: dict[str, Any] = {}
     async for frame in client.watch([document_id]):
         view = frame.get("document", view)
+        told(view.get("pages", {}).get("done", 0))
     if view.get("status") != "completed":
         raise RuntimeError(f"the document ended as {view.get('status')}: {view.get('error')}")

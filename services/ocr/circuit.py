@@ -1,7 +1,7 @@
 """When an outside provider may be asked again: a circuit breaker that also minds the provider's own "not now".
 
-Closed while things go well. Open for a moment after a failure, for longer after several in a row, and for as long as
-the provider asks. Then one request tries: it closes the circuit, or opens it again.
+Closed while things go well. Open after several failures in a row, and for as long as the provider asks. Then one
+request tries: it closes the circuit, or opens it again.
 """
 
 from dataclasses import dataclass
@@ -9,24 +9,37 @@ from dataclasses import dataclass
 
 @dataclass
 class Circuit:
-    """One provider as one process, which asks one question at a time, knows it. Times in seconds of any clock."""
+    """One provider as all who ask it know it. Times in seconds of any clock that they share."""
 
     failures_to_open: int
     open_seconds: float
     failures: int = 0  # in a row
     opens_until: float = 0.0
 
-    def wait(self, now: float) -> float:
-        """How long until the next request may be made; 0 = at once."""
-        return max(0.0, self.opens_until - now)
+    def wait(self, now: float, *, trial: float) -> float:
+        """How long until the next request may be made; 0 = at once.
+
+        Who is told 0 after failures in a row is the one that tries: for `trial` seconds, or until it has an answer,
+        everybody else is told to wait.
+        """
+        left = max(0.0, self.opens_until - now)
+        if left == 0 and self._is_tripped:
+            self.opens_until = now + trial
+        return left
 
     def succeeded(self) -> None:
-        """An answer came."""
+        """An answer came. It may be to a question of before the provider said "not now", which still holds then."""
+        if self._is_tripped:
+            self.opens_until = 0.0
         self.failures = 0
-        self.opens_until = 0.0
 
-    def failed(self, now: float, retry_after: float | None = None, *, pause: float = 0.0) -> None:
-        """No answer, or one that says "not now" and maybe until when; `pause` is the least to wait in any case."""
+    def failed(self, now: float, retry_after: float | None = None) -> None:
+        """No answer, or one that says "not now" and maybe until when."""
         self.failures += 1
-        opened = self.open_seconds if self.failures >= self.failures_to_open else 0.0
-        self.opens_until = now + max(pause, retry_after or 0.0, opened)
+        opened = self.open_seconds if self._is_tripped else 0.0
+        until = now + max(retry_after or 0.0, opened)
+        self.opens_until = until if self._is_tripped else max(self.opens_until, until)
+
+    @property
+    def _is_tripped(self) -> bool:
+        return self.failures >= self.failures_to_open

@@ -4,13 +4,13 @@ from typing import Final
 
 from PIL import Image
 
-from services.ocr import pdfium
+from services.ocr import pdfium, preparation
 from services.ocr.limits import check_pages
-from services.ocr.pages import Line, Source, merged, page, placed, scaled, slices
+from services.ocr.pages import Line, Source, merged, page, placed, scaled, slices, words_of
 from services.ocr.reading import Reader
 from services.ocr.resolution import scale, shown
 from services.ocr.settings import OcrSettings
-from services.ocr.textlayer import is_text, needs_ocr
+from services.ocr.textlayer import COVERED, is_text, needs_ocr
 from shared.errors import Rejected
 from shared.harness.contract import Result, Slice, Task
 from shared.media import Kind
@@ -30,9 +30,10 @@ def _source(document: pdfium.Document, number: int) -> Source:
     try:
         with pdfium.page(document, number) as found:
             text = found.text
-            # pictures matter only beside little text, and looking for them is not free
             coverage = found.pictures()[0] if text else 0.0
-            return "ocr" if needs_ocr(text, objects=found.objects, coverage=coverage) else "text_layer"
+            bare = found.bare() if coverage >= COVERED else 0.0
+            ocr = needs_ocr(text, objects=found.objects, coverage=coverage, bare=bare)
+            return "ocr" if ocr else "text_layer"
     except Rejected:
         return "ocr"  # this page fails by itself when its turn comes, and the others are read
 
@@ -62,7 +63,7 @@ def picture(task: Task, piece: Slice, width: int) -> Image.Image:
 
 
 def _recognised(found: pdfium.Page, number: int, settings: OcrSettings, reader: Reader) -> tuple[Line, ...]:
-    """What the engine reads on the rendered page, with the text layer kept where it is text."""
+    """What the engine reads on the rendered page, and the text layer where it is text: that is blanked before."""
     covered, offered = found.pictures()
     factor = scale(*found.size, offered if covered >= _COVERING else None, settings.max_render_pixels)
     if factor is None:
@@ -70,5 +71,7 @@ def _recognised(found: pdfium.Page, number: int, settings: OcrSettings, reader: 
         limit = f"{settings.max_render_pixels} pixels in all"
         facts = {"what": f"Page {number}", "got": f"{width:.0f} x {height:.0f} points"}
         raise Rejected("too_large", **facts, limit=limit, setting="PAGESTREAM_OCR_MAX_RENDER_PIXELS")
-    read_lines = placed(reader(found.rendered(factor)), scaled(1 / factor, 1 / factor))
-    return merged(read_lines, found.lines()) if is_text(found.text) else read_lines
+    layer = found.lines() if is_text(found.text) else ()
+    exact = (word.box for word in words_of(placed(layer, scaled(factor, factor))))
+    read_lines = reader(preparation.blanked(found.rendered(factor), exact))
+    return merged(placed(read_lines, scaled(1 / factor, 1 / factor)), layer)

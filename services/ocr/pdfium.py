@@ -16,7 +16,7 @@ import pypdfium2 as pdfium
 from PIL import Image
 from pypdfium2 import raw
 
-from services.ocr.pages import Box, Line, Word
+from services.ocr.pages import Box, Line, Word, words_of
 from services.ocr.textlayer import cleaned
 from shared.errors import Rejected
 
@@ -125,19 +125,34 @@ class Page:
 
     def pictures(self) -> tuple[float, float | None]:
         """How much of the page lies under pictures (0..1), and their best resolution in pixels per point."""
-        left, bottom, right, top = self._page.get_bbox()
-        area = max((right - left) * (top - bottom), 1e-9)
         covered, offered = 0.0, 0.0
-        for drawn in islice(self._page.get_objects(max_depth=1), _MAX_OBJECTS):
-            pixels = self._pixels(drawn)
-            if pixels == 0:
-                continue
-            x0, y0, x1, y1 = drawn.get_bounds()
-            share = max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom)) / area
+        for (x0, y0, x1, y1), share, pixels in self._pictures():
             covered += share
             if share > _LOGO:
                 offered = max(offered, (pixels / max((x1 - x0) * (y1 - y0), 1e-9)) ** 0.5)
         return min(covered, 1.0), offered or None
+
+    def bare(self) -> float:
+        """How much of the page (0..1) lies under pictures on which no word of the text layer stands."""
+        a, b, c, d, e, f = self._to_display()
+        words = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in (word.box for word in words_of(self.lines()))]
+        covered = 0.0
+        for (left, bottom, right, top), share, _ in self._pictures():
+            xs = sorted((a * left + c * bottom + e, a * right + c * top + e))
+            ys = sorted((b * left + d * bottom + f, b * right + d * top + f))
+            if not any(xs[0] < x < xs[1] and ys[0] < y < ys[1] for x, y in words):
+                covered += share
+        return min(covered, 1.0)
+
+    def _pictures(self) -> Iterator[tuple[Box, float, int]]:
+        """Each picture: left, bottom, right, top in page space, its share of the page (0..1), and its pixels."""
+        left, bottom, right, top = self._page.get_bbox()
+        area = max((right - left) * (top - bottom), 1e-9)
+        for drawn in islice(self._page.get_objects(max_depth=1), _MAX_OBJECTS):
+            if pixels := self._pixels(drawn):
+                x0, y0, x1, y1 = drawn.get_bounds()
+                shown = max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom))
+                yield (x0, y0, x1, y1), shown / area, pixels
 
     def _pixels(self, drawn: pdfium.PdfObject) -> int:
         if drawn.type == raw.FPDF_PAGEOBJ_IMAGE:

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-VERSION: Final = 2  # part of a plan's id: raise it when the same picture would read differently
+from services.ocr.pages import Box
+
+VERSION: Final = 3  # part of a plan's id: raise it when the same picture would read differently
 
 _SHRUNK: Final = 8  # the light is measured on a picture this many times smaller
 _REACH: Final = 7  # of those small pixels: wider than a stroke, narrower than a shadow
@@ -42,7 +44,16 @@ def is_blank(picture: Image.Image) -> bool:
     return sum(picture.histogram()[:_INK]) <= picture.width * picture.height * _SPECKS
 
 
-def unread(picture: Image.Image, boxes: Iterable[tuple[float, float, float, float]]) -> float:
+def blanked(picture: Image.Image, boxes: Iterable[Box]) -> Image.Image:
+    """The picture without what stands in `boxes` (in its pixels), and without the soft edge of that."""
+    rest = picture.copy()
+    draw = ImageDraw.Draw(rest)
+    for x0, y0, x1, y1 in boxes:
+        draw.rectangle((x0 - 1, y0 - 1, x1 + 1, y1 + 1), fill=255)
+    return rest
+
+
+def unread(picture: Image.Image, boxes: Iterable[Box]) -> float:
     """The share (0..1) of a flattened picture's ink that lies outside of all `boxes` (x0, y0, x1, y1 in its pixels)."""
     ink = np.asarray(picture.reduce(_SHRUNK)) < _INK
     total = int(ink.sum())

@@ -1,7 +1,8 @@
 """Reading one picture: once if that goes well, again straightened or turned if not; the better reading is kept.
 
 Where much ink lies outside of all words, a second engine, which takes the page for one block of text, adds what it
-finds there: the first takes a receipt's column of prices, or cells within frames, for a picture and leaves it out.
+finds there: the first takes a receipt's column of prices, or cells within frames, for a picture and leaves it out. It
+is shown only what is left, which it reads better and in less than half the time (measured on 8 scans and photos).
 
 Sideways pages need no turn of ours: the engine finds upright lines by itself, and reads them either well or upside down
 (measured on 4 scans and photos at 90, 180 and 270 degrees).
@@ -45,8 +46,9 @@ def read_picture(picture: Image.Image, engine: Reader, second: Reader | None) ->
     sized = preparation.resized(even, factor)
     best = _best(sized, engine)
     lines = best.lines
-    if second and preparation.unread(sized, [word.box for word in words_of(lines)]) >= _MISSED:
-        lines = completed(lines, best.way(second)(sized), _SURE)
+    seen = [word.box for word in words_of(lines)]
+    if second and preparation.unread(sized, seen) >= _MISSED:
+        lines = completed(lines, best.way(second)(preparation.blanked(sized, seen)), _SURE)
     return placed(lines, scaled(1 / factor, 1 / factor))
 
 

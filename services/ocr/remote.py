@@ -3,13 +3,12 @@
 import random
 import time
 from dataclasses import dataclass
-from functools import cache
 from io import BytesIO
 from typing import Final
 
 from PIL import Image
 
-from services.ocr.circuit import Circuit
+from services.ocr.outages import Outages
 from services.ocr.pages import Line
 from services.ocr.provider import NotNow, Provider
 from services.ocr.reading import Reader
@@ -18,8 +17,6 @@ from shared.harness.contract import Task, Tick
 
 WAITING: Final = "ocr.waiting_for_provider"
 
-_FAILURES_TO_OPEN: Final = 5
-_OPEN_SECONDS: Final = 15.0
 _FIRST_PAUSE: Final = 0.5  # seconds at most, doubled each time
 _LONGEST_PAUSE: Final = 8.0
 _LOOK_SECONDS: Final = 1.0  # between two signs of life while waiting
@@ -50,38 +47,34 @@ class Remote:
             png = BytesIO()
             picture.save(png, "PNG", compress_level=1)
             with task.waiting():
-                return self._ask(png.getvalue(), "+".join(languages), task.tick)
+                outages = Outages(task.machine, self.provider.url)
+                return self._ask(png.getvalue(), "+".join(languages), outages, task.tick)
 
         return read
 
-    def _ask(self, png: bytes, languages: str, tick: Tick) -> tuple[Line, ...]:
-        circuit = circuit_of(self.provider.url)
-        end, pause = time.monotonic() + self.patience, _FIRST_PAUSE
+    def _ask(self, png: bytes, languages: str, outages: Outages, tick: Tick) -> tuple[Line, ...]:
+        end, pause, not_before = time.monotonic() + self.patience, _FIRST_PAUSE, 0.0
         detail = "it asked us to wait, or failed too often"
         while True:
-            self._wait(circuit, end, detail, tick)
+            self._wait(outages, not_before, end, detail, tick)
             try:
                 lines = self.provider.ask(png, languages)
             except Rejected:
-                circuit.succeeded()
+                outages.succeeded()
                 raise
             except NotNow as error:
                 detail = error.detail
-                circuit.failed(time.monotonic(), error.retry_after, pause=random.uniform(0, pause))
+                outages.failed(error.retry_after)
+                not_before = time.monotonic() + random.uniform(0, pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
-                circuit.succeeded()
+                outages.succeeded()
                 return lines
 
-    def _wait(self, circuit: Circuit, end: float, detail: str, tick: Tick) -> None:
-        while left := circuit.wait(now := time.monotonic()):
-            if now + left > end:
+    def _wait(self, outages: Outages, not_before: float, end: float, detail: str, tick: Tick) -> None:
+        """Until this page may ask (`not_before`) and the machine may."""
+        while left := max(0.0, not_before - time.monotonic()) or outages.wait(trial=self.provider.seconds):
+            if time.monotonic() + left > end:
                 raise Transient("provider_unavailable", retry_after=left, provider=self.provider.host, detail=detail)
             tick(WAITING, provider=self.provider.host, seconds=round(left))
             time.sleep(min(left, _LOOK_SECONDS))
-
-
-@cache
-def circuit_of(url: str) -> Circuit:
-    """What this process knows of the provider; each child learns by itself, and keeps it from page to page."""
-    return Circuit(_FAILURES_TO_OPEN, _OPEN_SECONDS)

@@ -19,8 +19,8 @@ _MIN_WORDLIKE: Final = 0.3  # share of visible characters that are letters or di
 _MIN_VOWELS: Final = 0.15  # of Latin letters; Czech, the poorest measured, has 0.34
 _MIN_FREQUENT: Final = 0.4
 
-_SPARSE: Final = 200  # visible characters under which a picture on the page may hold the real text
-_COVERED: Final = 0.3  # share of the page from which a picture counts as such
+_SPARSE: Final = 200  # visible characters under which any large picture on the page may hold the real text
+COVERED: Final = 0.3  # share of the page from which a picture counts as such
 
 
 def cleaned(text: str) -> str:
@@ -45,15 +45,16 @@ def is_text(text: str) -> bool:
     return _is_language(Counter({char: count for char, count in visible.items() if char.isalpha()}))
 
 
-def needs_ocr(text: str, *, objects: int, coverage: float) -> bool:
+def needs_ocr(text: str, *, objects: int, coverage: float, bare: float) -> bool:
     """Whether a page must be rendered and read.
 
-    `objects` counts what is drawn on it, `coverage` is the share of it under pictures. A page with nothing on it is
-    blank, and a page whose few words stand beside a large picture has its text there.
+    `objects` counts what is drawn on it, `coverage` is the share of it under pictures, `bare` under pictures without a
+    word of the text layer on them. A page with nothing on it is blank; few words beside a large picture have the text
+    of the page there; beside many words a picture is read unless they are its own.
     """
     if not is_text(text):
         return objects > 0
-    return coverage >= _COVERED and len("".join(text.split())) < _SPARSE
+    return (coverage if len("".join(text.split())) < _SPARSE else bare) >= COVERED
 
 
 def _is_unreadable(char: str) -> bool:

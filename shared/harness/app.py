@@ -29,16 +29,17 @@ _SPARE: Final = 1  # child for what is short, while all others have or wait for 
 def main(stage: str, module: str, *, slots: int | None = None) -> None:
     """Run the stage whose `plan`, `work` and `conclude` are in `module`, until SIGTERM.
 
-    A stage that waits for the network says how many `slots` it has: slices in hand at the same time.
+    A stage that waits for the network says how many `slots` it has: slices in hand at the same time. The children of
+    all others have no network.
     """
     settings = read(StageSettings)
     if slots:
         settings = settings.model_copy(update={"children": slots})
     logs.configure(stage, settings.log_level)
-    run(serve(stage, module, settings))
+    run(serve(stage, module, settings, online=slots is not None))
 
 
-async def serve(stage: str, module: str, settings: StageSettings) -> None:
+async def serve(stage: str, module: str, settings: StageSettings, *, online: bool) -> None:
     """Run the roles that the settings ask for."""
     needed = {topics.DOCUMENTS, topics.PROGRESS, topics.PARKED, topics.slices(stage)}
     await topics.verify(settings.kafka, [t for t in topics.all_topics(settings.partitions) if t.name in needed])
@@ -46,14 +47,15 @@ async def serve(stage: str, module: str, settings: StageSettings) -> None:
         database = await stack.enter_async_context(mongo.connect(settings))
         sink = await stack.enter_async_context(kafka.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/{stage}")
+        pool = Pool(module, settings.children + _SPARE, settings.child_idle_seconds, online=online)
         async with asyncio.TaskGroup() as roles:
             if settings.role != "coordinator":
-                roles.create_task(work(stage, module, settings, database, sink, owner))
+                roles.create_task(work(stage, pool, settings, database, sink, owner))
             if settings.role != "worker":
                 roles.create_task(coordinate(stage, settings, database, sink, owner))
 
 
-async def work(stage: str, module: str, settings: StageSettings, database: Mongo, sink: Log, owner: Owner) -> None:
+async def work(stage: str, pool: Pool, settings: StageSettings, database: Mongo, sink: Log, owner: Owner) -> None:
     """Do slices for ever."""
     await asyncio.to_thread(folders.sweep)
     blobs = Blobs.open(settings.store)
@@ -63,7 +65,7 @@ async def work(stage: str, module: str, settings: StageSettings, database: Mongo
         mongo=database,
         leases=Leases(database, owner),
         pieces=Pieces(settings, sink, blobs, Inputs(blobs)),
-        pool=Pool(module, settings.children + _SPARE, settings.child_idle_seconds),
+        pool=pool,
     )
     log.info("worker starts", slots=settings.children)
     await Consumer(worker, settings, owner, Workers(database)).run()

@@ -1,9 +1,10 @@
 """A child process of a worker: does one piece of a stage's work at a time and can be killed whole.
 
-Started as `python -m shared.harness.child MODULE LIFELINE`, in a session of its own. Requests come on standard input,
-replies go out on what was standard output (which then points to standard error, so that a chatty library cannot break
-the protocol). A frame is a length (4 bytes, big endian), a kind (1 byte) and a body. LIFELINE is the reading end of a
-pipe that nobody writes to and whose other end only the worker has.
+Started as `python -m shared.harness.child MODULE LIFELINE NETWORK`, in a session of its own. Requests come on standard
+input, replies go out on what was standard output (which then points to standard error, so that a chatty library cannot
+break the protocol). A frame is a length (4 bytes, big endian), a kind (1 byte) and a body. LIFELINE is the reading end
+of a pipe that nobody writes to and whose other end only the worker has. NETWORK is ONLINE or OFFLINE; the body of the
+first frame says why a child that was to be offline is not.
 """
 
 import fcntl
@@ -26,10 +27,12 @@ import orjson
 
 from shared.blobs import BlobDamaged, no_space_here, seal, unseal
 from shared.errors import PagestreamError, Transient
+from shared.harness import network
 from shared.harness.contract import Document, Plan, Result, Slice, Stage, Task
 from shared.harness.cores import Core
 
 READY, REQUEST, BEGUN, TICK, DONE, ERROR = b"h", b"q", b"b", b"t", b"r", b"e"
+ONLINE, OFFLINE = "online", "offline"
 FRAME: Final = struct.Struct(">Ic")
 
 _F_SETSIG: Final = 10  # linux/fcntl.h; the module has no name for it
@@ -43,8 +46,9 @@ def main() -> None:
     os.dup2(2, 1)
     _die_with_worker(int(sys.argv[2]))
     os.nice(10)
+    refused = network.leave() if sys.argv[3] == OFFLINE else None  # before a library starts a thread
     stage = cast(Stage, importlib.import_module(sys.argv[1]))
-    send(replies, READY, b"")
+    send(replies, READY, (refused or "").encode())
     while (frame := receive(requests)) is not None:
         _, body = frame
         try:
@@ -68,6 +72,7 @@ def serve(stage: Stage, request: Mapping[str, Any], replies: BinaryIO) -> bytes:
             source=Path(request["source"]),
             workdir=Path(request["workdir"]),
             earlier=Results(request["earlier"]),
+            machine=Path(request["cores"]["folder"]),
             tick=Ticker(replies),
             waiting=core.waiting,
         )

@@ -16,7 +16,7 @@ from shared import logs
 from shared.blobs import BlobDamaged
 from shared.errors import Rejected, Transient
 from shared.harness import folders
-from shared.harness.child import BEGUN, DONE, ERROR, FRAME, READY, REQUEST, TICK
+from shared.harness.child import BEGUN, DONE, ERROR, FRAME, OFFLINE, ONLINE, READY, REQUEST, TICK
 
 log = logs.get(__name__)
 
@@ -43,8 +43,9 @@ class Crashed(Exception):
 class Child:
     """One place of the pool: a process that is started when needed and replaced after it was killed."""
 
-    def __init__(self, module: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, module: str, network: str, environment: Mapping[str, str]) -> None:
         self._module = module
+        self._network = network
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._lifeline: int | None = None  # our end of the pipe whose closing kills the process
@@ -99,15 +100,17 @@ class Child:
         theirs, self._lifeline = os.pipe()
         try:
             self._process = process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "shared.harness.child", self._module, str(theirs),
+                sys.executable, "-m", "shared.harness.child", self._module, str(theirs), self._network,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, pass_fds=[theirs],
                 start_new_session=True, env={**os.environ, **self._environment},
             )  # fmt: skip
         finally:
             os.close(theirs)
-        kind, _ = await _receive(process)
+        kind, refused = await _receive(process)
         if kind != READY:
             raise RuntimeError(f"the child said {kind!r} before it was ready")
+        if refused:
+            log.warning("the kernel leaves the child its network", reason=refused.decode())
         return process
 
     async def _exchange(
@@ -164,12 +167,15 @@ def _failure(raw: Mapping[str, Any]) -> Exception:
 
 
 class Pool:
-    """`size` children; whoever takes one has it alone until it is given back."""
+    """`size` children; whoever takes one has it alone until it is given back.
 
-    def __init__(self, module: str, size: int, idle_seconds: float) -> None:
+    They have no network, where the kernel allows to take it away, unless they are `online`.
+    """
+
+    def __init__(self, module: str, size: int, idle_seconds: float, *, online: bool = False) -> None:
         environment = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._idle_seconds = idle_seconds
-        self._free = [Child(module, environment) for _ in range(size)]
+        self._free = [Child(module, ONLINE if online else OFFLINE, environment) for _ in range(size)]
         self._waiting = asyncio.Condition()
         self._retirement: dict[Child, asyncio.TimerHandle] = {}
 

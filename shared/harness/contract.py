@@ -8,6 +8,7 @@ A result is a JSON object (str, int, float, bool, None, list, dict with str keys
 all of one core, and raise `Rejected` (the input is bad) or `Transient` (the outside world is); anything else is a bug.
 """
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class Task:
     workdir: Path  # an empty private folder, removed afterwards
     # what the earlier stages concluded, by stage name ("ocr", "chunk", …); loaded when first looked at
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # a folder that all children of this machine share; what lies in it may be gone at any time
+    machine: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     # tick(code, fraction, **params): a sign of life; `fraction` (0..1) of this slice is done. Cheap: it is throttled.
     tick: Tick = no_tick
     # `with task.waiting(): …` around what waits for the network: somebody else computes on our core meanwhile

@@ -4,15 +4,18 @@ import asyncio
 import os
 import re
 import signal
+import socket
+import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import processes
 import pytest
 from infrastructure import REPOSITORY
+from structlog.testing import capture_logs
 from waiting import until
 
 from shared.blobs import seal, unseal
@@ -75,6 +78,49 @@ async def test_work_comes_back_sealed_from_a_nice_process_in_its_own_session(chi
     assert answer["threads"] == "1"
     assert (await run(child, asking(tmp_path, "answer")))["pid"] == answer["pid"]  # it is used again
     assert private_folders(tmp_path) == []
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """One at which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield int(listening.getsockname()[1])
+
+
+async def test_neither_a_child_nor_what_it_starts_reaches_the_network(child: Child, port: int, tmp_path: Path) -> None:
+    if refused := kept_network():
+        pytest.skip(f"the kernel of this machine takes the network from nobody: {refused}")
+    answer = await run(child, asking(tmp_path, "connect", port=port))
+    assert answer == {"here": "Network is unreachable", "program": False}
+
+
+async def test_the_children_of_a_stage_that_asks_outside_services_keep_the_network(port: int, tmp_path: Path) -> None:
+    pool = Pool("restless", 1, idle_seconds=60, online=True)
+    child = await pool.take()
+    try:
+        assert await run(child, asking(tmp_path, "connect", port=port)) == {"here": "connected", "program": True}
+    finally:
+        await pool.give_back(child)
+        await pool.close()
+
+
+async def test_where_the_kernel_refuses_work_goes_on_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, child: Child, port: int, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from shared.harness import network\nnetwork.leave = lambda: 'Operation not permitted'\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{STAGES}:{REPOSITORY}")
+    with capture_logs() as said:
+        answer = await run(child, asking(tmp_path, "connect", port=port))
+    assert answer["here"] == "connected"
+    assert [(line["log_level"], line["reason"]) for line in said] == [("warning", "Operation not permitted")]
+
+
+def kept_network() -> str:
+    """Why a process of ours cannot leave the network; "" if it can."""
+    ask = "from shared.harness import network; print(network.leave() or '', end='')"
+    return subprocess.check_output([sys.executable, "-c", ask], cwd=REPOSITORY, text=True)
 
 
 async def test_plan_and_conclude_are_given_what_they_need(child: Child, tmp_path: Path) -> None:

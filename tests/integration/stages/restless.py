@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,17 @@ def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result
 
 def do_answer(task: Task, args: dict[str, Any]) -> Result:
     return {"pid": os.getpid(), "nice": os.nice(0), "session": os.getsid(0), "threads": os.environ["OMP_THREAD_LIMIT"]}
+
+
+def do_connect(task: Task, args: dict[str, Any]) -> Result:
+    """Try to reach a port of this machine, from here and from a program that is started."""
+    where = f"socket.create_connection(('127.0.0.1', {args['port']}), 5)"
+    program = subprocess.run([sys.executable, "-c", f"import socket; {where}"], capture_output=True, check=False)
+    try:
+        socket.create_connection(("127.0.0.1", args["port"]), 5).close()
+    except OSError as error:
+        return {"here": os.strerror(error.errno or 0), "program": program.returncode == 0}
+    return {"here": "connected", "program": program.returncode == 0}
 
 
 def do_reject(task: Task, args: dict[str, Any]) -> Result:

@@ -23,7 +23,8 @@ def task_of(tmp_path: Path) -> TaskOf:
 
     def make(source: Path, *languages: str) -> Task:
         about = {"document_id": "d", "tenant": "t", "filename": "x", "content_type": None, "languages": languages}
-        return Task(document=Document(size=source.stat().st_size, **about), source=source, workdir=workdir)
+        document = Document(size=source.stat().st_size, **about)
+        return Task(document=document, source=source, workdir=workdir, machine=tmp_path / "machine")
 
     return make
 

@@ -7,7 +7,7 @@ import pillow_heif
 import pytest
 from fpdf import FPDF
 
-from services.ocr import documents
+from services.ocr import documents, mail
 from services.ocr.handlers import settings
 from services.ocr.pages import Line, Word, concluded
 from shared.errors import Rejected
@@ -159,6 +159,15 @@ def test_the_attachments_of_a_mail_are_further_pages(path: Path, task_of: TaskOf
     assert others[:3] == ["first page", "second page", "seen"]
     assert "Inner words" in others[3]
     assert others[4:] == ["Lease inside"]
+
+
+def test_a_mail_is_parsed_once_for_all_its_pages(path: Path, task_of: TaskOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, parsed = mail.email.message_from_bytes, []
+    monkeypatch.setattr(mail.email, "message_from_bytes", lambda data: parsed.append(len(data)) or parse(data))
+    inner = office.mail("Inner words, read once", plan_dat=pdf_of("third page", "fourth page"))
+    message = office.mail("Read once.", plan_dat=pdf_of("first page"), forwarded_eml=inner.as_bytes())
+    assert read(message.as_bytes(), path, task_of)[1::2] == ["first page", "third page"]
+    assert len(parsed) == 2
 
 
 def test_a_mail_forwarded_within_another_is_part_of_its_text(path: Path, task_of: TaskOf) -> None:

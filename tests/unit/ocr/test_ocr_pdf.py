@@ -119,6 +119,40 @@ def test_a_stamp_on_a_scan_is_kept_with_what_is_read(path: Path, task_of: TaskOf
     assert page["words"][-1]["box"][1] < 800
 
 
+@pytest.mark.parametrize(("top", "source"), [(350, "ocr"), (40, "text_layer")])
+def test_a_picture_beside_much_text_is_read_unless_the_text_stands_on_it(
+    top: float, source: str, path: Path, task_of: TaskOf
+) -> None:
+    document = FPDF(unit="pt", format=(600, 800))
+    document.set_font("Helvetica", size=12)
+    document.add_page()
+    document.image(drawn(), 0, top, 600, 400)
+    for row in range(6):
+        document.text(50, 60 + 20 * row, f"Line {row} of the minutes that the harbour office wrote on Monday")
+    document.output(str(path))
+    assert [piece.args["source"] for piece in pdf.sliced(task_of(path), Kind.PDF, SETTINGS)] == [source]
+
+
+def test_the_engine_is_shown_only_what_the_text_layer_does_not_say(path: Path, task_of: TaskOf) -> None:
+    document = FPDF(unit="pt", format=(600, 800))
+    document.set_font("Helvetica", size=40)
+    document.add_page()
+    document.image(drawn(), 0, 400, 600, 300)
+    document.text(100, 100, "Received by the office")
+    document.output(str(path))
+    seen: list[Image.Image] = []
+
+    def look(picture: Image.Image) -> tuple[Line, ...]:
+        seen.append(picture)
+        return ()
+
+    (page,) = pages(task_of(path), look)
+    middle = seen[0].height // 2
+    assert min(seen[0].crop((0, 0, seen[0].width, middle)).getextrema()) > 240
+    assert min(seen[0].crop((0, middle, seen[0].width, seen[0].height)).getextrema()) < 50
+    assert page["text"] == "Received by the office"
+
+
 def test_a_page_is_rendered_in_gray_within_the_limit(path: Path, task_of: TaskOf) -> None:
     document = FPDF(unit="pt", format=(600, 800))
     document.add_page()

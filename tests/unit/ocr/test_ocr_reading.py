@@ -93,6 +93,22 @@ def test_what_the_first_reading_left_out_is_added_by_a_second_one() -> None:
     assert line.text == "Total 38.99"
 
 
+def test_the_second_engine_is_shown_what_the_first_left_out() -> None:
+    page = Image.new("L", (1700, 1700), 255)
+    for x in (200, 1200):
+        page.paste(0, (x, 200, x + 300, 260))
+    shown: list[Image.Image] = []
+
+    def second(picture: Image.Image) -> tuple[Line, ...]:
+        shown.append(picture)
+        return ()
+
+    read_picture(page, lambda _: (Line((Word("Total", (200, 200, 500, 260), 95),)),), second)
+    (left,) = shown
+    assert min(left.crop((0, 0, 850, 1700)).getextrema()) == 255
+    assert min(left.crop((850, 0, 1700, 1700)).getextrema()) == 0
+
+
 def test_a_page_without_ink_outside_of_its_words_is_read_once() -> None:
     page = Image.new("L", (1700, 1700), 255)
     page.paste(0, (200, 200, 500, 260))

@@ -1,11 +1,9 @@
 """The engine `http` against a real server on this machine that answers as it is told."""
 
-import json
-import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from services.ocr import handlers, remote
+from services.ocr import handlers, outages, remote
 from services.ocr.engines import chosen_by
 from services.ocr.pages import text_of
 from services.ocr.provider import Provider
@@ -21,72 +19,16 @@ from services.ocr.remote import Remote
 from services.ocr.settings import OcrSettings
 from shared.errors import Rejected, Transient
 from shared.harness.contract import Task
+from tests.ocr_provider import READ, Answer, Service, hangs_up, says, serving
 from tests.unit.ocr.conftest import TaskOf, configure
 from tests.unit.ocr.documents import drawn
-
-Answer = Callable[[BaseHTTPRequestHandler], None]
-WORDS = [{"text": "good", "box": [1, 2, 30, 12], "confidence": 91.5}, {"text": "morning", "box": [35, 2, 80, 12]}]
-READ = {"lines": [{"words": WORDS}, {"opens": True, "words": [{"text": "all", "box": [1, 20, 30, 32]}]}]}
-
-
-def says(status: int, body: Any = None, **headers: str) -> Answer:
-    """An answer in JSON, or whatever bytes are given."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        request.send_response(status)
-        for name, value in {"content-length": str(len(data)), **headers}.items():
-            request.send_header(name.replace("_", "-"), value)
-        request.end_headers()
-        request.wfile.write(data)
-
-    return answer
-
-
-def hangs_up(request: BaseHTTPRequestHandler) -> None:
-    request.close_connection = True
-
-
-class Service:
-    """What was asked, and what is answered, in turn; the last answer again and again."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = [says(200, READ)]
-        self.asked: list[tuple[str, dict[str, str], bytes]] = []
-        self.times: list[float] = []
-        self.over = threading.Event()
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                service.times.append(time.monotonic())
-                body = self.rfile.read(int(self.headers["content-length"]))
-                service.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-                answers = service.answers
-                (answers.pop(0) if len(answers) > 1 else answers[0])(self)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/read"
-
-    def never_answers(self, request: BaseHTTPRequestHandler) -> None:
-        self.over.wait(30)
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    service = Service()
-    serving = threading.Thread(target=service.server.serve_forever, kwargs={"poll_interval": 0.01})
-    serving.start()
-    yield service
-    service.over.set()
-    service.server.shutdown()
-    serving.join()
-    service.server.server_close()
-    remote.circuit_of.cache_clear()
+    with serving() as service:
+        yield service
 
 
 class Ticks(list[tuple[str, dict[str, Any]]]):
@@ -103,8 +45,7 @@ def ticks() -> Ticks:
 def task(ticks: Ticks, tmp_path: Path, task_of: TaskOf) -> Task:
     source = tmp_path / "source"
     source.touch()
-    made = task_of(source)
-    return Task(made.document, made.source, made.workdir, tick=ticks)
+    return replace(task_of(source), tick=ticks)
 
 
 def read(service: Service, task: Task, *, seconds: float = 10, patience: float = 20) -> str:
@@ -177,7 +118,7 @@ def test_the_circuit_opens_after_failures_in_a_row_and_closes_again(
     service: Service, task: Task, ticks: Ticks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(remote, "_OPEN_SECONDS", 1.5)
+    monkeypatch.setattr(outages, "OPEN_SECONDS", 1.5)
     service.answers = [says(500)]
     with pytest.raises(Transient):
         read(service, task, patience=1)

@@ -63,17 +63,22 @@ def test_cleaning_takes_what_cannot_be_stored_and_keeps_the_rest() -> None:
 
 
 def test_a_page_with_nothing_on_it_is_blank() -> None:
-    assert not needs_ocr("", objects=0, coverage=0)
+    assert not needs_ocr("", objects=0, coverage=0, bare=0)
 
 
 def test_a_page_without_text_is_read() -> None:
-    assert needs_ocr("", objects=1, coverage=1)
+    assert needs_ocr("", objects=1, coverage=1, bare=1)
 
 
 def test_a_few_words_beside_a_large_picture_are_not_the_page() -> None:
-    assert needs_ocr("Scanned by the office", objects=2, coverage=0.9)
-    assert not needs_ocr("Scanned by the office", objects=2, coverage=0.05)
+    assert needs_ocr("Scanned by the office", objects=2, coverage=0.9, bare=0)
+    assert not needs_ocr("Scanned by the office", objects=2, coverage=0.05, bare=0.05)
 
 
 def test_a_full_text_layer_over_a_scan_is_trusted() -> None:
-    assert not needs_ocr(ENGLISH * 4, objects=2, coverage=1)
+    assert not needs_ocr(ENGLISH * 4, objects=2, coverage=1, bare=0)
+
+
+def test_a_large_picture_beside_much_text_is_read_too() -> None:
+    assert needs_ocr(ENGLISH * 4, objects=2, coverage=0.4, bare=0.4)
+    assert not needs_ocr(ENGLISH * 4, objects=2, coverage=0.1, bare=0.1)
