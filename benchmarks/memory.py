@@ -17,7 +17,7 @@ from typing import Final
 from benchmarks.idle import descendants, peak, pss
 from benchmarks.pages import scanned_pdf
 from benchmarks.system import completed, system_in
-from cli.client import Client
+from pagestream import PagestreamClient
 
 GROWTH_MB: Final = 16.0  # of any service from a fifth of the documents to the last, at most
 CHILD_MB: Final = 1024.0  # an OCR child and its recogniser, at most
@@ -50,7 +50,7 @@ async def measure(folder: Path, documents: int) -> None:
         print(f"OCR child at its peak  {together:6.0f} MB  ({parts}; wanted: at most {CHILD_MB:g} MB)")
 
 
-async def run(client: Client, folder: Path, numbers: range) -> None:
+async def run(client: PagestreamClient, folder: Path, numbers: range) -> None:
     """Upload each document and wait for its end."""
     for number in numbers:
         path = folder / ("scan.pdf" if number % _SCAN_EVERY == 0 else "note.txt")

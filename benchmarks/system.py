@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cli.client import Client
 from cli.programs import PROVISION, service_programs
+from pagestream import PagestreamClient
 from shared.blobs import Blobs
 from stack.settings import StackSettings
 from stack.system import System
@@ -24,7 +24,7 @@ def started(folder: Path) -> System:
 
 
 @asynccontextmanager
-async def system() -> AsyncIterator[tuple[System, Client]]:
+async def system() -> AsyncIterator[tuple[System, PagestreamClient]]:
     """The running system and a client of it."""
     with tempfile.TemporaryDirectory(prefix="pagestream-bench-") as folder:
         async with system_in(Path(folder)) as parts:
@@ -32,11 +32,11 @@ async def system() -> AsyncIterator[tuple[System, Client]]:
 
 
 @asynccontextmanager
-async def system_in(folder: Path) -> AsyncIterator[tuple[System, Client]]:
+async def system_in(folder: Path) -> AsyncIterator[tuple[System, PagestreamClient]]:
     """The running system, whose data is in `folder`, and a client of it."""
     async with started(folder) as running:
         await running.ready(60.0)
-        async with Client(str(running.running.gateway)) as client:
+        async with PagestreamClient(str(running.running.gateway)) as client:
             yield running, client
 
 
@@ -45,10 +45,8 @@ def blobs_in(folder: Path) -> Blobs:
     return Blobs.open(f"file://{settings(folder).folder / 'blobs'}")
 
 
-async def completed(client: Client, document_id: str) -> None:
+async def completed(client: PagestreamClient, document_id: str) -> None:
     """Wait until the document has ended, and insist that it is completed."""
-    view: dict[str, object] = {}
-    async for frame in client.watch([document_id]):
-        view = frame.get("document", view)
+    view = await client.wait(document_id)
     if view.get("status") != "completed":
         raise RuntimeError(f"the document ended as {view.get('status')}: {view.get('error')}")
