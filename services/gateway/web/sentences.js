@@ -5,7 +5,7 @@
 export const MESSAGES = {
   "document.uploaded": "Hochgeladen, es geht gleich los",
   "document.processed": "Alle Schritte sind fertig, die Ergebnisse werden gespeichert",
-  "document.completed": "Fertig",
+  "document.completed": "Erledigt",
   "document.partial": "Fertig, bis auf {failed} {failed|Teil|Teile}",
   "document.cancelling": "Wird angehalten",
   "document.cancelled": "Angehalten",
@@ -14,7 +14,7 @@ export const MESSAGES = {
   "stage.waiting": "Wartet auf den Schritt davor",
   "stage.planning": "Sieht nach, was zu tun ist",
   "stage.concluding": "Setzt die Teile zusammen",
-  "stage.done": "Fertig",
+  "stage.done": "Erledigt",
   "stage.slices_done": "{done} von {total} {total|Teil|Teilen} fertig",
   "queue.waiting": "Wartet, bis ein Arbeiter frei ist[, {ahead} davor]",
   "retry.scheduled": "Versuch {attempt} folgt von selbst: {reason}",
@@ -29,7 +29,7 @@ export const MESSAGES = {
   "job.started": "Begonnen",
   "job.said": "{text}",
   "job.silent": "Kein Lebenszeichen seit mehr als {seconds} {seconds|Sekunde|Sekunden}",
-  "job.completed": "Fertig",
+  "job.completed": "Erledigt",
   "job.failed": "Fehlgeschlagen: {reason}",
   "rebuild.replaying": "{done} von {total} {total|Eintrag|Einträgen} nachgespielt",
 };
