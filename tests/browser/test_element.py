@@ -1,10 +1,12 @@
 """<document-progress> in somebody's page: its states one by one, how it sounds, and what it does after a sleep."""
 
 import json
+import uuid
 from typing import Any, Final
 
 import papers
 import pytest
+from dropping import drop, until_kind
 from playwright.async_api import BrowserContext, Locator, Page, WebSocket, expect
 from running_system import RunningSystem
 from states import SCREENSHOTS, SHOW, view
@@ -171,6 +173,28 @@ async def test_a_page_that_slept_without_a_network_comes_back_and_resumes_by_ver
     await expect(element).to_have_attribute("kind", "completed", timeout=30_000)
     resumed = [frame for frame in sent if frame.get("document_id") == document_id and frame["op"] == "subscribe"]
     assert resumed[-1]["have"]["version"] > 0
+
+
+async def test_what_is_deleted_and_what_never_was_is_said(page: Page, system: RunningSystem) -> None:
+    document_id = await system.upload(papers.letter("Gone"), "gone.png")
+    await page.evaluate(FOLLOW, ["document-id", document_id])
+    element = page.locator("main > document-progress")
+    await expect(element).to_contain_text("gone.png")
+    await system.call("DELETE", f"/v1/documents/{document_id}")
+    await expect(element).to_have_attribute("kind", "deleted", timeout=30_000)
+    await expect(element).to_contain_text("This document was deleted.")
+    await element.screenshot(path=SCREENSHOTS / "state-deleted.png")
+    await page.evaluate(FOLLOW, ["document-id", str(uuid.uuid4())])
+    await expect(element).to_have_attribute("kind", "unavailable", timeout=30_000)
+    await expect(element).to_contain_text("There is no such document.")
+    await element.screenshot(path=SCREENSHOTS / "state-unavailable.png")
+
+
+async def test_what_is_not_accepted_says_why(page: Page) -> None:
+    element = await drop(page, b"\x7fELF\x02\x01\x01" + bytes(64), "tool.bin", "application/octet-stream")
+    await until_kind(element, "refused")
+    await expect(element).to_contain_text("which Pagestream does not read")
+    await element.screenshot(path=SCREENSHOTS / "state-refused.png")
 
 
 def listen(socket: WebSocket, sent: list[dict[str, Any]]) -> None:

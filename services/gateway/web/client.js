@@ -136,7 +136,8 @@ export class PagestreamClient extends EventTarget {
     this.#announce("offline", stop ?? null);
     if (stop) return;
     this.#attempt += 1;
-    const rung = nextRung(this.#name, wasFruitful ? 0 : this.#fruitless + 1);
+    const isBlameless = wasFruitful || globalThis.navigator?.onLine === false; // without a network nothing gets through
+    const rung = nextRung(this.#name, isBlameless ? 0 : this.#fruitless + 1);
     this.#name = rung.transport;
     this.#fruitless = rung.fruitless;
     this.#timers.retry = setTimeout(() => this.#connect(), delay);
