@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import papers
@@ -48,7 +49,7 @@ KINDS: Final[dict[str, tuple[dict[str, Any], list[str]]]] = {
     "storing": (view("processed", percent=99), ["Storing results"]),
     "retrying": (
         view("retrying", stages={"ocr": {"status": "retrying", "attempt": 2, "error": ERROR,
-                                         "next_attempt_at": "2031-01-01T00:00:00Z"}}),
+                                         "next_attempt_at": (datetime.now(UTC) + timedelta(minutes=4)).isoformat()}}),
         ["Trying again", "ocr.example does not answer", "Text recognition, page 7, attempt 2", "Next attempt at"],
     ),
     "stalled": (
@@ -108,6 +109,8 @@ async def test_a_reason_is_told_in_the_language_of_the_page(page: Page) -> None:
 async def test_from_right_to_left_the_bar_grows_from_the_right_and_a_name_keeps_its_direction(page: Page) -> None:
     await page.evaluate("document.documentElement.dir = 'rtl'")
     element = await standing(page, {**KINDS["running"][0], "filename": "عقد الإيجار.pdf"})
+    message, details = [await boxes(element, part) for part in ("message", "details")]
+    assert message["x"] > details["x"] + details["width"] + 5  # the dot stands between them
     bar, track, name = [await boxes(element, part) for part in ("bar", "track", "heading")]
     assert bar["x"] + bar["width"] == pytest.approx(track["x"] + track["width"], abs=1)
     assert bar["x"] > track["x"] + 10

@@ -93,7 +93,7 @@ export class DocumentProgress extends HTMLElement {
       el(
         "div.foot",
         { part: "foot" },
-        el("div.text", {}, message, details, connection),
+        el("div.text", {}, message, el("span.dot", {}, "·"), details, connection),
         el("div.buttons", {}, ...Object.values(buttons), el("slot", { name: "actions" })),
       ),
       live,
