@@ -13,6 +13,7 @@ COPY shared/ shared/
 COPY services/ services/
 # For `docker compose exec gateway python -m cli keys add`; the stack's programs themselves are not in here.
 COPY stack/ stack/
+COPY pagestream/ pagestream/
 COPY cli/ cli/
 
 # Uploaded files are read here: nothing of this container is worth having, and it is not root.

@@ -20,7 +20,7 @@ from benchmarks.bars import bar
 from benchmarks.pages import scanned_pdf
 from benchmarks.pipeline import at
 from benchmarks.system import blobs_in, completed, system_in
-from cli.client import Client
+from pagestream import PagestreamClient
 from shared import blobs as names
 from shared import kafka
 from shared.blobs import Blobs
@@ -70,7 +70,7 @@ async def measure(folder: Path, letters: int, book: int, others: int) -> None:
 class Desk:
     """Where letters are written, each unlike the others."""
 
-    def __init__(self, client: Client, folder: Path) -> None:
+    def __init__(self, client: PagestreamClient, folder: Path) -> None:
         self._client = client
         self._folder = folder
         self._numbers = count()
@@ -101,20 +101,19 @@ def report(what: str, seconds: float, idle: float | None) -> None:
     print(f"one-page letter, {what:<42} p95 {seconds:6.2f} s{ratio}", flush=True)
 
 
-async def begun(client: Client, document_id: str) -> None:
+async def begun(client: PagestreamClient, document_id: str) -> None:
     """Wait until a page of the document is done."""
-    async for frame in client.watch([document_id]):
-        if frame.get("document", {}).get("pages", {}).get("done"):
+    async for state in client.watch([document_id]):
+        if ((state.view or {}).get("pages") or {}).get("done"):
             return
 
 
-async def ended(client: Client, document_id: str) -> None:
+async def ended(client: PagestreamClient, document_id: str) -> None:
     """Wait for the document's end, whichever it is."""
-    async for _ in client.watch([document_id]):
-        pass
+    await client.wait(document_id)
 
 
-async def outlasted(client: Client, document_id: str) -> None:
+async def outlasted(client: PagestreamClient, document_id: str) -> None:
     """Insist that the document was at work all the time."""
     view = await client.document(document_id)
     if view["status"] != "processing":

@@ -22,7 +22,7 @@ from websockets.asyncio.client import connect
 from benchmarks.idle import memory
 from benchmarks.latency import begin
 from benchmarks.system import system
-from cli.client import Client
+from pagestream import PagestreamClient
 from shared import given, kafka, topics
 from shared.kafka import Log
 from stack.system import System
@@ -101,7 +101,7 @@ async def measure(wanted: argparse.Namespace) -> None:
             await listening
 
 
-async def watched(client: Client, log: Log) -> dict[str, Any]:
+async def watched(client: PagestreamClient, log: Log) -> dict[str, Any]:
     """The view of a new document whose stages nobody runs."""
     document_id = str(uuid.uuid4())
     for fact in begin(document_id, 1):
@@ -118,7 +118,7 @@ def stalled(gateway: str, document_id: str) -> Any:
     return connect(url, proxy=None, compression=None, max_queue=1, ping_interval=None, close_timeout=0)
 
 
-async def all_open(client: Client, count: int) -> None:
+async def all_open(client: PagestreamClient, count: int) -> None:
     """Wait until the gateway holds so many sockets."""
     async with asyncio.timeout(60):
         while (await client.healthy("/v1/system"))[1]["connections"]["sockets"] < count:

@@ -19,7 +19,7 @@ from benchmarks.bars import bar
 from benchmarks.idle import descendants, peak, pss
 from benchmarks.pages import scanned_pdf
 from benchmarks.system import completed, system_in
-from cli.client import Client
+from pagestream import PagestreamClient
 
 GROWTH_MB: Final = 16.0  # of any service from the first look to the last, at most
 CHILD_MB: Final = 1024.0  # an OCR child and its recogniser, at most
@@ -66,7 +66,7 @@ def report(looks: Mapping[int, Mapping[str, float]]) -> None:
         print(f"{name:<22} {held}  grown by {grown:5.1f} MB  (wanted: at most {GROWTH_MB:g} MB)")
 
 
-async def run(client: Client, folder: Path, number: int) -> None:
+async def run(client: PagestreamClient, folder: Path, number: int) -> None:
     """Upload a document and wait for its end."""
     path = folder / ("scan.pdf" if number % _SCAN_EVERY == 0 else "note.txt")
     await asyncio.to_thread(write, path, number)

@@ -31,8 +31,8 @@ from benchmarks.bars import bar
 from benchmarks.pages import scanned_pdf
 from benchmarks.pipeline import COMPLETED, LAST_PAGE, environment_of, read_by_pipeline, read_plainly, report
 from benchmarks.system import system
-from cli.client import Client
-from cli.refusals import Refused
+from pagestream import PagestreamClient
+from pagestream.refusals import Refused
 from stack import tesseract
 
 _BESIDE: Final = Path(__file__).resolve().parents[2] / "shared" / "corpus"
@@ -86,15 +86,15 @@ def with_gold(corpus: Path, *, every: bool) -> Iterator[Mapping[str, Any]]:
             yield entry
 
 
-async def read(client: Client, document: Path) -> str:
+async def read(client: PagestreamClient, document: Path) -> str:
     """The text of a document, read by the whole system; what comes after reading is cancelled.
 
     The chunks of a book take longer than all pages of the corpus together, and have no words that its text has not.
     """
     async with asyncio.timeout(_SECONDS):
         document_id = (await client.upload(document)).document_id
-        async for frame in client.watch([document_id]):
-            if frame.get("document", {}).get("stages", {}).get("ocr", {}).get("status") == "completed":
+        async for state in client.watch([document_id]):
+            if (state.view or {}).get("stages", {}).get("ocr", {}).get("status") == "completed":
                 break
         text = await client.text(document_id)
         with suppress(Refused):  # it has ended already

@@ -1,13 +1,13 @@
 """A whole system for one measurement: real processes, free ports, a folder that is gone afterwards."""
 
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from cli.client import Client
 from cli.programs import PROVISION, service_programs
+from pagestream import PagestreamClient
 from shared.blobs import Blobs
 from stack.settings import StackSettings
 from stack.system import System
@@ -25,7 +25,7 @@ def started(folder: Path) -> System:
 
 
 @asynccontextmanager
-async def system() -> AsyncIterator[tuple[System, Client]]:
+async def system() -> AsyncIterator[tuple[System, PagestreamClient]]:
     """The running system and a client of it."""
     with tempfile.TemporaryDirectory(prefix="pagestream-bench-") as folder:
         async with system_in(Path(folder)) as parts:
@@ -33,11 +33,11 @@ async def system() -> AsyncIterator[tuple[System, Client]]:
 
 
 @asynccontextmanager
-async def system_in(folder: Path) -> AsyncIterator[tuple[System, Client]]:
+async def system_in(folder: Path) -> AsyncIterator[tuple[System, PagestreamClient]]:
     """The running system, whose data is in `folder`, and a client of it."""
     async with started(folder) as running:
         await running.ready(60.0)
-        async with Client(str(running.running.gateway)) as client:
+        async with PagestreamClient(str(running.running.gateway)) as client:
             yield running, client
 
 
@@ -46,11 +46,13 @@ def blobs_in(folder: Path) -> Blobs:
     return Blobs.open(f"file://{settings(folder).folder / 'blobs'}")
 
 
-async def completed(client: Client, document_id: str, told: Callable[[int], object] = lambda done: None) -> None:
+async def completed(
+    client: PagestreamClient, document_id: str, told: Callable[[int], object] = lambda done: None
+) -> None:
     """Wait until the document has ended, and insist that it is completed; `told` hears how many pages are done."""
-    view: dict[str, Any] = {}
-    async for frame in client.watch([document_id]):
-        view = frame.get("document", view)
+    view: Mapping[str, Any] = {}
+    async for state in client.watch([document_id]):
+        view = state.view or {}
         told(view.get("pages", {}).get("done", 0))
     if view.get("status") != "completed":
         raise RuntimeError(f"the document ended as {view.get('status')}: {view.get('error')}")

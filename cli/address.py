@@ -1,10 +1,8 @@
 """Where Pagestream is, and the key to it."""
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from stack import running
 
@@ -25,12 +23,3 @@ def _of_stack(environment: Mapping[str, str]) -> str | None:
 def key(environment: Mapping[str, str]) -> str | None:
     """The API key from PAGESTREAM_KEY, None without one."""
     return environment.get("PAGESTREAM_KEY") or None
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` names this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from cli.client import Client
-from cli.refusals import Unreachable
+from pagestream import PagestreamClient
+from pagestream.refusals import Unreachable
 from shared import addresses
 from shared.errors import PagestreamError, describe
 from stack import infrastructure, jars, java, kafka, mongodb, ports, running, tesseract
@@ -32,7 +32,7 @@ class Check:
     advice: str = ""
 
 
-async def all_of(settings: StackSettings, pagestream: Client) -> list[Check]:
+async def all_of(settings: StackSettings, pagestream: PagestreamClient) -> list[Check]:
     """Everything the doctor looks at; ports only where no stack of this folder holds them."""
     checks = [_python(), *await asyncio.to_thread(programs, settings), await _mongodb(settings)]
     if running.find(settings.folder) is None:
@@ -55,7 +55,7 @@ def free_ports(settings: StackSettings) -> list[Check]:
     return [_found(f"port {wish.port}", partial(_free, wish)) for wish in wanted if wish.port]  # 0: any free one
 
 
-async def answers(pagestream: Client) -> list[Check]:
+async def answers(pagestream: PagestreamClient) -> list[Check]:
     """Whether a Pagestream runs, lives and is ready; that none runs is no fault."""
     checks = []
     for path, yes in (("/healthz", "alive"), ("/readyz", "ready")):

@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from cli import address, exits, findings
-from cli.client import Client
 from cli.documents import extraction_if_there
 from cli.following import follow
 from cli.options import Url, client, console
 from cli.screens import choose
 from cli.up import for_ever, started, until_interrupted, where
 from cli.upload import send
+from pagestream import PagestreamClient
 from shared.settings import read
 from stack import running
 from stack.running import Running
@@ -52,7 +52,7 @@ async def _demo(leave: bool, url: str | None) -> int:
 async def _here(out: Console, here: Running, folder: Path, leave: bool) -> int:
     """The demo on a system of its own, which runs on afterwards unless told to `leave`."""
     where(out, here)
-    async with Client(str(here.gateway), address.key(os.environ)) as pagestream:
+    async with PagestreamClient(str(here.gateway), address.key(os.environ)) as pagestream:
         code = await play(out, pagestream, folder)
     if not leave:
         where(out, here)
@@ -60,7 +60,7 @@ async def _here(out: Console, here: Running, folder: Path, leave: bool) -> int:
     return code
 
 
-async def play(out: Console, pagestream: Client, folder: Path) -> int:
+async def play(out: Console, pagestream: PagestreamClient, folder: Path) -> int:
     """Make the samples in `folder`, send and follow them, and print what was found; the demo's exit code."""
     from cli import samples  # noqa: PLC0415  draws with what only the extra `stack` installs
 
@@ -81,7 +81,7 @@ def as_expected(files: Sequence[Path], sent: Mapping[Path, str | None], endings:
     return ends.pop(DAMAGED) == "failed" and set(ends.values()) == {"completed"}
 
 
-async def _found(out: Console, pagestream: Client, document_id: str | None) -> None:
+async def _found(out: Console, pagestream: PagestreamClient, document_id: str | None) -> None:
     if document_id is None:
         return  # refused: the screen said why
     view = await pagestream.document(document_id)

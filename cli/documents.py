@@ -8,11 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cli import exits, findings, folds, rows
-from cli.client import Client
 from cli.following import follow
 from cli.options import AsJson, DocumentId, Url, client, console
-from cli.refusals import Refused
 from cli.screens import STYLES, choose
+from pagestream import PagestreamClient
+from pagestream.refusals import Refused
 from shared.settings import read
 from stack.settings import StackSettings
 
@@ -85,7 +85,7 @@ async def _list(status: str | None, limit: int, as_json: bool, url: str | None) 
     return exits.COMPLETED
 
 
-async def _newest(pagestream: Client, status: str | None, limit: int) -> list[View]:
+async def _newest(pagestream: PagestreamClient, status: str | None, limit: int) -> list[View]:
     """Up to `limit` views; the gateway may hand them out in smaller portions."""
     views: list[View] = []
     cursor = None
@@ -124,7 +124,7 @@ async def _show(document_id: str, as_json: bool, url: str | None) -> int:
     return exits.COMPLETED
 
 
-async def extraction_if_there(pagestream: Client, document_id: str) -> View | None:
+async def extraction_if_there(pagestream: PagestreamClient, document_id: str) -> View | None:
     """The extraction, None while there is none (yet)."""
     try:
         return await pagestream.extraction(document_id)

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 import typer
 
-from cli.refusals import Refused, Unreachable
+from pagestream.refusals import Refused, Unreachable
 from shared.errors import PagestreamError, Transient, describe
 
 COMPLETED: Final = 0
@@ -21,7 +21,7 @@ HELP: Final = (
 
 
 def of_endings(endings: Iterable[str]) -> int:
-    """The code for how documents ended (`frames.Watched.ended`); a refusal outweighs a failure."""
+    """The code for how documents ended (`State.ending`); a refusal outweighs a failure."""
     ended = set(endings)
     if "refused" in ended:
         return REFUSED

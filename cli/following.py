@@ -1,27 +1,23 @@
 """Follow documents on a screen until all have ended."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import aclosing
-from types import MappingProxyType
 
-from cli.client import Client
-from cli.frames import Position, ending, id_of
 from cli.screens import Screen
+from pagestream.client import NOTHING, Have, PagestreamClient
 
 
-async def follow(
-    client: Client, ids: Iterable[str], screen: Screen, have: Mapping[str, Position] = MappingProxyType({})
-) -> dict[str, str]:
+async def follow(client: PagestreamClient, ids: Iterable[str], screen: Screen, have: Have = NOTHING) -> dict[str, str]:
     """How each document ended: "completed", "failed", "cancelled", "deleted" or "refused", by document id."""
     endings: dict[str, str] = {}
 
     def lost(reason: str, seconds: float) -> None:
         screen.note(f"{reason[:1].upper()}{reason[1:]}; back in {seconds:.1f} s.")
 
-    async with aclosing(client.watch(ids, have=have, on_lost=lost)) as frames:
-        async for frame in frames:
-            screen.frame(frame)
-            how = ending(frame)
-            if how is not None:
-                endings[str(id_of(frame))] = how
+    client.on_lost = lost
+    async with aclosing(client.watch(ids, have=have)) as states:
+        async for state in states:
+            screen.frame(state.frame)
+            if state.ending is not None:
+                endings[state.target.name] = state.ending
     return endings

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from cli import address
-from cli.client import Client
+from pagestream import PagestreamClient
 
 PIPE_WIDTH: Final = 1000  # characters
 
@@ -20,9 +20,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs, one obj
 DocumentId = Annotated[str, typer.Argument(metavar="ID", help="The document's id, as `list` shows it.")]
 
 
-def client(url: str | None) -> Client:
+def client(url: str | None) -> PagestreamClient:
     """A client for `--url` or what stands in for it, with the key from PAGESTREAM_KEY."""
-    return Client(address.find(url, os.environ), address.key(os.environ))
+    return PagestreamClient(address.find(url, os.environ), address.key(os.environ))
 
 
 def console() -> Console:

@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli import exits, folds
 from cli.options import console
-from cli.refusals import Refused
 from cli.up import until_interrupted
+from pagestream.refusals import Refused
 from shared.settings import read
 from stack.settings import StackSettings
 

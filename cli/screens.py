@@ -10,10 +10,10 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from cli import rows
-from cli.client import Accepted
-from cli.frames import Frame, id_of
-from cli.refusals import Refused, from_error_frame
 from cli.rows import Row
+from pagestream import Accepted
+from pagestream.protocol import Frame, target_of
+from pagestream.refusals import Refused, from_error_frame
 
 STYLES: Final = {
     "uploading": "blue",
@@ -79,7 +79,8 @@ class _Rows:
         self._set(str(file), rows.refused(Row(rows.printable(file.name), "refused"), str(refusal)))
 
     def frame(self, frame: Frame) -> None:
-        document_id = str(id_of(frame))
+        target = target_of(frame)
+        document_id = target.name if target else ""
         key = self._files.get(document_id, document_id)
         before = self._rows.get(key) or Row(document_id, "unknown")
         match frame["op"]:

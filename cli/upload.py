@@ -9,11 +9,11 @@ from typing import Annotated, Final
 import typer
 
 from cli import exits
-from cli.client import Client
 from cli.following import follow
 from cli.options import AsJson, Url, client, console
-from cli.refusals import Refused
 from cli.screens import Screen, choose
+from pagestream import PagestreamClient
+from pagestream.refusals import Refused
 
 AT_ONCE: Final = 4  # uploads side by side: enough to fill the line, few enough to finish one after the other
 
@@ -43,7 +43,9 @@ async def _upload(files: Sequence[Path], watch: bool, force: bool, screen: Scree
     return exits.of_endings([*endings.values(), *refused])
 
 
-async def send(client: Client, files: Sequence[Path], screen: Screen, force: bool = False) -> dict[Path, str | None]:
+async def send(
+    client: PagestreamClient, files: Sequence[Path], screen: Screen, force: bool = False
+) -> dict[Path, str | None]:
     """Upload, a few side by side: the document id of each file, None for one that was refused."""
     places = asyncio.Semaphore(AT_ONCE)
 

@@ -3,7 +3,7 @@
 export interface Message { code: string; params: Record<string, unknown>; text: string }
 
 export interface DocumentError {
-  code: string; message: string; stage: string | null; page: number | null; attempt: number | null;
+  code: string; facts?: Record<string, unknown>; message: string; stage: string | null; page: number | null; attempt: number | null;
   retryable: boolean; action: string | null;
 }
 
@@ -16,24 +16,44 @@ export type DocumentStatus =
   | "uploaded" | "processing" | "processed" | "retrying" | "stalled" | "cancelling" | "cancelled" | "failed" | "completed";
 
 export interface DocumentView {
-  document_id: string; filename: string; content_type: string; bytes: number; status: DocumentStatus; percent: number;
+  document_id: string; filename: string; batch: string | null; tags: string[]; content_type: string; bytes: number; status: DocumentStatus; percent: number;
   partial: boolean; message: Message | null; eta_seconds: { low: number; high: number } | null;
   pages: { total: number | null; done: number; failed: number[] }; stages: Record<string, StageView>;
   error: DocumentError | null; epoch: string; version: number; uploaded_at: string; updated_at: string;
   completed_at: string | null;
 }
 
-export interface DocumentState {
-  status: "waiting" | "live" | "deleted" | "error"; epoch: string | null; version: number;
-  error: { code: string } | null; document: DocumentView | null;
+/** A standalone job of /v1/jobs. */
+export interface JobView {
+  job_id: string; type: string; title: string; status: "running" | "stalled" | "completed" | "failed"; percent: number;
+  message: Message | null; eta_seconds: { low: number; high: number } | null; error: DocumentError | null;
+  epoch: string; version: number; started_at: string; updated_at: string; completed_at: string | null;
 }
+
+/** The documents of a batch together: what has ended counts whole, and at 100 nothing is left to wait for. */
+export interface BatchProgress {
+  status: "uploaded" | "processing" | "completed" | "failed" | "cancelled"; percent: number;
+  total: number; done: number; failed: number; cancelled: number;
+}
+
+export type Target = { document_id: string } | { job_id: string } | { feed: "documents" } | { feed: "batch"; batch: string };
+
+export interface StateOf<View> {
+  target: Target; status: "waiting" | "live" | "deleted" | "error"; epoch: string | null; version: number;
+  error: { code: string } | null; resync: boolean; document: View | null;
+}
+
+export type DocumentState = StateOf<DocumentView>;
+export type JobState = StateOf<JobView>;
 
 /** Rows of the feed are document views that may lack `stages` and `pages`. */
 export type DocumentRow = Omit<DocumentView, "stages" | "pages"> & Partial<Pick<DocumentView, "stages" | "pages">>;
 
+/** `progress` is of a batch, and null over long poll, which lists rows only. */
 export interface FeedState {
-  status: "waiting" | "live" | "error"; epoch: string | null; version: number;
-  error: { code: string } | null; documents: Map<string, DocumentRow>; gone: Set<string>;
+  target: Target; status: "waiting" | "live" | "error"; epoch: string | null; version: number;
+  error: { code: string } | null; resync: boolean; documents: Map<string, DocumentRow>; gone: Set<string>;
+  progress: BatchProgress | null;
 }
 
 export type Connection = "websocket" | "sse" | "poll" | "offline";
@@ -47,7 +67,8 @@ export class PagestreamClient extends EventTarget {
   readonly problem: Problem | null;
   /** Calls back at once and after each change; the answer ends the subscription. */
   subscribe(target: { document_id: string }, onState: (state: DocumentState) => void): () => void;
-  subscribe(target: { feed: "documents" }, onState: (state: FeedState) => void): () => void;
+  subscribe(target: { job_id: string }, onState: (state: JobState) => void): () => void;
+  subscribe(target: { feed: "documents" } | { feed: "batch"; batch: string }, onState: (state: FeedState) => void): () => void;
   wake(): void;
   close(): void;
 }

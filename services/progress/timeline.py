@@ -28,7 +28,7 @@ _SUMMARIES: Final[Mapping[str, Callable[[Any], str]]] = {
 
 
 def row(state: DocumentState, fact: Fact, offset: int) -> dict[str, Any]:
-    """The timeline row of `fact`, after which the document is in `state`; rows are in the order of `offset`, the log."""
+    """The timeline row of `fact`, after which the document is in `state`; rows keep the order of `offset`, the log."""
     spoken_of = fact if isinstance(fact, StageFact) else None
     return {
         "_id": f"{fact.document_id}/{fact.event_id}",

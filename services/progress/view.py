@@ -148,6 +148,7 @@ def _error(error: Failure, job: Job) -> dict[str, Any]:
         page = spans[0][0] if spans and spans[0][0] == spans[0][1] else None
     return {
         "code": error.code,
+        "facts": error.facts,
         "message": sentence,
         "stage": job.stage,
         "page": page,

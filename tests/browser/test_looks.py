@@ -1,6 +1,5 @@
 """What a person sees and can do: every state, hostile names, the keyboard, and what axe says of it."""
 
-from pathlib import Path
 from typing import Any, Final
 
 import papers
@@ -9,21 +8,11 @@ from axe_playwright_python.async_playwright import Axe
 from dropping import drop, until_kind
 from playwright.async_api import Dialog, Page, expect
 from running_system import RunningSystem
+from states import SCREENSHOTS, SHOW, states
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
-SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"  # kept after the run
 HOSTILE: Final = "<img src=x onerror=alert(1)>.pdf"
-SHOW: Final = """(views) => {
-  const title = document.createElement("h1");
-  title.textContent = "States";
-  document.querySelector("main").replaceChildren(title, ...views.map((view) => {
-    const element = document.createElement("document-progress");
-    element.style.margin = "1.4rem 0";
-    element.document = view;
-    return element;
-  }));
-}"""
 ALONE: Final = """(id) => {
   globalThis.told = [];
   const element = document.createElement("document-progress");
@@ -106,40 +95,6 @@ async def expect_accessible(page: Page) -> None:
     """Fail with what axe-core has against the page as it stands."""
     found = await Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
-
-
-def states() -> list[dict[str, Any]]:
-    """A view of each state that a document can be in."""
-    error = {
-        "code": "corrupt_pdf",
-        "message": "The PDF is damaged.",
-        "stage": "ocr",
-        "page": 3,
-        "attempt": 2,
-        "retryable": False,
-        "action": "Open and save it again.",
-    }
-    waits = {"status": "retrying", "attempt": 2, "next_attempt_at": "2031-01-01T00:00:00Z", "error": error}
-    done = {"total": 40, "done": 17, "failed": []}
-    return [
-        view("uploaded", percent=0),
-        view("processing", pages=done, eta_seconds={"low": 12, "high": 20}),
-        view("retrying", stages={"ocr": waits}),
-        view("processing", stages={"ocr": {"status": "stalled", "attempt": 1}}),
-        view("cancelling"),
-        view("cancelled"),
-        view("failed", error=error),
-        view("completed", percent=100, partial=True, pages={"total": 40, "done": 38, "failed": [3, 9]}, error=error),
-        view("completed", percent=100, pages={"total": 40, "done": 40, "failed": []}),
-    ]
-
-
-def view(status: str, **more: Any) -> dict[str, Any]:
-    """A document view as the gateway sends it, with what a state needs."""
-    message = {"code": "ocr.pages_done", "params": {"done": 17, "total": 40}, "text": "Recognised page 17 of 40"}
-    said = message if status == "processing" else None
-    common = {"document_id": f"{status}", "filename": f"{status}.pdf", "percent": 42.5, "partial": False}
-    return {**common, "status": status, "message": said, "stages": {}, "error": None, **more}
 
 
 async def test_the_element_alone_follows_a_document_says_its_connection_and_tells_its_page(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import sys
 import uuid
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from shared import topics
 from shared.keys import Keys
 
 BLOCKS: Final = re.findall(r"^```sh\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+(PROGRAM,) = re.findall(r"^```python\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 ADDRESS: Final = "http://127.0.0.1:8000"
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="no curl on PATH; on Debian: apt install curl")
@@ -76,3 +78,12 @@ async def test_the_jobs_examples(system: RunningSystem, tmp_path: Path) -> None:
     job_id = (await typed(tmp_path, start, *(f"{command} >&2" for command in report), "echo $JOB")).strip()
     view = (await system.call("GET", f"/v1/jobs/{job_id}?wait=10")).json()
     assert (view["status"], view["percent"]) == ("completed", 100.0)
+
+
+async def test_the_program_in_python(system: RunningSystem, tmp_path: Path) -> None:
+    assert (await system.call("GET", "/healthz")).status_code == 200  # it is there
+    (tmp_path / "follow.py").write_text(PROGRAM.replace(ADDRESS, system.url))
+    for name in ("one.pdf", "two.pdf"):
+        (tmp_path / name).write_bytes(papers.born_digital(1, title=name))
+    lines = (await typed(tmp_path, f"{sys.executable} follow.py one.pdf two.pdf")).splitlines()
+    assert {"one.pdf completed 100.0", "two.pdf completed 100.0"} <= set(lines)

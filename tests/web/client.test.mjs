@@ -89,6 +89,18 @@ test("blocked WebSockets lead to the event stream, then to long poll", () => {
   assert.deepEqual(lines.map((line) => line.name), ["websocket", "websocket", "sse", "sse", "poll"]);
 });
 
+test("without a network no transport is blamed, so that the best one is tried when it is back", (context) => {
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator") ?? { value: undefined };
+  Object.defineProperty(globalThis, "navigator", { value: { onLine: false }, configurable: true });
+  context.after(() => Object.defineProperty(globalThis, "navigator", { ...before, configurable: true }));
+  start();
+  for (let failure = 0; failure < 4; failure += 1) {
+    last().on.failed({ code: 1006 });
+    pass(5_000);
+  }
+  assert.deepEqual(lines.map((line) => line.name), Array(5).fill("websocket"));
+});
+
 test("a WebSocket that opens and stays mute counts as blocked", () => {
   start();
   pass(7_500 + 250);

@@ -69,6 +69,45 @@ test("an upload tells its bytes, its turn, its next try or its refusal", () => {
   assert.equal(told({ problem: { message: "Too large.", action: "Split it." } }).error.action, "Split it.");
 });
 
+test("a job of somebody else's is shown with its own words and offers nothing", () => {
+  const job = { job_id: "job-1", title: "Import", percent: 40, eta_seconds: { low: 12, high: 20 }, error: null };
+  const running = shown({ ...job, status: "running", message: { code: "job.said", params: { text: "Row 4" }, text: "Row 4" } });
+  assert.deepEqual([running.message, running.details, running.actions], ["Row 4", ["12–20 s left"], []]);
+  const silent = { code: "job.silent", params: { seconds: 60 }, text: "No sign of life for more than 60 seconds" };
+  assert.equal(shown({ ...job, status: "stalled", message: silent }).message, silent.text);
+});
+
+test("what the server says is told in German by its code, with plurals and numbers as they are written there", () => {
+  const german = wordsOf("de-DE");
+  const told = (code, params, text = "the server's own") => german.message({ code, params, text });
+  assert.equal(told("document.partial", { failed: 1 }), "Fertig, bis auf 1 Teil");
+  assert.equal(told("document.partial", { failed: 12 }), "Fertig, bis auf 12 Teile");
+  assert.equal(told("rebuild.replaying", { done: 1234, total: 200000 }), "1.234 von 200.000 Einträgen nachgespielt");
+  assert.equal(told("queue.waiting", {}), "Wartet, bis ein Arbeiter frei ist");
+  assert.equal(told("queue.waiting", { ahead: 3 }), "Wartet, bis ein Arbeiter frei ist, 3 davor");
+  assert.equal(told("ocr.pages_done", { done: 3 }), "the server's own"); // a parameter that it does not know
+  assert.equal(told("stage.of_tomorrow", {}), "the server's own");
+  assert.equal(told("constructor", {}), "the server's own");
+  assert.equal(wordsOf("en").message({ code: "document.partial", params: { failed: 1 }, text: "as said" }), "as said");
+});
+
+test("an error is told in German with its facts, also within the message of a retry", () => {
+  const error = { code: "corrupt_pdf", facts: { detail: "no pages" }, message: "The PDF …", action: "Open …", stage: "ocr", attempt: 2 };
+  const failed = present({ status: "failed", error }, { say: wordsOf("de"), now: NOW }).error;
+  assert.equal(failed.message, "Das PDF ist beschädigt und lässt sich nicht öffnen: no pages.");
+  assert.equal(failed.where, "Texterkennung, Versuch 2");
+  const message = { code: "retry.scheduled", params: { attempt: 3, reason: "The PDF …" }, text: "Attempt 3 …" };
+  const retrying = present({ status: "retrying", message, stages: { ocr: stage("retrying", { error }) } }, { say: wordsOf("de"), now: NOW });
+  assert.equal(retrying.message, "Versuch 3 folgt von selbst: Das PDF ist beschädigt und lässt sich nicht öffnen: no pages.");
+  const { message: said } = wordsOf("de").error({ code: "quota", message: "The importer's own words" });
+  assert.equal(said, "The importer's own words");
+});
+
+test("a refusal of an upload is told in German as well", () => {
+  const body = { code: "store_full", detail: "The blob store is full.", action: "Ask …" };
+  assert.equal(problemOf(507, body, null, wordsOf("de")).message, "Der Dateispeicher ist voll.");
+});
+
 test("only a new state or another quarter is read out", () => {
   const at = (percent, kind = "running") => ({ kind, percent, label: "L", message: "", error: null, valueText: `${percent}` });
   assert.equal(announcement(null, at(3)), "");

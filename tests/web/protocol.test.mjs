@@ -105,6 +105,32 @@ test("a polled view is an update within its epoch and a snapshot in a new one", 
   assert.equal(reduce(state, protocol.frameOfView(state, view(2, { epoch: "e2" }))).version, 2);
 });
 
+test("a job is a subscription like a document's, found at an address of its own", () => {
+  const target = { job_id: "job-1" };
+  const state = run(emptyState(target), { op: "snapshot", ...target, epoch: "e1", version: 2, document: { percent: 40 } });
+  assert.deepEqual([state.status, state.document.percent], ["live", 40]);
+  assert.deepEqual(protocol.subscribeFrame(state, 4), { op: "subscribe", ref: 4, ...target, have: { epoch: "e1", version: 2 } });
+  assert.equal(protocol.pathOf(target), "v1/jobs/job-1");
+  assert.equal(protocol.frameOfView(state, { epoch: "e1", version: 3 }).job_id, "job-1");
+});
+
+test("a batch has its rows and how far they are together", () => {
+  const target = { feed: "batch", batch: "May" };
+  const progress = (percent) => ({ status: "processing", percent, total: 2, done: 0, failed: 0, cancelled: 0 });
+  const before = run(emptyState(target), { ...feedSnapshot(view(5)), ...target, progress: progress(40) });
+  assert.equal(before.progress.percent, 40);
+  const after = reduce(before, { ...frame("update", 6), ...target, progress: progress(60) });
+  assert.deepEqual([after.progress.percent, after.documents.get(ID).version], [60, 6]);
+  assert.equal(reduce(after, { ...frame("update", 6), ...target, progress: progress(10) }), after);
+});
+
+test("every target has a name of its own, and so have the frames about it", () => {
+  const targets = [{ document_id: "x" }, { job_id: "x" }, { feed: "documents" }, { feed: "batch", batch: "x" }];
+  const names = targets.map(protocol.keyOf);
+  assert.equal(new Set(names).size, 4);
+  assert.deepEqual(targets.map((target) => protocol.keyOf({ op: "update", document_id: "d1", ...target })).slice(2), names.slice(2));
+});
+
 test("backoff grows, is capped at 30 s and has full jitter", () => {
   assert.equal(protocol.backoff(0, 0.5), 250);
   assert.equal(protocol.backoff(3, 0.5), 2000);

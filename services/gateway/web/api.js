@@ -15,11 +15,12 @@ export function problemOf(status, body, retryAfter, say) {
     return new ApiProblem({ code: "network", status, message: say("problem.network"), action });
   }
   const detail = typeof body?.detail === "string" ? body.detail : null;
-  const message = detail ?? body?.title ?? say("problem.status", { status });
+  const said = { code: body?.code, facts: body, message: detail ?? body?.title, action: body?.action };
+  const { message, action } = body ? say.error(said) : said;
   const seconds = retryAfter === null ? null : Number.parseFloat(retryAfter);
   const wait = Number.isFinite(seconds) ? seconds : null;
   const code = body?.code ?? `http_${status}`;
-  return new ApiProblem({ code, status, message, action: body?.action, retryAfter: wait });
+  return new ApiProblem({ code, status, message: message ?? say("problem.status", { status }), action, retryAfter: wait });
 }
 
 export class Api {

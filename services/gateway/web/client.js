@@ -23,7 +23,8 @@ const LINGER_MS = 500; // a page that changes its subscriptions keeps the connec
 
 /**
  * `subscribe(target, onState)` calls back with the state (see protocol.js) at once and after each change, and returns
- * the function that ends it. Targets: `{document_id}` or `{feed: "documents"}`.
+ * the function that ends it. Targets: `{document_id}`, `{job_id}` (a standalone job of /v1/jobs; its view is
+ * `state.document`), `{feed: "documents"}`, and `{feed: "batch", batch}`, whose state has the combined `progress`.
  *
  * `connection` is "websocket", "sse", "poll" or "offline"; `problem` is null, or why the client has stopped for good:
  * "sign_in", "forbidden", "not_found", "bad_frame". A "connection" event tells of each change of either.
@@ -135,7 +136,8 @@ export class PagestreamClient extends EventTarget {
     this.#announce("offline", stop ?? null);
     if (stop) return;
     this.#attempt += 1;
-    const rung = nextRung(this.#name, wasFruitful ? 0 : this.#fruitless + 1);
+    const isBlameless = wasFruitful || globalThis.navigator?.onLine === false; // without a network nothing gets through
+    const rung = nextRung(this.#name, isBlameless ? 0 : this.#fruitless + 1);
     this.#name = rung.transport;
     this.#fruitless = rung.fruitless;
     this.#timers.retry = setTimeout(() => this.#connect(), delay);

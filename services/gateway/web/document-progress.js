@@ -1,6 +1,6 @@
 // <document-progress document-id="…" src="https://docs.example/" token="…">: one document, live, in any page.
 //
-// Attributes: `document-id`; `src`, the server (default: where this module came from); `token`; `lang` as usual;
+// Attributes: `document-id`, or `job-id` for a standalone job of /v1/jobs; `src`, the server (default: where this module came from); `token`; `lang` as usual;
 // `quiet` keeps the live region silent (for lists). Slots: `name`, `actions`. Parts: heading, state, label, percent,
 // track, bar, message, connection, error, foot, button. A page that has the document already sets the property `document`
 // instead of `document-id`.
@@ -20,7 +20,7 @@ const COUNTDOWN_MS = 1_000;
 const NO_NUMBER = ["loading", "deleted", "unavailable", "refused"];
 
 export class DocumentProgress extends HTMLElement {
-  static observedAttributes = ["document-id", "src", "token"];
+  static observedAttributes = ["document-id", "job-id", "src", "token"];
   #parts = null;
   #document = null;
   #upload = null; // an upload of this page that the server does not know yet
@@ -93,7 +93,7 @@ export class DocumentProgress extends HTMLElement {
       el(
         "div.foot",
         { part: "foot" },
-        el("div.text", {}, message, details, connection),
+        el("div.text", {}, message, el("span.dot", {}, "·"), details, connection),
         el("div.buttons", {}, ...Object.values(buttons), el("slot", { name: "actions" })),
       ),
       live,
@@ -108,8 +108,8 @@ export class DocumentProgress extends HTMLElement {
   }
 
   #follow() {
-    const id = this.getAttribute("document-id");
-    if (!id) return;
+    const [document_id, job_id] = [this.getAttribute("document-id"), this.getAttribute("job-id")];
+    if (!document_id && !job_id) return;
     const client = sharedClient(this.getAttribute("src") ?? SERVER, this.getAttribute("token"));
     const onConnection = () => {
       this.setAttribute("connection", client.connection);
@@ -118,7 +118,7 @@ export class DocumentProgress extends HTMLElement {
     };
     onConnection();
     client.addEventListener("connection", onConnection);
-    const unsubscribe = client.subscribe({ document_id: id }, (state) => this.#received(state));
+    const unsubscribe = client.subscribe(document_id ? { document_id } : { job_id }, (state) => this.#received(state));
     this.#stop = () => {
       this.removeAttribute("connection");
       client.removeEventListener("connection", onConnection);
@@ -160,7 +160,7 @@ export class DocumentProgress extends HTMLElement {
     const view = this.#view();
     const { say } = this;
     const parts = this.#parts;
-    const name = this.#document?.filename ?? this.#upload?.name ?? say("untitled");
+    const name = this.#document?.filename ?? this.#document?.title ?? this.#upload?.name ?? say("untitled");
     this.setAttribute("kind", view.kind);
     setText(parts.name, name);
     setText(parts.label, view.label);

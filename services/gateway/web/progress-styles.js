@@ -55,7 +55,8 @@ const CSS = `
   font-size: .875rem; color: var(--muted);
 }
 .text { flex: 1 1 14rem; min-width: 0; overflow-wrap: anywhere; }
-.message:not(:empty) + .details:not(:empty)::before { content: "·"; margin-inline: .45em; }
+.dot { margin-inline: .45em; }
+.message:empty + .dot, .dot:has(+ .details:empty) { display: none; }
 .connection { display: block; font-size: .75rem; }
 .connection:empty { display: none; }
 .message { color: var(--text); }

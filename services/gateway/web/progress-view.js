@@ -41,7 +41,7 @@ export function present(view, { say, now }) {
     message: messageOf(view, kind, say, now),
     details: detailsOf(view, kind, say),
     error: errorOf(view, kind, say),
-    actions: actionsOf(kind),
+    actions: view.job_id ? [] : actionsOf(kind), // a job belongs to whoever works on it
   };
 }
 
@@ -64,12 +64,12 @@ function uploadMessage(upload, say, now) {
 }
 
 function messageOf(view, kind, say, now) {
-  const text = view.message?.text ?? "";
+  const text = sentenceOf(view, say);
   switch (kind) {
     case "retrying":
       return retryMessage(view, say, now) || text;
     case "stalled":
-      return say("stalled.text");
+      return view.job_id ? text : say("stalled.text"); // nobody else takes over a job of somebody else's
     case "cancelling":
       return say("cancelling.text");
     case "partial":
@@ -83,6 +83,13 @@ function messageOf(view, kind, say, now) {
     default:
       return text;
   }
+}
+
+/** What the server says of it. A reason within it is an error of its own, translated by that error's code. */
+function sentenceOf({ message, error, stages }, say) {
+  if (message?.params?.reason === undefined) return say.message(message);
+  const failed = error ?? Object.values(stages ?? {}).find((stage) => stage.error)?.error;
+  return say.message(message, failed ? { ...message.params, reason: say.error(failed).message } : message.params);
 }
 
 function retryMessage(view, say, now) {
@@ -99,7 +106,7 @@ function retryingStage(view) {
 function detailsOf(view, kind, say) {
   const details = [];
   if (view.pages?.total) details.push(say("pages", view.pages));
-  if (kind === "running" && view.pages) {
+  if (kind === "running" && (view.pages || view.job_id)) {
     details.push(view.eta_seconds ? say("eta", { range: formatRange(view.eta_seconds, say) }) : say("eta.none"));
   }
   const attempt = Math.max(0, ...Object.values(view.stages ?? {}).map((stage) => stage.attempt ?? 0));
@@ -112,10 +119,10 @@ function errorOf(view, kind, say) {
     const [name, stage] = retryingStage(view) ?? [];
     const error = stage?.error ?? view.error;
     const where = error ? whereOf({ stage: name, attempt: stage?.attempt, ...error }, say) : "";
-    return error ? { message: error.message, where, action: "" } : null; // it is tried again by itself
+    return error ? { message: say.error(error).message, where, action: "" } : null; // it is tried again by itself
   }
   if (!view.error || !["failed", "partial"].includes(kind)) return null;
-  return { message: view.error.message, where: whereOf(view.error, say), action: view.error.action ?? "" };
+  return { where: whereOf(view.error, say), ...say.error(view.error) };
 }
 
 /** "Text recognition, page 3, attempt 2"; a stage without a word is named as it is. */

@@ -24,15 +24,21 @@ const FINAL_CODES = new Map([
   [4404, "not_found"],
 ]);
 
-/** The name of a subscription: one per document, one per feed. */
-export function keyOf(target) {
-  return target.feed ? `feed/${target.feed}` : `document/${target.document_id}`;
+/** The name of a subscription: one per document, job, batch and feed. Takes a target, or a frame about one. */
+export function keyOf({ feed, batch, document_id, job_id }) {
+  if (feed) return feed === "batch" ? `batch/${batch}` : `feed/${feed}`;
+  return job_id ? `job/${job_id}` : `document/${document_id}`;
+}
+
+/** Where a document or job is found over HTTP. */
+export function pathOf(target) {
+  return target.job_id ? `v1/jobs/${target.job_id}` : `v1/documents/${target.document_id}`;
 }
 
 /** What is known of a subscription before the first frame. */
 export function emptyState(target) {
   const state = { target, status: "waiting", epoch: null, version: -1, error: null, resync: false };
-  return target.feed ? { ...state, documents: new Map(), gone: new Set() } : { ...state, document: null };
+  return target.feed ? { ...state, documents: new Map(), gone: new Set(), progress: null } : { ...state, document: null };
 }
 
 /**
@@ -66,23 +72,25 @@ function reduceChange(state, frame) {
   return { ...state, version: frame.version, document: frame.document, status: "live" };
 }
 
-function reduceFeed(state, frame) {
+function reduceFeed(before, frame) {
+  const state = frame.progress ? { ...before, progress: frame.progress } : before;
   const id = frame.document_id ?? frame.document?.document_id;
   if (frame.op === "deleted") {
-    if (state.gone.has(id)) return state;
+    if (state.gone.has(id)) return before;
     const documents = new Map(state.documents);
     documents.delete(id);
     return { ...state, documents, gone: new Set(state.gone).add(id) };
   }
-  if (frame.epoch !== state.epoch) return state.resync ? state : { ...state, resync: true };
-  if (state.gone.has(id) || frame.version <= (state.documents.get(id)?.version ?? -1)) return state;
+  if (frame.epoch !== state.epoch) return before.resync ? before : { ...before, resync: true };
+  if (state.gone.has(id) || frame.version <= (state.documents.get(id)?.version ?? -1)) return before;
   return { ...state, documents: newestRows(new Map(state.documents).set(id, frame.document)) };
 }
 
 function contentOf(state, frame) {
   if (!state.target.feed) return { document: frame.document, version: frame.version };
   const rows = (frame.documents ?? []).map((row) => [row.document_id, row]);
-  return { documents: new Map(rows), version: frame.version ?? 0, gone: new Set() };
+  const progress = frame.progress ?? null;
+  return { documents: new Map(rows), version: frame.version ?? 0, gone: new Set(), progress };
 }
 
 function newestRows(documents) {
@@ -110,7 +118,7 @@ export function subscribeFrame(state, ref) {
 /** A polled view as a frame: a snapshot where it cannot be compared with what is known, else an update. */
 export function frameOfView(state, view) {
   const op = view.epoch === state.epoch ? "update" : "snapshot";
-  return { op, document_id: view.document_id, epoch: view.epoch, version: view.version, document: view };
+  return { op, ...state.target, epoch: view.epoch, version: view.version, document: view };
 }
 
 /** Milliseconds until try number `attempt` (from 0): exponential, capped, full jitter. `random` is in [0, 1). */

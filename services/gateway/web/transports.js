@@ -3,7 +3,7 @@
 // Each is made with `{base, token, on}` and has `add(subscription)`, `remove(subscription)`, `probe()`, `close()`.
 // It calls `on.frame(frame, subscription or null)`, `on.heard()` for any sign of life, and `on.failed({code})` once.
 
-import { SUBPROTOCOL, codeOfStatus, frameOfView, hasEnded, parseEvents, subscribeFrame } from "./protocol.js";
+import { SUBPROTOCOL, codeOfStatus, frameOfView, hasEnded, parseEvents, pathOf, subscribeFrame } from "./protocol.js";
 
 // Browsers open six HTTP/1.1 connections to a host: the fallbacks must leave some for uploads and pages.
 const OPEN_STREAMS = 4;
@@ -120,7 +120,7 @@ export class StreamTransport extends HttpTransport {
   async follow(subscription, signal) {
     if (this.crowded) throw new Error("too many streams for one host: poll");
     const { target } = subscription;
-    const path = target.feed ? `v1/live?feed=${target.feed}` : `v1/documents/${target.document_id}/live`;
+    const path = target.feed ? `v1/live?${new URLSearchParams(target)}` : `${pathOf(target)}/live`;
     const response = await this.get(path, subscription, { signal, headers: { Accept: "text/event-stream" } });
     if (response === null) return;
     if (!response.headers.get("content-type")?.startsWith("text/event-stream")) throw new Error("not a stream");
@@ -163,7 +163,8 @@ export class PollTransport extends HttpTransport {
 }
 
 function pollPath(target, wait, since) {
-  const path = target.feed ? "v1/documents?limit=200&" : `v1/documents/${target.document_id}?`;
+  const query = target.batch ? { limit: 200, batch: target.batch } : { limit: 200 };
+  const path = target.feed ? `v1/documents?${new URLSearchParams(query)}&` : `${pathOf(target)}?`;
   return wait ? `${path}wait=${wait}&since=${encodeURIComponent(since)}` : path.slice(0, -1);
 }
 
@@ -173,7 +174,7 @@ function etagOf(response) {
 
 function frameOfBody({ target, state }, body) {
   if (!target.feed) return frameOfView(state, body);
-  return { op: "snapshot", feed: target.feed, epoch: body.documents[0]?.epoch ?? null, documents: body.documents };
+  return { op: "snapshot", ...target, epoch: body.documents[0]?.epoch ?? null, ...body };
 }
 
 export const TRANSPORTS = { websocket: SocketTransport, sse: StreamTransport, poll: PollTransport };

@@ -1,4 +1,6 @@
-// Every fixed word of the page, in one table. Texts about a document come from the server, in its own words.
+// Every fixed word of the page, in one table. What the server says of a document is translated by its code.
+
+import { ERRORS, MESSAGES } from "./sentences.js";
 
 // key: [English, German]
 export const TABLE = {
@@ -23,7 +25,7 @@ export const TABLE = {
   "status.pending": ["waiting", "wartet"],
   "status.running": ["running", "läuft"],
   "status.failed": ["failed", "fehlgeschlagen"],
-  pages: ["{done} of {total} pages", "{done} von {total} Seiten"],
+  pages: ["{done} of {total} {total|page|pages}", "{done} von {total} {total|Seite|Seiten}"],
   page: ["page {page}", "Seite {page}"],
   "page.title": ["Page {page}", "Seite {page}"],
   attempt: ["attempt {attempt}", "Versuch {attempt}"],
@@ -143,14 +145,41 @@ export function chooseLocale(preferred = []) {
 }
 
 /**
- * A function from key and parameters to words; `{name}` in a text becomes `params.name`. It carries `locale`, the tag
- * for numbers and times, and `has(key)`.
+ * A function from key and parameters to words. It carries `locale`, the tag for numbers and times, `has(key)`, and for
+ * what the server says by code: `message({code, params, text})` and `error({code, facts, message, action})`, which gives
+ * `{message, action}`. Where there is no translation, the server's own sentence stays.
  */
 export function wordsOf(locale) {
   const column = LANGUAGES.indexOf(locale.slice(0, 2).toLowerCase());
-  const speak = (key, params = {}) =>
-    (TABLE[key]?.[column] ?? key).replace(/\{(\w+)\}/g, (whole, name) => params[name] ?? whole);
+  const isServers = column === 0; // the server speaks English itself
+  const speak = (key, params = {}) => fill(TABLE[key]?.[column] ?? key, params, locale);
   speak.locale = locale;
   speak.has = (key) => key in TABLE;
+  speak.message = (message, params = message?.params) => {
+    const template = isServers || !message || !Object.hasOwn(MESSAGES, message.code) ? null : MESSAGES[message.code];
+    return template && isKnown(template, params ?? {}) ? fill(template, params ?? {}, locale) : (message?.text ?? "");
+  };
+  speak.error = ({ code, facts, message, action }) => {
+    const texts = isServers || !facts || !Object.hasOwn(ERRORS, code) ? [] : ERRORS[code];
+    if (texts.length === 0 || !isKnown(texts.join(" "), facts)) return { message, action: action ?? "" };
+    const [sentence, advice] = texts.map((text) => fill(text, facts, locale));
+    return { message: sentence, action: advice };
+  };
   return speak;
+}
+
+/** `{name}` becomes a parameter, `{count|one|other}` the form for it; `[…]` stays only if its parameters are there. */
+function fill(template, params, locale) {
+  const said = template.replace(/\[(.*?)\]/g, (_, part) => (isKnown(part, params) ? part : ""));
+  return said.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (whole, name, one, other) => {
+    if (!(name in params)) return whole;
+    if (other !== undefined) return new Intl.PluralRules(locale).select(Number(params[name])) === "one" ? one : other;
+    return typeof params[name] === "number" ? params[name].toLocaleString(locale) : params[name];
+  });
+}
+
+/** Whether every parameter that a template needs is there; what stands in brackets may be missing. */
+function isKnown(template, params) {
+  const needed = [...template.replace(/\[.*?\]/g, "").matchAll(/\{(\w+)/g)];
+  return needed.every(([, name]) => params[name] !== undefined && params[name] !== null);
 }

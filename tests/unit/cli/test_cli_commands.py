@@ -5,9 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli import backoff
 from cli.__main__ import app
-from tests.unit.cli.fake_gateway import FakeGateway, told, view
+from pagestream import backoff
+from tests.fake_gateway import FakeGateway, told, view
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from cli import checks
 from cli.__main__ import app
-from cli.client import Client
+from pagestream import PagestreamClient
 from stack.settings import StackSettings
 
 
@@ -50,7 +50,7 @@ def test_with_a_running_kafka_neither_java_nor_its_ports_matter(settings):
 
 async def test_a_gateway_that_is_not_ready_is_quoted(gateway):
     gateway.http = {"GET /healthz": [(200, {})], "GET /readyz": [(503, {"halted": ["progress"]})]}
-    async with Client(gateway.url) as client:
+    async with PagestreamClient(gateway.url) as client:
         alive, ready = await checks.answers(client)
     assert (alive.ok, ready.ok) == (True, False)
     assert '{"halted": ["progress"]}' in ready.said
@@ -58,7 +58,7 @@ async def test_a_gateway_that_is_not_ready_is_quoted(gateway):
 
 
 async def test_that_none_runs_is_no_fault(nobody):
-    async with Client(nobody) as client:
+    async with PagestreamClient(nobody) as client:
         (check,) = await checks.answers(client)
     assert check.ok
     assert "pagestream up" in check.said

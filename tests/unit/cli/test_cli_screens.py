@@ -7,10 +7,10 @@ from pathlib import Path
 from rich.console import Console
 
 from cli import rows
-from cli.client import Accepted
-from cli.refusals import Refused
 from cli.screens import Bars, JsonLines, Lines, Screen, choose
-from tests.unit.cli.fake_gateway import told, view
+from pagestream import Accepted
+from pagestream.refusals import Refused
+from tests.fake_gateway import told, view
 
 
 def on(kind: type, terminal: bool = False, width: int = 200) -> tuple[Screen, io.StringIO]:

@@ -13,7 +13,7 @@ from cli.__main__ import app
 from cli.demo import as_expected
 from cli.up import for_ever, until_interrupted
 from shared.errors import Rejected, Transient
-from tests.unit.cli.fake_gateway import told, view
+from tests.fake_gateway import told, view
 
 FILES = [Path(name) for name in ("scan.pdf", "invoice.pdf", "receipt.jpg", "broken.pdf")]
 

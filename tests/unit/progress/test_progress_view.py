@@ -127,6 +127,7 @@ def test_a_partial_document_says_what_is_missing_and_why():
     assert seen["message"]["text"] == "Done, except for 1 pieces"
     assert seen["error"] == {
         "code": "corrupt_image",
+        "facts": {"detail": "cut off"},
         "message": "The image is damaged: cut off.",
         "stage": "ocr",
         "page": 3,

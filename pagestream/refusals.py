@@ -1,4 +1,4 @@
-"""The two ways a call can end without an answer: Pagestream refuses, or it is not there."""
+"""How a call can end without an answer (Pagestream refuses, or is not there), and a connection without its end."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 # Socket close codes after which coming back would change nothing (DESIGN §8) -> (code, sentence, action).
 FINAL_CLOSES: Final[Mapping[int, tuple[str, str, str]]] = {
     4400: ("bad_frame", "Pagestream did not understand what this client sent.", "Use a client of the same version."),
-    4401: ("sign_in", "Pagestream asks for a key.", "Set PAGESTREAM_KEY to a key of yours."),
+    4401: ("sign_in", "Pagestream asks for a key.", "Use a valid key; the command reads PAGESTREAM_KEY."),
     4403: ("not_allowed", "This key lacks the right to watch.", "Use a key with the right to read."),
     4404: ("document.not_found", "There is no such document.", "Check the id: `pagestream list` shows yours."),
 }
@@ -39,6 +39,21 @@ class Unreachable(Exception):
 
     def __str__(self) -> str:
         return f"No Pagestream at {self.url} — start it with `pagestream up`"
+
+
+class Lost(Exception):
+    """A connection ended, and the client should come back; the words say why."""
+
+
+class Unanswered(Lost):
+    """Nobody was there to connect to."""
+
+    def __init__(self) -> None:
+        super().__init__("Pagestream does not answer")
+
+
+class Blocked(Exception):
+    """Something in between lets no WebSocket through."""
 
 
 def from_problem(status: int, body: object) -> Refused:

@@ -1,24 +1,21 @@
 """The client against a gateway that speaks the contract."""
 
-import json
 import tracemalloc
 
 import pytest
 
-from cli import live
-from cli.client import Client
-from cli.refusals import Refused, Unreachable
-from tests.unit.cli.fake_gateway import FakeGateway, told, view
+from pagestream import DOCUMENTS, PagestreamClient, Refused, State, Target, Unreachable
+from tests.fake_gateway import FakeGateway, told, view
 
 
-def eager(gateway: FakeGateway, token: str | None = None) -> Client:
+def eager(gateway: FakeGateway, token: str | None = None, **options) -> PagestreamClient:
     """A client that comes back without waiting."""
-    return Client(gateway.url, token, jitter=lambda: 0.0)
+    return PagestreamClient(gateway.url, token, jitter=lambda: 0.0, **options)
 
 
-async def collected(client: Client, ids: list[str], **options) -> list[dict]:
+async def collected(client: PagestreamClient, ids: list[str], **options) -> list[dict]:
     async with client:
-        return [frame async for frame in client.watch(ids, **options)]
+        return [state.frame async for state in client.watch(ids, **options)]
 
 
 async def test_watching_ends_when_every_document_has_ended(gateway):
@@ -38,7 +35,7 @@ async def test_after_a_restart_of_the_gateway_it_resumes_with_what_it_has(gatewa
         (1, [{"op": "current", "ref": 0, "document_id": "a", "epoch": "e1", "version": 5}, 1012]),
         (1, [told("snapshot", 9, "completed", "a")]),
     ]
-    frames = await collected(eager(gateway), ["a", "b"], on_lost=lambda reason, _: lost.append(reason))
+    frames = await collected(eager(gateway, on_lost=lambda reason, _: lost.append(reason)), ["a", "b"])
     assert [(f["document_id"], f["version"]) for f in frames] == [("a", 5), ("b", 6), ("a", 9)]
     resumed = {"op": "subscribe", "ref": 0, "document_id": "a", "have": {"epoch": "e1", "version": 5}}
     assert gateway.subscribed[1:] == [[resumed], [resumed]]
@@ -51,11 +48,10 @@ async def test_a_close_that_is_not_final_brings_it_back(gateway, code):
     assert len(await collected(eager(gateway), ["d1"])) == 1
 
 
-async def test_a_gateway_that_stays_away_ends_the_watching(gateway, monkeypatch):
-    monkeypatch.setattr(live, "PATIENCE", 0.05)
+async def test_a_gateway_that_stays_away_ends_the_watching(gateway):
     gateway.sockets = [(1, [told("snapshot", 1), 1012])]
     with pytest.raises(Unreachable):
-        await collected(eager(gateway), ["d1"])
+        await collected(eager(gateway, patience=0.05), ["d1"])
 
 
 async def test_a_socket_that_ends_with_its_last_document_is_no_loss_and_no_refusal(gateway):
@@ -93,7 +89,7 @@ async def test_the_key_travels_as_a_bearer_header(gateway):
 
 
 async def test_nobody_there_is_unreachable_for_calls_and_for_watching(nobody):
-    async with Client(nobody) as client:
+    async with PagestreamClient(nobody) as client:
         with pytest.raises(Unreachable, match=f"No Pagestream at {nobody} — start it with `pagestream up`"):
             await client.document("d1")
         with pytest.raises(Unreachable):
@@ -124,7 +120,7 @@ async def test_the_memory_of_an_upload_does_not_grow_with_the_file(tmp_path, sin
     with file.open("wb") as out:
         out.truncate(64 * 2**20)
     tracemalloc.start()
-    async with Client(sink) as client:
+    async with PagestreamClient(sink) as client:
         assert (await client.upload(file)).document_id == "d1"
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -184,7 +180,7 @@ async def test_each_call_asks_its_own_address(gateway):
         "GET /v1/documents/d1/timeline": [(200, {"events": []})],
         "GET /v1/documents/d1/extraction": [(200, {"document_type": "invoice"})],
         "GET /v1/documents/d1/chunks": [(200, {"chunks": []})],
-        "GET /v1/documents/d1/text": [(200, "plain words")],
+        "GET /v1/documents/d1/text": [(200, {"text": "plain words"})],
         "POST /v1/documents/d1/cancel": [(202, {})],
         "DELETE /v1/documents/d1": [(202, {})],
         "GET /readyz": [(503, {"ready": False})],
@@ -200,7 +196,89 @@ async def test_each_call_asks_its_own_address(gateway):
         assert await client.healthy("/readyz") == (False, {"ready": False})
 
 
-async def test_text_is_read_from_json_too(gateway):
-    gateway.http["GET /v1/documents/d1/text"] = [(200, json.loads('{"text": "words"}'))]
+async def listened(client: PagestreamClient, *targets: Target | str, count: int, **options) -> list[State]:
+    """The first `count` states."""
+    states = []
+    async with client:
+        async for state in client.subscribe(*targets, **options):
+            states.append(state)
+            if len(states) == count:
+                break
+    return states
+
+
+async def test_documents_jobs_and_a_feed_share_one_socket(gateway):
+    job = {"op": "snapshot", "job_id": "job-abcd", "epoch": "e1", "version": 1, "document": {"status": "running"}}
+    rows = {"op": "snapshot", "feed": "documents", "epoch": "e1", "version": 1, "documents": []}
+    gateway.sockets = [(3, [told("snapshot", 1), job, rows])]
+    states = await listened(eager(gateway), "d1", "job-abcd", DOCUMENTS, count=3)
+    assert [state.target.name for state in states] == ["d1", "job-abcd", "documents"]
+    asked = [{name: value for name, value in frame.items() if name not in ("op", "ref")} for frame in
+             gateway.subscribed[0]]  # fmt: skip
+    assert asked == [{"document_id": "d1"}, {"job_id": "job-abcd"}, {"feed": "documents"}]
+
+
+async def test_who_resumes_is_told_that_nothing_was_missed(gateway):
+    gateway.sockets = [(1, [{"op": "current", "ref": 0, "document_id": "d1", "epoch": "e1", "version": 5}])]
+    (state,) = await listened(eager(gateway), "d1", have={"d1": ("e1", 5)}, count=1)
+    assert (state.status, state.view, state.position) == ("live", None, ("e1", 5))
+
+
+async def test_a_slow_reader_gets_the_newest_state_and_none_in_between(gateway):
+    gateway.sockets = [(1, [told("snapshot", 1), told("update", 2), told("update", 3), told("update", 4)])]
+    client = eager(gateway)
+    async with client:
+        first = client.subscribe("d1")
+        assert (await anext(first)).position.version >= 1
+        second = client.subscribe("d1")
+        while (state := await anext(second)).position.version < 4:
+            pass
+        assert (await anext(first)).view == state.view
+        await first.aclose()
+        await second.aclose()
+    assert len(gateway.protocols) == 1
+
+
+async def test_waiting_gives_the_view_of_the_end(gateway):
+    gateway.sockets = [(1, [told("snapshot", 1), told("update", 2, "failed")])]
     async with eager(gateway) as client:
-        assert await client.text("d1") == "words"
+        assert (await client.wait("d1"))["status"] == "failed"
+
+
+@pytest.mark.parametrize("last", [
+    {"op": "error", "ref": 0, "error": {"code": "document.not_found", "message": "No such document."}},
+    {"op": "deleted", "document_id": "d1", "epoch": "e1", "version": 9},
+])  # fmt: skip
+async def test_waiting_for_what_is_not_there_is_refused(gateway, last):
+    gateway.sockets = [(1, [last])]
+    async with eager(gateway) as client:
+        with pytest.raises(Refused):
+            await client.wait("d1")
+
+
+async def test_where_no_websocket_gets_through_event_streams_carry_the_same_frames(gateway):
+    gateway.blocks_sockets = True
+    gateway.streams["/v1/documents/d1/live"] = [told("snapshot", 1), told("update", 2, "completed", filename="\u2028")]
+    lost = []
+    async with eager(gateway, on_lost=lambda reason, _: lost.append(reason)) as client:
+        states = [state async for state in client.watch(["d1"])]
+        assert [state.position.version for state in states][-1] == 2
+        assert states[-1].view["filename"] == "\u2028"
+    assert len(lost) == 2
+
+
+async def test_an_unknown_document_over_an_event_stream_is_refused_alone(gateway):
+    gateway.blocks_sockets = True
+    gateway.streams["/v1/documents/d1/live"] = [told("snapshot", 1, "completed")]
+    async with eager(gateway) as client:
+        endings = {state.target.name: state.ending async for state in client.watch(["d1", "d2"])}
+    assert endings == {"d1": "completed", "d2": "refused"}
+
+
+async def test_a_closed_client_tells_its_readers(gateway):
+    gateway.sockets = [(1, [told("snapshot", 1)])]
+    async with eager(gateway) as client:
+        states = client.subscribe("d1")
+        await anext(states)
+    with pytest.raises(Unreachable):
+        await anext(states)

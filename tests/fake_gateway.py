@@ -31,6 +31,8 @@ class FakeGateway:
     """`sockets` holds a script per connection: how many subscriptions to await, then frames to send; a number closes.
     Without a script left it is not ready: 503.
 
+    With `blocks_sockets` it answers like a proxy that knows none; `streams` holds the frames of event streams by path.
+
     `http` maps "METHOD /path" to the answers given one after the other (the last one stays).
     """
 
@@ -40,6 +42,8 @@ class FakeGateway:
 
     def forget(self) -> None:
         self.sockets: list[tuple[int, list[Frame | int]]] = []
+        self.blocks_sockets = False
+        self.streams: dict[str, list[Frame]] = {}
         self.subscribed: list[list[Frame]] = []  # per connection
         self.protocols: list[list[str]] = []
         self.http: dict[str, list[tuple[int, Any]]] = {}
@@ -48,6 +52,11 @@ class FakeGateway:
     async def answer(self, request: Request) -> Response:
         what = f"{request.method} {request.url.path}"
         self.requests.append((what, dict(request.headers), await request.body()))
+        if request.url.path in self.streams:
+            events = "".join(
+                f"id: 1\ndata: {json.dumps(f, ensure_ascii=False)}\n\n" for f in self.streams[request.url.path]
+            )
+            return Response(events, media_type="text/event-stream")
         answers = self.http.get(what, [(404, {"code": "document.not_found", "detail": "There is no such document."})])
         status, body = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(body, str):
@@ -56,6 +65,9 @@ class FakeGateway:
 
     async def live(self, socket: WebSocket) -> None:
         self.protocols.append(list(socket.scope["subprotocols"]))
+        if self.blocks_sockets:
+            await socket.send_denial_response(Response("<html>Upgrade refused</html>", status_code=400))
+            return
         if not self.sockets:
             await socket.send_denial_response(JSONResponse({"code": "starting"}, status_code=503))
             return

@@ -1,0 +1,153 @@
+// The server's sentences in German, by code. English is what the server says itself (shared/messages.py, shared/errors.py);
+// a test holds both sides together. `{name}` is a parameter, `{count|one|other}` the form that goes with a number, and a
+// part in brackets is said only where its parameters are known. Strict JSON but for commas and these comments.
+
+export const MESSAGES = {
+  "document.uploaded": "Hochgeladen, es geht gleich los",
+  "document.processed": "Alle Schritte sind fertig, die Ergebnisse werden gespeichert",
+  "document.completed": "Erledigt",
+  "document.partial": "Fertig, bis auf {failed} {failed|Teil|Teile}",
+  "document.cancelling": "Wird angehalten",
+  "document.cancelled": "Angehalten",
+  "document.cancel_too_late": "Fertig: es war schneller als das Anhalten",
+  "document.failed": "Fehlgeschlagen: {reason}",
+  "stage.waiting": "Wartet auf den Schritt davor",
+  "stage.planning": "Sieht nach, was zu tun ist",
+  "stage.concluding": "Setzt die Teile zusammen",
+  "stage.done": "Erledigt",
+  "stage.slices_done": "{done} von {total} {total|Teil|Teilen} fertig",
+  "queue.waiting": "Wartet, bis ein Arbeiter frei ist[, {ahead} davor]",
+  "retry.scheduled": "Versuch {attempt} folgt von selbst: {reason}",
+  "worker.lost": "Der Arbeiter ist verschwunden, die Arbeit geht an einen anderen",
+  "ocr.pages_done": "Seite {done} von {total} erkannt",
+  "ocr.waiting_for_provider": "Wartet auf {provider}, das die Seiten liest",
+  "ocr.reading_page": "Liest Seite {page}",
+  "chunk.working": "Bettet die Abschnitte ein",
+  "extract.working": "Sucht nach Angaben",
+  "chunk.embedding": "Bettet Abschnitt {done} von {total} ein",
+  "extract.looking": "Sucht nach {field}",
+  "job.started": "Begonnen",
+  "job.said": "{text}",
+  "job.silent": "Kein Lebenszeichen seit mehr als {seconds} {seconds|Sekunde|Sekunden}",
+  "job.completed": "Erledigt",
+  "job.failed": "Fehlgeschlagen: {reason}",
+  "rebuild.replaying": "{done} von {total} {total|Eintrag|Einträgen} nachgespielt",
+};
+
+// code: [what happened, what the person can do]
+export const ERRORS = {
+  "empty_file": ["Die Datei ist leer.", "Prüfen Sie die Datei bei sich und laden Sie sie noch einmal hoch."],
+  "unsupported_type": ["Das ist {found}; Pagestream liest es nicht.", "Laden Sie eines davon hoch: {allowed}."],
+  "type_mismatch": [
+    "Die Datei heißt {declared}, ihr Inhalt ist aber {found}.",
+    "Geben Sie der Datei ihren richtigen Namen, oder laden Sie die gemeinte hoch."
+  ],
+  "corrupt_pdf": [
+    "Das PDF ist beschädigt und lässt sich nicht öffnen: {detail}.",
+    "Öffnen und speichern Sie es noch einmal, oder exportieren Sie es neu."
+  ],
+  "corrupt_image": ["Das Bild ist beschädigt: {detail}.", "Speichern Sie es noch einmal, oder scannen Sie die Seite neu."],
+  "corrupt_document": [
+    "Das Dokument ist beschädigt: {detail}.",
+    "Öffnen und speichern Sie es noch einmal, oder exportieren Sie es als PDF."
+  ],
+  "encrypted": ["Das Dokument ist durch ein Passwort geschützt.", "Entfernen Sie das Passwort und laden Sie es noch einmal hoch."],
+  "too_large": [
+    "Zu groß ({what}): {got}; die Grenze ist {limit}.",
+    "Laden Sie eine kleinere Fassung hoch, oder bitten Sie Ihren Betreiber, {setting} zu erhöhen."
+  ],
+  "too_many_pages": [
+    "Das Dokument hat {got} {got|Seite|Seiten}; die Grenze ist {limit}.",
+    "Teilen Sie es auf, oder bitten Sie Ihren Betreiber, {setting} zu erhöhen."
+  ],
+  "timeout": [
+    "Nach {limit} {limit|Sekunde|Sekunden} abgebrochen: {what}.",
+    "Versuchen Sie es noch einmal; geschieht es wieder, laden Sie eine einfachere Fassung der Seite hoch."
+  ],
+  "out_of_memory": [
+    "Mehr Speicher gebraucht als die Grenze von {limit}: {what}.",
+    "Laden Sie eine kleinere Fassung hoch, oder bitten Sie Ihren Betreiber, {setting} zu erhöhen."
+  ],
+  "crashed": [
+    "Das Programm, das das Dokument liest, ist abgestürzt ({detail}).",
+    "Versuchen Sie es noch einmal; geschieht es wieder, exportieren Sie das Dokument neu und laden Sie das hoch."
+  ],
+  "language_not_installed": [
+    "Die Sprache {language} ist nicht installiert; es gibt: {installed}.",
+    "Wählen Sie eine installierte Sprache, oder bitten Sie Ihren Betreiber, sie zu installieren."
+  ],
+  "worker_lost": [
+    "Der Arbeiter ist bei diesem Teil {strikes}-mal verschwunden.",
+    "Versuchen Sie es noch einmal; geschieht es wieder, liegt es wahrscheinlich an der Seite selbst."
+  ],
+  "result_missing": [
+    "Ein gespeichertes Ergebnis ({name}) fehlt oder ist beschädigt.",
+    "Versuchen Sie es noch einmal: das fehlende Stück wird neu berechnet."
+  ],
+  "no_image": ["Diese Seite ist Text und hat kein Bild.", "Fragen Sie nach ihrem Text: GET …/pages/N."],
+  "source_missing": ["Die hochgeladene Datei ist nicht mehr im Speicher.", "Laden Sie sie noch einmal hoch."],
+  "store_unavailable": ["Der Dateispeicher antwortet nicht: {detail}.", "Nichts: es wird von selbst wieder versucht."],
+  "store_full": ["Der Dateispeicher ist voll.", "Bitten Sie Ihren Betreiber, Platz zu schaffen, und versuchen Sie es dann noch einmal."],
+  "provider_unavailable": ["{provider} antwortet nicht: {detail}.", "Nichts: es wird von selbst wieder versucht."],
+  "provider_refused": [
+    "{provider} liest diese Seite nicht (Status {status}).",
+    "Laden Sie die Seite in anderer Form hoch, oder fragen Sie Ihren Betreiber, was der Dienst liest."
+  ],
+  "port_in_use": [
+    "{what} braucht Port {port}, und ein anderes Programm lauscht dort.",
+    "Beenden Sie jenes Programm, oder setzen Sie {setting} auf einen freien Port (0 nimmt irgendeinen)."
+  ],
+  "already_running": [
+    "Pagestream läuft schon auf dem Ordner {folder} (Prozess {pid}).",
+    "Nehmen Sie jenes, beenden Sie es zuerst, oder setzen Sie PAGESTREAM_DATA auf einen anderen Ordner."
+  ],
+  "foreign_folder": [
+    "Der Ordner {folder} enthält Dateien und war nie ein Datenordner von Pagestream; er wird nicht geleert.",
+    "Setzen Sie PAGESTREAM_DATA auf einen anderen Ordner, oder leeren Sie ihn selbst."
+  ],
+  "program_missing": [
+    "{what} ist nicht auf dieser Maschine.",
+    "Installieren Sie es, oder das Python-Paket {package} (es kommt mit `pip install 'pagestream[stack]'`)."
+  ],
+  "program_unusable": [
+    "{what} läuft hier nicht: {detail}.",
+    "Installieren Sie, was darin genannt ist, oder eine andere Version, die dann im PATH gefunden wird."
+  ],
+  "did_not_start": ["{what} ist nicht gestartet: {detail}", "Sehen Sie in sein Protokoll im Datenordner, und starten Sie dann noch einmal."],
+  "download_failed": ["{what} ließ sich nicht herunterladen: {detail}.", "Prüfen Sie die Verbindung, und starten Sie dann noch einmal."],
+  "download_damaged": [
+    "Was als {what} kam, ist nicht die Datei, mit der diese Version gemacht wurde.",
+    "Starten Sie noch einmal; geschieht es wieder, verändert etwas zwischen Ihnen und dem Paketverzeichnis die Dateien."
+  ],
+  "rebuild_running": ["Ein anderer Neuaufbau ist am Werk.", "Warten Sie auf ihn; ein abgebrochener ist nach zehn Sekunden vergessen."],
+  "rebuild_overtaken": [
+    "Inzwischen ist eine andere Generation in Gebrauch, etwa weil die Datenbank gelöscht wurde.",
+    "Führen Sie `pagestream rebuild` noch einmal aus."
+  ],
+  "no_older_generation": [
+    "Es gibt keine ältere Generation, zu der man zurückgehen könnte.",
+    "Führen Sie `pagestream rebuild` aus: es baut eine neue aus dem Log."
+  ],
+  "not_in_log": [
+    "Im Log gibt es kein Dokument {document_id} mit der Version {version}.",
+    "`pagestream show {document_id}` zeigt seinen Verlauf und seine Versionen."
+  ],
+  "not_parked": ["Es gibt keinen geparkten Eintrag {record}.", "Siehe `pagestream parked list`."],
+  "not_running": [
+    "Auf den Daten in {folder}/ läuft kein Pagestream.",
+    "Starten Sie es mit `pagestream up`, oder nennen Sie seinen Broker mit PAGESTREAM_KAFKA."
+  ],
+  "no_keys": [
+    "Es gibt keine API-Schlüssel, und Fremde könnten das Gateway auf {host} erreichen.",
+    "Machen Sie einen mit `pagestream keys add`; oder lauschen Sie auf 127.0.0.1; oder setzen Sie, wo etwas anderes Fremde fernhält wie in einem Container, PAGESTREAM_GATEWAY_TRUST_NETWORK=true."
+  ],
+  "wrong_tenant": [
+    "{tenant} ist kein Name für einen Mandanten.",
+    "Nehmen Sie 1 bis 63 Kleinbuchstaben, Ziffern, - und _, mit einem Buchstaben oder einer Ziffer am Anfang."
+  ],
+  "no_such_key": ["Es gibt keinen gültigen Schlüssel {key}.", "Siehe `pagestream keys list`."],
+  "internal": [
+    "Bei uns ist etwas schiefgegangen; die Zeile im Protokoll ist {reference}.",
+    "Versuchen Sie es noch einmal; geschieht es wieder, geben Sie Ihrem Betreiber diese Angabe."
+  ],
+};

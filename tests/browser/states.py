@@ -1,0 +1,51 @@
+"""Every state that a document can be in, as views that the gateway would send, and how to put them on the page."""
+
+from pathlib import Path
+from typing import Any, Final
+
+SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"  # kept after the run
+SHOW: Final = """(views) => {
+  const title = document.createElement("h1");
+  title.textContent = "States";
+  document.querySelector("main").replaceChildren(title, ...views.map((view) => {
+    const element = document.createElement("document-progress");
+    element.style.margin = "1.4rem 0";
+    element.document = view;
+    return element;
+  }));
+}"""
+
+
+def states() -> list[dict[str, Any]]:
+    """A view of each state that a document can be in."""
+    error = {
+        "code": "corrupt_pdf",
+        "facts": {"detail": "page 3 cannot be read"},
+        "message": "The PDF is damaged and cannot be opened: page 3 cannot be read.",
+        "stage": "ocr",
+        "page": 3,
+        "attempt": 2,
+        "retryable": False,
+        "action": "Open and save it again, or export it anew.",
+    }
+    waits = {"status": "retrying", "attempt": 2, "next_attempt_at": "2031-01-01T00:00:00Z", "error": error}
+    done = {"total": 40, "done": 17, "failed": []}
+    return [
+        view("uploaded", percent=0),
+        view("processing", pages=done, eta_seconds={"low": 12, "high": 20}),
+        view("retrying", stages={"ocr": waits}),
+        view("processing", stages={"ocr": {"status": "stalled", "attempt": 1}}),
+        view("cancelling"),
+        view("cancelled"),
+        view("failed", error=error),
+        view("completed", percent=100, partial=True, pages={"total": 40, "done": 38, "failed": [3, 9]}, error=error),
+        view("completed", percent=100, pages={"total": 40, "done": 40, "failed": []}),
+    ]
+
+
+def view(status: str, **more: Any) -> dict[str, Any]:
+    """A document view as the gateway sends it, with what a state needs."""
+    message = {"code": "ocr.pages_done", "params": {"done": 17, "total": 40}, "text": "Recognised page 17 of 40"}
+    said = message if status == "processing" else None
+    common = {"document_id": f"{status}", "filename": f"{status}.pdf", "percent": 42.5, "partial": False}
+    return {**common, "status": status, "message": said, "stages": {}, "error": None, **more}

@@ -1,0 +1,82 @@
+"""The hand-written types of the npm package against the modules they describe and the views that the server renders."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from services.gateway.tally import Tally
+from services.gateway.web import FOLDER
+from services.progress import job_projection, view
+from services.progress.live import Live
+from shared.given import Given
+from tests.history import BAD_PAGE, concluded, done, failed, fold, planned, started, uploaded
+from tests.jobfacts import STARTED
+
+ROOT: Final = Path(__file__).parents[2]
+CLIENT: Final = (ROOT / "types/client.d.ts").read_text()
+ELEMENT: Final = (ROOT / "types/element.d.ts").read_text()
+
+
+def exported(source: str) -> set[str]:
+    """The values that a module or its types export."""
+    return set(re.findall(r"^export (?:class|function|const) (\w+)", source, re.MULTILINE))
+
+
+def fields(interface: str) -> set[str]:
+    """The members of an interface in client.d.ts."""
+    (body,) = re.findall(rf"^export interface {interface} \{{(.*?)\}}$", CLIENT, re.DOTALL | re.MULTILINE)
+    flat = re.sub(r"\{[^}]*\}", "", re.sub(r"/\*\*.*?\*/", "", body))
+    return set(re.findall(r"(?:^|;)\s*(\w+)\??:", flat))
+
+
+def test_what_the_package_exports_is_typed_and_nothing_else() -> None:
+    exports = json.loads((ROOT / "package.json").read_text())["exports"]
+    for entry in exports.values():
+        module, types = ((ROOT / entry[kind]).read_text() for kind in ("default", "types"))
+        assert exported(module) == exported(types)
+
+
+def test_the_clients_public_members_are_typed() -> None:
+    source = (FOLDER / "client.js").read_text()
+    body = source[source.index("class PagestreamClient") : source.index("\nconst shared")]
+    methods = set(re.findall(r"^  (\w+)\(.*\) \{$", body, re.MULTILINE))
+    typed = CLIENT[CLIENT.index("class PagestreamClient") :]
+    assert methods == set(re.findall(r"^  (\w+)\(", typed, re.MULTILINE))
+    assert set(re.findall(r"readonly (\w+)", typed)) == {"base", "connection", "problem"}
+
+
+def test_the_elements_attributes_and_events_are_typed() -> None:
+    source = (FOLDER / "document-progress.js").read_text()
+    (observed,) = re.findall(r"observedAttributes = (\[.*?\])", source)
+    declared = set(re.findall(r'"?([\w-]+)"?\?:', ELEMENT))
+    assert declared == {*json.loads(observed), "lang", "quiet"}
+    assert set(re.findall(r'#tell\("([\w-]+)"', source)) == set(re.findall(r'"([\w-]+)": CustomEvent', ELEMENT))
+
+
+def test_every_target_that_the_protocol_knows_is_typed() -> None:
+    (parameters,) = re.findall(r"function keyOf\(\{ (.*?) \}\)", (FOLDER / "protocol.js").read_text())
+    (target,) = re.findall(r"^export type Target = (.*);$", CLIENT, re.MULTILINE)
+    assert set(parameters.split(", ")) == set(re.findall(r"(\w+):", target))
+
+
+def render() -> dict[str, Any]:
+    log = [uploaded(), started(), planned(slices=2, pages=2), done(0, pages=(1, 1))]
+    failing = [failed(1, error=BAD_PAGE, pages=(2, 2)), concluded(partial=True)]
+    return view.render(fold([*log, *failing]), Live(), given=Given("lease.pdf"), epoch="k3f9")
+
+
+def job_view() -> dict[str, Any]:
+    taken = job_projection.take(None, STARTED, 0)
+    assert taken
+    return job_projection.render(taken, "e")
+
+
+def test_the_views_have_the_fields_that_the_server_renders() -> None:
+    rendered = render()
+    assert set(rendered) == fields("DocumentView")
+    assert set(rendered["stages"]["ocr"]) == fields("StageView")
+    assert set(rendered["message"]) == fields("Message")
+    assert set(rendered["stages"]["ocr"]["error"]) == fields("DocumentError")
+    assert set(job_view()) == fields("JobView")
+    assert set(Tally().progress()) == fields("BatchProgress")

@@ -1,0 +1,44 @@
+"""The German sentences of the page against the catalogues that the server speaks from."""
+
+import json
+import re
+from string import Formatter
+from typing import Any
+
+import pytest
+
+from services.gateway.web import FOLDER
+from shared import errors, messages
+
+
+def table(name: str) -> dict[str, Any]:
+    """A table of sentences.js, which is JSON but for its commas and comments."""
+    source = (FOLDER / "sentences.js").read_text()
+    (body,) = re.findall(rf"^export const {name} = (\{{.*?^\}});", source, re.DOTALL | re.MULTILINE)
+    found: dict[str, Any] = json.loads(re.sub(r",(\s*[}\]])", r"\1", body))
+    return found
+
+
+def english(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}
+
+
+def german(template: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)[|}]", template))
+
+
+def test_every_code_has_a_german_sentence_and_there_are_no_others() -> None:
+    assert table("MESSAGES").keys() == messages.CATALOG.keys()
+    assert table("ERRORS").keys() == errors.CATALOG.keys()
+
+
+@pytest.mark.parametrize("code", messages.CATALOG)
+def test_a_message_takes_the_same_parameters_in_german(code: str) -> None:
+    assert german(table("MESSAGES")[code]) == english(messages.CATALOG[code])
+    assert ("[" in table("MESSAGES")[code]) == ("[" in messages.CATALOG[code])
+
+
+@pytest.mark.parametrize("code", errors.CATALOG)
+def test_an_error_takes_the_same_facts_in_german(code: str) -> None:
+    translated = table("ERRORS")[code]
+    assert [german(text) for text in translated] == [english(text) for text in errors.CATALOG[code]]
