@@ -143,14 +143,14 @@ export function chooseLocale(preferred = []) {
 }
 
 /**
- * A function from key and parameters to words; `{name}` in a text becomes `params.name`. It carries `locale`, the tag
+ * A function from key and parameters to words of `table`; `{name}` in a text becomes `params.name`. It carries `locale`, the tag
  * for numbers and times, and `has(key)`.
  */
-export function wordsOf(locale) {
+export function wordsOf(locale, table = TABLE) {
   const column = LANGUAGES.indexOf(locale.slice(0, 2).toLowerCase());
   const speak = (key, params = {}) =>
-    (TABLE[key]?.[column] ?? key).replace(/\{(\w+)\}/g, (whole, name) => params[name] ?? whole);
+    (table[key]?.[column] ?? key).replace(/\{(\w+)\}/g, (whole, name) => params[name] ?? whole);
   speak.locale = locale;
-  speak.has = (key) => key in TABLE;
+  speak.has = (key) => key in table;
   return speak;
 }
