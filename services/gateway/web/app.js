@@ -81,7 +81,7 @@ function pageOf({ name, id }) {
 
 function showConnection() {
   const { connection, problem } = client;
-  const isFirst = connection === "offline" && parts.connection.dataset.kind === undefined;
+  const isFirst = connection === "offline" && !problem && parts.connection.dataset.kind === undefined;
   setText(parts.connection, say(isFirst ? "connection.first" : `connection.${connection}`));
   parts.connection.dataset.kind = connection;
   if (problem === "sign_in") askForKey();
