@@ -208,7 +208,7 @@ async def test_search_filters_names_and_says_when_nothing_or_no_answer_was_found
 
 async def test_the_system_is_seen_with_its_workers_readers_and_failures(page: Page, system: RunningSystem) -> None:
     await system.until(await system.upload(papers.broken(), "system-torn.pdf"))
-    await page.get_by_role("link", name="System").click()
+    await page.get_by_role("link", name="System", exact=True).click()
     await expect(page.get_by_role("heading", level=1, name="System")).to_be_focused()
     await expect(page.locator(".verdict")).to_have_text(re.compile("All is well|Catching up"))
     await expect(page.get_by_role("row", name=re.compile("Text recognition 1"))).to_be_visible()
@@ -224,7 +224,7 @@ async def test_a_system_that_is_not_well_says_so_first(page: Page) -> None:
         "failures": {}, "parked": 3, "connections": {"sockets": 0, "streams": 0}, "epoch": None,
     }  # fmt: skip
     await answer(page, "**/v1/system", 200, sick)
-    await page.get_by_role("link", name="System").click()
+    await page.get_by_role("link", name="System", exact=True).click()
     await expect(page.locator(".verdict")).to_have_text("Halted, a person is needed: progress.")
     for said in ("No worker is alive.", "it needs a newer release", "pagestream parked list"):
         await expect(page.locator(".system")).to_contain_text(said)
