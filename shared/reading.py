@@ -58,8 +58,8 @@ async def at_offsets(
 @asynccontextmanager
 async def _consuming(address: str, place: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(**addresses.options(address), enable_auto_commit=False, auto_offset_reset="none")
-    await consumer.start()
     try:
+        await consumer.start()
         consumer.assign([place])
         yield consumer
     finally:

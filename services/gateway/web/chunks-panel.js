@@ -52,7 +52,8 @@ export class ChunksPanel {
     const [first, last] = pages;
     const places = Array.from({ length: last - first + 1 }, (_, step) => this.#place(first + step, [start, end]));
     const path = headings?.length ? el("p.chunk-path", { dir: "auto" }, headings.join(" › ")) : null;
-    const head = el("div.chunk-head", {}, el("span.chunk-number", {}, `${index + 1}`), path, el("span.places", {}, ...places));
+    const number = el("span.chunk-number", {}, `${index + 1}`);
+    const head = el("div.chunk-head", {}, number, path, el("span.places", {}, ...places));
     return el("li.chunk", {}, head, el("p.chunk-text", { dir: "auto" }, text));
   }
 

@@ -6,7 +6,9 @@ const LONGEST = 320;
 /** The index in JavaScript's units of the character number `points` of a text. */
 export function unitsAt(text, points) {
   let units = 0;
-  for (let seen = 0; seen < points && units < text.length; seen += 1) units += text.codePointAt(units) > 0xffff ? 2 : 1;
+  for (let seen = 0; seen < points && units < text.length; seen += 1) {
+    units += text.codePointAt(units) > 0xffff ? 2 : 1;
+  }
   return units;
 }
 
@@ -31,8 +33,8 @@ export function passageOf(text, highlights) {
     done = end;
   }
   add(done, to, false);
-  const [head, tail] = [from > 0 ? [{ text: "…", found: false }] : [], to < letters.length ? [{ text: "…", found: false }] : []];
-  return [...head, ...parts, ...tail];
+  const more = { text: "…", found: false };
+  return [...(from > 0 ? [more] : []), ...parts, ...(to < letters.length ? [more] : [])];
 }
 
 /** The beginning of the word after `place`. */

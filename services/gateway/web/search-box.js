@@ -62,7 +62,8 @@ export class SearchBox {
     const [page, last] = pages;
     const where = say(page === last ? "page" : "search.pages", { page, last });
     const why = say(highlights.length > 0 ? "search.words" : "search.meaning");
-    const head = el("span.hit-head", {}, el("span.hit-name", { dir: "auto" }, filename || say("untitled")), el("span.row-meta", {}, `${where} · ${why}`));
+    const name = el("span.hit-name", { dir: "auto" }, filename || say("untitled"));
+    const head = el("span.hit-head", {}, name, el("span.row-meta", {}, `${where} · ${why}`));
     const parts = passageOf(text, highlights).map((part) => (part.found ? el("mark", {}, part.text) : part.text));
     const href = documentHash(id, { page, span: [start, end] });
     return el("li", {}, el("a.hit", { href }, head, el("span.hit-text", { dir: "auto" }, ...parts)));

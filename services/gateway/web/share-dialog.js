@@ -9,7 +9,7 @@ const LASTS = { hour: 3600, day: DAY, week: 7 * DAY, month: 30 * DAY }; // secon
 const MOST = 100; // links in the list
 
 export class ShareDialog {
-  /** `on.problem` is told of what failed while the dialog was closed. */
+  /** `element` is the dialog; `open()` shows it with the links as they are now. */
   constructor({ id, api, say, abort }) {
     Object.assign(this, { id, api, say, signal: abort.signal });
     this.made = this.#made();
@@ -58,11 +58,13 @@ export class ShareDialog {
     };
     const legend = el("legend", {}, say("share.right"));
     const last = el("label.lasts", {}, el("span", {}, say("share.lasts")), this.ttl);
-    return el("form", { on: { submit } }, el("fieldset", {}, legend, ...rights), el("div.share-row", {}, last, this.create));
+    const row = el("div.share-row", {}, last, this.create);
+    return el("form", { on: { submit } }, el("fieldset", {}, legend, ...rights), row);
   }
 
   #made() {
-    this.link = el("input", { readonly: true, "aria-label": this.say("share.link"), on: { focus: () => this.link.select() } });
+    const select = { focus: () => this.link.select() };
+    this.link = el("input", { readonly: true, "aria-label": this.say("share.link"), on: select });
     const copy = el("button", { on: { click: () => this.#copy() } }, this.say("share.copy"));
     return el("div.share-link", { hidden: true }, this.link, copy);
   }

@@ -12,7 +12,7 @@ export class SystemPage {
   #shown = false;
   #abort = new AbortController();
 
-  /** `on.problem` is told when the caller may not see this. `close()` ends the asking. */
+  /** `on.problem` is told when somebody has to sign in. `close()` ends the asking. */
   constructor({ api, say, on }) {
     Object.assign(this, { api, say, on });
     this.title = el("h1", { tabindex: -1 }, say("system.title"));
@@ -68,14 +68,14 @@ export class SystemPage {
   /** The one sentence for who only wants to know whether all is well. */
   #verdict({ halted, lag, workers, folds }) {
     const silent = folds.filter((fold) => fold.silent).map((fold) => fold.name);
-    const [kind, word] =
-      halted.length > 0 ? ["bad", "halted"]
-      : silent.length > 0 ? ["bad", "silent"]
-      : workers.length === 0 ? ["bad", "idle"]
-      : lag > 0 ? ["warn", "behind"]
-      : ["ok", "well"];
-    const names = (halted.length > 0 ? halted : silent).join(", ");
-    return el("p.verdict.card", { "data-kind": kind }, this.say(`system.${word}`, { names, lag: this.#number(lag) }));
+    const verdict = (kind, word, names = []) => {
+      const facts = { names: names.join(", "), lag: this.#number(lag) };
+      return el("p.verdict.card", { "data-kind": kind }, this.say(`system.${word}`, facts));
+    };
+    if (halted.length > 0) return verdict("bad", "halted", halted);
+    if (silent.length > 0) return verdict("bad", "silent", silent);
+    if (workers.length === 0) return verdict("bad", "idle");
+    return lag > 0 ? verdict("warn", "behind") : verdict("ok", "well");
   }
 
   #stages({ stages, workers }) {
@@ -83,45 +83,51 @@ export class SystemPage {
     if (names.length === 0) return [el("p.hint", {}, this.say("system.noworkers"))];
     const rows = names.map((name) => {
       const { workers: count, slots, busy } = stages[name];
-      const meter = el("meter", { min: 0, max: Math.max(1, slots), value: busy, "aria-label": stageName(name, this.say) });
+      const range = { min: 0, max: Math.max(1, slots), value: busy };
+      const meter = el("meter", { ...range, "aria-label": stageName(name, this.say) });
       const text = this.say("system.busy", { busy: this.#number(busy), slots: this.#number(slots) });
       return [stageName(name, this.say), this.#number(count), el("span.metered", {}, meter, text)];
     });
     const lines = workers.map(({ name, stage, slots }) => [name, stageName(stage, this.say), this.#number(slots)]);
-    const each = el("details", {}, el("summary", {}, this.say("system.each", { count: this.#number(workers.length) })), this.#table(["worker", "stage", "slots"], lines));
+    const summary = el("summary", {}, this.say("system.each", { count: this.#number(workers.length) }));
+    const each = el("details", {}, summary, this.#table(["worker", "stage", "slots"], lines));
     return [this.#table(["stage", "workers", "load"], rows), each];
   }
 
   #folds({ folds }) {
     if (folds.length === 0) return [el("p.hint", {}, this.say("system.nofolds"))];
-    const rows = [...folds].sort((a, b) => (a.name < b.name ? -1 : 1)).map((fold) => {
-      const seen = fold.at ? formatTime(fold.at, Date.now(), this.say.locale) : "–";
-      const [kind, text] =
-        fold.halted ? ["bad", String(fold.halted)]
-        : fold.silent ? ["bad", this.say("system.since", { time: seen })]
-        : fold.lag > 0 ? ["warn", this.say("system.lagging")]
-        : ["ok", this.say("system.current")];
-      return [fold.name, this.#number(fold.lag ?? 0), el("span.dot", { "data-kind": kind, dir: "auto" }, text)];
-    });
+    const sorted = [...folds].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const rows = sorted.map((fold) => [fold.name, this.#number(fold.lag ?? 0), this.#stateOf(fold)]);
     return [this.#table(["reader", "lag", "state"], rows)];
+  }
+
+  #stateOf({ halted, silent, lag, at }) {
+    const state = (kind, text) => el("span.dot", { "data-kind": kind, dir: "auto" }, text);
+    if (halted) return state("bad", String(halted));
+    const time = at ? formatTime(at, Date.now(), this.say.locale) : "–";
+    if (silent) return state("bad", this.say("system.since", { time }));
+    return lag > 0 ? state("warn", this.say("system.lagging")) : state("ok", this.say("system.current"));
   }
 
   #failures({ failures }) {
     const rows = Object.entries(failures).sort(([, a], [, b]) => b - a);
     if (rows.length === 0) return [el("p.hint", {}, this.say("system.nofailures"))];
-    return [this.#table(["code", "documents"], rows.map(([code, count]) => [el("code", {}, code), this.#number(count)]))];
+    const lines = rows.map(([code, count]) => [el("code", {}, code), this.#number(count)]);
+    return [this.#table(["code", "documents"], lines)];
   }
 
   #parked({ parked }) {
     if (parked === null) return [el("p.hint", {}, this.say("system.parked.unknown"))];
     if (parked === 0) return [el("p.hint", {}, this.say("system.parked.none"))];
     const command = el("code", {}, "pagestream parked list");
-    return [el("p.big", { "data-kind": "warn" }, this.#number(parked)), el("p.hint", {}, this.say("system.parked.some"), " ", command)];
+    const count = el("p.big", { "data-kind": "warn" }, this.#number(parked));
+    return [count, el("p.hint", {}, this.say("system.parked.some"), " ", command)];
   }
 
   #connections({ connections, epoch }) {
     const rows = Object.entries(connections).map(([kind, count]) => [this.say(`system.${kind}`), this.#number(count)]);
-    return [this.#table(["connection", "open"], rows), el("p.hint", {}, this.say("system.epoch", { epoch: epoch ?? "–" }))];
+    const generation = el("p.hint", {}, this.say("system.epoch", { epoch: epoch ?? "–" }));
+    return [this.#table(["connection", "open"], rows), generation];
   }
 
   #table(names, rows) {

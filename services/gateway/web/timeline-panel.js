@@ -20,7 +20,8 @@ export class TimelinePanel {
     this.load = paced(REFRESH_MS, abort.signal, () => this.#load().catch((problem) => this.#failed(problem)));
     this.spans = el("div.spans", { role: "group", "aria-label": say("time.stages"), hidden: true });
     this.hint = el("p.hint", {}, say("time.loading"));
-    this.list = el("ol.timeline", { "aria-label": say("view.timeline"), on: { keydown: (event) => this.#onKey(event) } });
+    const keydown = (event) => this.#onKey(event);
+    this.list = el("ol.timeline", { "aria-label": say("view.timeline"), on: { keydown } });
     this.more = el("button.more", { hidden: true, on: { click: () => this.#loadMore() } }, say("time.more"));
     this.element = el("div.panel", {}, this.spans, this.hint, this.list, this.more);
   }
@@ -132,7 +133,8 @@ export class TimelinePanel {
       const bar = el("span.span-bar", { "data-stage": name, "data-open": open });
       Object.assign(bar.style, { insetInlineStart: `${left}%`, width: `max(3px, ${width}%)` });
       const time = el("span.span-time", {}, formatDuration(ms, this.say.locale));
-      return el("div.span", {}, el("span.span-name", {}, stageName(name, this.say)), el("span.span-track", {}, bar), time);
+      const label = el("span.span-name", {}, stageName(name, this.say));
+      return el("div.span", {}, label, el("span.span-track", {}, bar), time);
     });
     this.spans.replaceChildren(...lines);
   }
