@@ -86,6 +86,7 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "no_image": ("This page is text and has no image.", "Ask for its text: GET …/pages/N."),
     "source_missing": ("The uploaded file is no longer in the store.", "Upload it again."),
+    "log_unavailable": ("The event log does not answer: {detail}.", "Try again in a few seconds."),
     "store_unavailable": ("The blob store does not answer: {detail}.", "Nothing: it is tried again by itself."),
     "store_full": ("The blob store is full.", "Ask your operator to free space, then retry."),
     "temporary_full": ("The folder for temporary files is full.", "Ask your operator to free space, then retry."),

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from services.gateway.problems import Problem
 from shared import logs
-from shared.errors import PagestreamError
+from shared.errors import PagestreamError, Transient
 from shared.kafka import Unconfirmed
 from shared.mongo import PyMongoError
 
@@ -76,8 +76,7 @@ def as_problem(error: Exception, request: Request) -> Problem:
         case Problem():
             return error
         case PagestreamError(code=code, facts=facts):
-            away = code.startswith("store_")
-            return Problem(code, retry_after=RETRY_AFTER if away else None, **facts)
+            return Problem(code, retry_after=RETRY_AFTER if isinstance(error, Transient) else None, **facts)
         case Unconfirmed():
             return Problem("broker_unavailable", retry_after=RETRY_AFTER)
         case PyMongoError():

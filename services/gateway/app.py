@@ -35,6 +35,7 @@ from services.gateway.limits import Allotment, Limits, Pace
 from services.gateway.metrics import Counted, Metrics
 from services.gateway.mongo import Projections, Status
 from services.gateway.parts import ResumableUploads
+from services.gateway.past import Past
 from services.gateway.pictures import Pictures
 from services.gateway.quotas import Quotas
 from services.gateway.settings import GatewaySettings
@@ -90,6 +91,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             embedder=embedder,
             vectors=Vectors(projections),
             pictures=pictures,
+            past=Past(projections, settings.kafka, settings.partitions),
             hub=hub,
             feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
             sockets=Sockets(hub, doorkeeper, keyring, each, most_subscriptions=settings.subscriptions_per_socket),

@@ -16,6 +16,7 @@ from services.gateway.limits import Holders, Limits
 from services.gateway.metrics import Metrics
 from services.gateway.mongo import DocumentKey, Projections, Status
 from services.gateway.parts import ResumableUploads
+from services.gateway.past import Past
 from services.gateway.pictures import Pictures
 from services.gateway.problems import Problem
 from services.gateway.sockets import Sockets
@@ -45,6 +46,7 @@ class Gateway:
     embedder: Embedder
     vectors: Vectors
     pictures: Pictures
+    past: Past
     hub: Hub
     feed: Feed
     sockets: Sockets

@@ -69,6 +69,10 @@ class Keyring:
             still |= {caller.name for caller in await self._token_holders({"_id": {"$in": list(tokens)}})}
         return {caller for caller in asked if caller.name not in still}
 
+    async def holders(self, wanted: Row) -> list[Caller]:
+        """The callers of the tokens that match the query `wanted` and are good now. Raises the driver's errors."""
+        return list(await self._token_holders(wanted))
+
     async def _look_up(self, places: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Caller]:
         keys = [place for prefix, place in places if prefix == KEY_PREFIX]
         tokens = [place for prefix, place in places if prefix == TOKEN_PREFIX]

@@ -136,6 +136,12 @@ class Projections:
         rows = self._of("timeline").find(wanted).sort("offset", 1).limit(limit)
         return [row async for row in rows]
 
+    async def offsets(self, key: DocumentKey, *, until: int) -> list[int]:
+        """Where in its partition of the log the facts of a document stand that made versions up to `until`."""
+        wanted = {**under([key.document_id]), "tenant": key.tenant, "version": {"$lte": until}}
+        rows = self._of("timeline").find(wanted, {"offset": 1}).sort("offset", 1)
+        return [row["offset"] async for row in rows]
+
     async def chunks(self, key: DocumentKey, *, limit: int, start: int) -> list[Row]:
         """At most `limit` chunks from index `start` on, without their vectors."""
         wanted = {"document_id": key.document_id, "tenant": key.tenant, "index": {"$gte": start}}
@@ -168,12 +174,14 @@ class Projections:
         return [row["_id"] async for row in rows]
 
     async def chunks_by_id(self, tenant: str, ids: Sequence[str]) -> dict[str, Row]:
-        """The chunks of documents that are not deleted, without their vectors."""
+        """The chunks of documents that are not deleted, with the documents' names and without vectors."""
         rows = self._of("chunks").find({"_id": {"$in": list(ids)}, "tenant": tenant}, {"embedding": 0})
         found = {row["_id"]: row async for row in rows}
         named = {"_id": {"$in": [row["document_id"] for row in found.values()]}, "deleted": {"$ne": True}}
-        there = {row["_id"] async for row in self._of("documents").find(named, {"_id": 1})}
-        return {i: row for i, row in found.items() if row["document_id"] in there}
+        names = {row["_id"]: row["filename"] async for row in self._of("documents").find(named, {"filename": 1})}
+        return {
+            i: {**row, "filename": names[row["document_id"]]} for i, row in found.items() if row["document_id"] in names
+        }
 
     async def extraction(self, key: DocumentKey) -> Row | None:
         """What was found in the document."""

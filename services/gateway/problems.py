@@ -16,6 +16,7 @@ _SHARED: Final[Mapping[str, int]] = {
     "result_missing": 409,
     "too_large": 413,
     "unsupported_type": 415,
+    "log_unavailable": 503,
     "store_unavailable": 503,
     "store_full": 507,
 }
@@ -58,6 +59,11 @@ _OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "job.not_found": (404, "There is no such job.", "Check the id; GET /v1/jobs lists yours."),
     "token.not_found": (404, "There is no such token.", "It has expired or was revoked: nothing needs to be done."),
     "page.not_found": (404, "The document has {total} pages, no page {page}.", "Ask for a page from 1 to {total}."),
+    "version.not_found": (
+        404,
+        "The document had no version {version} or older.",
+        "The timeline lists its versions: GET /v1/documents/ID/timeline.",
+    ),
     "feed.not_found": (
         404,
         "There is no feed named {feed}.",

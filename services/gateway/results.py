@@ -21,6 +21,7 @@ from shared.mongo import Row
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["results"])
 
 MOST: Final = 1_000  # chunks or events in one answer
+_HIGHEST: Final = 2**53 - 1  # version: what a browser counts to, as the database's integers do
 
 # With what people uploaded: it is never run as a page of ours, whatever a browser takes it for.
 _HARMLESS: Final = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
@@ -137,6 +138,12 @@ async def timeline(gateway: Parts, key: Key, limit: Limit = 500, cursor: Cursor 
     more = cursors.write(rows[limit - 1]["offset"]) if len(rows) > limit else None
     events = [{"event_id": row["_id"].rpartition("/")[2], **_public(row)} for row in rows[:limit]]
     return Json({"events": events, "next_cursor": more})
+
+
+@router.get("/timeline/{version}", summary="The document view as it was at a version of its timeline")
+async def as_it_was(gateway: Parts, key: Key, version: Annotated[int, Path(ge=1, le=_HIGHEST)]) -> Response:
+    """The view after the last fact up to that version, folded from the log; 404 for one before the first."""
+    return Json(await gateway.past.view(key, version, (await gateway.hub.document(key)).row["view"]))
 
 
 async def _slice_of(gateway: Gateway, key: DocumentKey, row: Row, page: int) -> tuple[int, Slice]:

@@ -24,9 +24,10 @@ async def search(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
-    """`{"results": [{"document_id", "index", "pages", "text", "highlights", "score"}], "next_cursor"}`.
+    """`{"results": [{"document_id", "filename", "index", "pages", "start", "end", …}], "next_cursor"}`.
 
-    `highlights` are `[start, end]` in characters of `text`. A score of 1 is first by words and by meaning.
+    Each also has `text`, `highlights` (`[start, end]` in characters of `text`) and `score`: 1 is first by words and by
+    meaning. `start` and `end` are the chunk's place in the document's text, as in `…/chunks`.
     """
     start = cursors.read(cursor, int)[0] if cursor else 0
     if start < 0:
@@ -46,5 +47,5 @@ async def _near(gateway: Gateway, tenant: str, q: str) -> list[str]:
 
 
 def _result(row: Row, score: float, words: list[str]) -> Row:
-    named = {name: row[name] for name in ("document_id", "index", "pages", "text")}
+    named = {name: row[name] for name in ("document_id", "filename", "index", "pages", "start", "end", "text")}
     return {**named, "highlights": ranking.highlights(row["text"], words), "score": score}

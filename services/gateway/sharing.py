@@ -3,13 +3,16 @@
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from services.gateway import cursors
 from services.gateway.answers import Json
+from services.gateway.callers import Caller
 from services.gateway.context import Asking, Parts, Tenant
 from services.gateway.mongo import DocumentKey
+from shared.mongo import Row
 
 router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
 
@@ -44,8 +47,43 @@ async def create(gateway: Parts, asking: Asking, tenant: Tenant, wish: Wish) -> 
     return Json({"token": token.secret, "expires_at": token.row["expires_at"], "id": token.id}, status_code=201)
 
 
+@router.get("", summary="The tokens that are good now, those that end first at first")
+async def tokens(
+    gateway: Parts,
+    tenant: Tenant,
+    document_id: Annotated[str | None, Query(max_length=64)] = None,
+    batch: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+) -> Response:
+    """`{"tokens": [{"id", "right", "document_id", "batch", "expires_at"}], "next_cursor"}`; the secret is not told."""
+    after = cursors.read_after(cursor)
+    named = {"document_id": document_id, "batch": batch}
+    holders = await gateway.keyring.holders({"tenant": tenant, **{k: v for k, v in named.items() if v is not None}})
+    rows = sorted(({"_id": one.id_of("token"), **_scope(one)} for one in holders), key=_order)
+    left = [row for row in rows if after is None or _order(row) > after]
+    shown, more = cursors.cut(left, limit, by="expires_at")
+    listed = [{"id": row["_id"], **{k: v for k, v in row.items() if k != "_id"}} for row in shown]
+    return Json({"tokens": listed, "next_cursor": more})
+
+
+@router.get("/current", summary="What the key or token of this request may do")
+async def current(asking: Asking) -> Response:
+    """`{"right": "read", "control" or "all", "document_id", "batch", "expires_at"}`; a key's is `all` of its tenant."""
+    return Json(_scope(asking))
+
+
 @router.delete("/{token_id}", status_code=204, summary="Revoke a token, also while it is in use")
 async def revoke(gateway: Parts, tenant: Tenant, token_id: str) -> Response:
     """Its open connections are closed within two seconds."""
     await gateway.tokens.revoke(tenant, token_id)
     return Response(status_code=204)
+
+
+def _scope(caller: Caller) -> Row:
+    names = ("right", "document_id", "batch", "expires_at")
+    return {name: getattr(caller, name) for name in names}
+
+
+def _order(row: Row) -> cursors.After:
+    return cursors.After(row["expires_at"], row["_id"])

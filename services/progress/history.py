@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator
 
 import orjson
 
-from services.progress import view
-from services.progress.live import Live
-from shared import logs, reading, topics
-from shared.document import DocumentState, evolve
+from shared import history, logs, reading, topics, view
+from shared.document import DocumentState
 from shared.errors import Rejected, describe
-from shared.events import DocumentFact, Fact, NotAnEnvelope, decode
+from shared.events import Fact
 from shared.given import NOTHING
+from shared.live import Live
 from shared.process import run
 from shared.settings import SharedSettings, read
 
@@ -24,30 +23,17 @@ async def at_version(settings: SharedSettings, document_id: str, version: int | 
 
     Raises Rejected("not_in_log").
     """
-    state: DocumentState | None = None
-    async for fact in facts(settings, document_id):
-        after = evolve(state, fact)
-        if after and version is not None and after.version > version:
-            break
-        state = after
+    state = await history.at_version(facts(settings, document_id), version)
     if state is None:
         asked = "any version" if version is None else f"version {version}"
         raise Rejected("not_in_log", document_id=document_id, version=asked)
     return state
 
 
-async def facts(settings: SharedSettings, document_id: str) -> AsyncIterator[Fact]:
+def facts(settings: SharedSettings, document_id: str) -> AsyncIterator[Fact]:
     """Every fact about one document, in the order of the log. Raises UnknownFact."""
     place = reading.place_of(topics.DOCUMENTS, document_id, settings.partitions)
-    async for record in reading.to_the_end(settings.kafka, place):
-        if record.key != document_id.encode():
-            continue
-        try:
-            fact = decode(record.value)
-        except NotAnEnvelope:
-            continue  # as every fold does
-        if isinstance(fact, DocumentFact):
-            yield fact
+    return history.facts(reading.to_the_end(settings.kafka, place), document_id)
 
 
 async def tell(document_id: str, version: int | None) -> None:

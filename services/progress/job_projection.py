@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from services.progress.percent import EVIDENCE_SECONDS, around
-from services.progress.view import iso
 from shared.document import ALMOST
 from shared.errors import describe
 from shared.messages import Message, message
+from shared.percent import EVIDENCE_SECONDS, around
 from shared.standalone import ENDED, JobProgress, JobStalled, JobState, OfJob, evolve
+from shared.view import iso
 
 Row = dict[str, Any]
 

@@ -6,14 +6,13 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from services.progress import live as overlay
-from services.progress import percent, view
-from services.progress.live import InHand, Live
-from shared import settled
+from shared import live as overlay
+from shared import percent, settled, view
 from shared.document import DocumentState, evolve
 from shared.events import Fact, Progress
 from shared.given import NOTHING, Given
 from shared.jobs import Job
+from shared.live import InHand, Live
 from shared.settled import Row
 
 

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import papers
 import pytest
-from axe_playwright_python.async_playwright import Axe
+from axe import expect_accessible, judge, picture
 from dropping import drop, until_kind
 from playwright.async_api import Dialog, Page, expect
 from running_system import RunningSystem
-from states import SCREENSHOTS, SHOW, states
+from states import SHOW, states
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -77,24 +77,17 @@ async def test_every_state_is_pictured_and_axe_finds_nothing(page: Page, scheme:
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     await page.evaluate("customElements.whenDefined('document-progress')")
     await page.evaluate(SHOW, states())
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    await page.screenshot(path=SCREENSHOTS / f"states-{scheme}.png", full_page=True)
+    await picture(page, f"states-{scheme}")
     await expect_accessible(page)
 
 
 async def test_axe_finds_nothing_on_the_list_and_on_a_document(page: Page) -> None:
     progress = await drop(page, papers.born_digital(1, title="Axe"), "axe.pdf")
     await until_kind(progress, "completed")
-    await expect_accessible(page)
+    await judge(page, "list")
     await page.get_by_role("link", name="axe.pdf").click()
     await expect(page.get_by_role("tabpanel").first).to_contain_text(papers.sentence(0))
-    await expect_accessible(page)
-
-
-async def expect_accessible(page: Page) -> None:
-    """Fail with what axe-core has against the page as it stands."""
-    found = await Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    await judge(page, "document")
 
 
 async def test_the_element_alone_follows_a_document_says_its_connection_and_tells_its_page(

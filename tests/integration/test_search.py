@@ -95,7 +95,9 @@ async def test_chunks_are_found_by_their_words_and_the_words_are_marked(http: ht
     best = (await found(http, "de60500999210012345678 now"))[0]
     assert (best["document_id"], best["index"], best["pages"], best["text"]) == (document_id, 0, [1, 1], IBAN)
     assert [IBAN[start:end] for start, end in best["highlights"]] == ["DE60500999210012345678", "now"]
-    assert best.keys() == {"document_id", "index", "pages", "text", "highlights", "score"}
+    assert (best["filename"], best["start"], best["end"]) == ("lease.pdf", 0, len(IBAN))
+    shown = {"document_id", "filename", "index", "pages", "start", "end", "text", "highlights", "score"}
+    assert best.keys() == shown
 
 
 async def test_chunks_are_found_by_what_they_mean_without_one_common_word(http: httpx.AsyncClient, desk: Desk) -> None:

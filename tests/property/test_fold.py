@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from world import ENDED, STAGES, World, effective_facts
 
-from services.progress import percent, projection
+from services.progress import projection
+from shared import percent
 from shared.document import TERMINAL, evolve
 from shared.events import DocumentDeleted, Fact, Progress, RetryRequested, StageRequested
 from shared.harness import coordinator

@@ -36,15 +36,17 @@ export class Api {
     return this.token ? { Authorization: `Bearer ${this.token}` } : {};
   }
 
-  /** The response of a call that went well; throws ApiProblem. `path` is relative to the base. */
-  async call(path, { method = "GET", signal } = {}) {
-    const response = await fetch(this.url(path), { method, headers: this.headers, signal }).catch((error) => {
+  /** The response of a call that went well; throws ApiProblem. `path` is relative to the base, `body` goes as JSON. */
+  async call(path, { method = "GET", body, signal } = {}) {
+    const json = body === undefined ? {} : { "Content-Type": "application/json" };
+    const options = { method, headers: { ...this.headers, ...json }, body: body && JSON.stringify(body), signal };
+    const response = await fetch(this.url(path), options).catch((error) => {
       if (error.name === "AbortError") throw error;
       throw problemOf(0, null, null, this.say);
     });
     if (response.ok) return response;
-    const body = await response.json().catch(() => null);
-    throw problemOf(response.status, body, response.headers.get("retry-after"), this.say);
+    const problem = await response.json().catch(() => null);
+    throw problemOf(response.status, problem, response.headers.get("retry-after"), this.say);
   }
 
   async json(path, options) {

@@ -1,20 +1,25 @@
-// The page at /: wiring of upload, list, document view, key form and connection sign. No logic of its own.
+// The page at /: wiring of upload, list, search, views, key form and connection sign. No logic of its own.
 
 import { Api } from "./api.js";
 import { PagestreamClient } from "./client.js";
 import { DocumentList } from "./document-list.js";
 import { DocumentPage } from "./document-page.js";
 import { el, setText } from "./dom.js";
+import { formatTime } from "./format.js";
+import { PAGE_TABLE } from "./page-table.js";
+import { parseRoute } from "./routes.js";
+import { SearchBox } from "./search-box.js";
+import { SystemPage } from "./system-page.js";
 import { Uploads, collectFiles } from "./uploads.js";
-import { chooseLocale, wordsOf } from "./words.js";
+import { TABLE, chooseLocale, wordsOf } from "./words.js";
 
 const BASE = new URL(".", document.baseURI).href.split("#")[0];
 const KEY = "pagestream.key";
 const NOTICE_MS = 10_000;
 
-const say = wordsOf(chooseLocale(navigator.languages));
+const say = wordsOf(chooseLocale(navigator.languages), { ...TABLE, ...PAGE_TABLE });
 const parts = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
-const api = new Api({ base: BASE, token: sessionStorage.getItem(KEY), say });
+const api = new Api({ base: BASE, say });
 const uploads = new Uploads({
   api,
   onChange: (upload) => list.showUpload(upload),
@@ -27,33 +32,56 @@ const on = {
   problem: showProblem,
 };
 const list = new DocumentList({ parts, say, api, on });
+new SearchBox({ parts, say, api, onNames: (text) => list.findNames(text) });
 let client = null;
 let page = null;
+let isGuest = false; // whoever came by a shared link
 
-function start() {
+/** Signs in with a key (or nothing), or with the token of a shared link, which opens its document only. */
+function signIn(token) {
   client?.close();
+  isGuest = token !== null;
+  api.token = token ?? sessionStorage.getItem(KEY);
   client = new PagestreamClient({ base: BASE, token: api.token });
   client.addEventListener("connection", showConnection);
-  client.subscribe({ feed: "documents" }, (state) => list.showFeed(state));
-  route();
+  document.body.dataset.right = isGuest ? "read" : "all"; // until the server has said what the token allows
+  parts.over.hidden = parts.guest.hidden = parts.keyform.hidden = true;
+  parts.workspace.hidden = false;
+  if (isGuest) askRight().catch(showProblem);
+  else client.subscribe({ feed: "documents" }, (state) => list.showFeed(state));
+}
+
+async function askRight() {
+  const { token } = api;
+  const { right, expires_at: ends } = await api.json("v1/tokens/current");
+  if (token !== api.token) return;
+  document.body.dataset.right = right;
+  setText(parts.guest, ends ? say(`guest.${right}`, { time: formatTime(ends, Date.now(), say.locale) }) : "");
+  parts.guest.hidden = ends === null;
 }
 
 function route() {
   page?.close();
-  page = null;
-  const id = location.hash.match(/^#\/documents\/([\w-]+)/)?.[1];
-  parts.home.hidden = id !== undefined;
-  parts.detail.hidden = id === undefined;
-  if (id === undefined) return parts.detail.replaceChildren();
-  page = new DocumentPage({ id, api, client, say, on });
-  parts.detail.replaceChildren(page.element);
+  const place = parseRoute(location.hash);
+  if (client === null || isGuest || place.token) signIn(place.token);
+  page = pageOf(place);
+  parts.home.hidden = page !== null;
+  parts.detail.hidden = page === null;
+  parts.detail.replaceChildren(...(page ? [page.element] : []));
+  if (page === null) return;
   page.title.focus({ preventScroll: true });
   scrollTo(0, 0);
+  if (place.page) page.showPlace?.(place.page, place.span);
+}
+
+function pageOf({ name, id }) {
+  if (name === "document") return new DocumentPage({ id, api, client, say, on });
+  return name === "system" ? new SystemPage({ api, say, on }) : null;
 }
 
 function showConnection() {
   const { connection, problem } = client;
-  const isFirst = connection === "offline" && parts.connection.dataset.kind === undefined;
+  const isFirst = connection === "offline" && !problem && parts.connection.dataset.kind === undefined;
   setText(parts.connection, say(isFirst ? "connection.first" : `connection.${connection}`));
   parts.connection.dataset.kind = connection;
   if (problem === "sign_in") askForKey();
@@ -61,20 +89,19 @@ function showConnection() {
 }
 
 function askForKey() {
-  parts.keyform.hidden = false;
   parts.workspace.hidden = true;
+  parts.over.hidden = !isGuest;
+  parts.keyform.hidden = isGuest;
   setText(parts.keyproblem, api.token ? say("key.wrong") : "");
   parts.key.focus();
 }
 
 function useKey(event) {
   event.preventDefault();
-  api.token = parts.key.value.trim();
-  sessionStorage.setItem(KEY, api.token);
+  sessionStorage.setItem(KEY, parts.key.value.trim());
   parts.key.value = "";
-  parts.keyform.hidden = true;
-  parts.workspace.hidden = false;
-  start();
+  signIn(null);
+  route();
 }
 
 function showProblem(problem) {
@@ -104,8 +131,9 @@ function onDocumentAction(event) {
 
 document.documentElement.lang = say.locale;
 for (const element of document.querySelectorAll("[data-word]")) setText(element, say(element.dataset.word));
-collectFiles({ zone: parts.drop, input: parts.files, button: parts.choose }, (files) => uploads.add(files));
+const take = (files) => !isGuest && uploads.add(files);
+collectFiles({ zone: parts.drop, input: parts.files, button: parts.choose }, take);
 parts.keyform.addEventListener("submit", useKey);
 document.addEventListener("document-action", onDocumentAction);
 addEventListener("hashchange", route);
-start();
+route();

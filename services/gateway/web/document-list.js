@@ -14,6 +14,7 @@ export class DocumentList {
   #cursor; // undefined: not asked yet, null: no more
   #feed = null;
   #filter = "all";
+  #name = ""; // what names must hold, in lower case
   #frame = null;
 
   /** `parts`: {list, filters, empty, more, announcer}; `on` as in DocumentRow, with `leave(upload)` for `dismiss`. */
@@ -29,6 +30,12 @@ export class DocumentList {
   showFeed(state) {
     for (const id of [...state.gone, ...state.documents.keys()]) this.#older.delete(id);
     this.#feed = state.status === "live" ? state : this.#feed;
+    this.#schedule();
+  }
+
+  /** Shows only documents whose name holds `text`. */
+  findNames(text) {
+    this.#name = text.toLowerCase();
     this.#schedule();
   }
 
@@ -99,13 +106,20 @@ export class DocumentList {
     const ofUploads = [...this.#rows.values()].filter((row) => row.view === null).reverse();
     const isFresh = (row) => row.view === null || row.isNoted; // of this page, a moment ago: first, in any filter
     const rows = [...ofUploads, ...ofDocuments].sort((a, b) => isFresh(b) - isFresh(a));
-    const shown = rows.filter((row) => this.#filter === "all" || isFresh(row) || filterOf(row.kind) === this.#filter);
+    const isWanted = (row) => this.#filter === "all" || filterOf(row.kind) === this.#filter;
+    const named = rows.filter((row) => this.#name === "" || row.link.textContent.toLowerCase().includes(this.#name));
+    const shown = named.filter((row) => isFresh(row) || isWanted(row));
     arrange(this.parts.list, shown.map((row) => row.element));
-    this.#drawChips(rows);
+    this.#drawChips(named);
     this.parts.empty.hidden = shown.length > 0;
-    const word = this.#feed === null ? "list.loading" : rows.length > 0 ? "list.none" : "list.empty";
-    setText(this.parts.empty, this.say(word));
+    setText(this.parts.empty, this.#whyEmpty(rows, named));
     this.parts.more.hidden = documents.length < SNAPSHOT_ROWS || this.#cursor === null;
+  }
+
+  #whyEmpty(rows, named) {
+    if (this.#feed === null) return this.say("list.loading");
+    if (rows.length > 0 && named.length === 0) return this.say("list.unnamed", { text: this.#name });
+    return this.say(rows.length > 0 ? "list.none" : "list.empty");
   }
 
   #drawDocument(view) {

@@ -1,14 +1,17 @@
-// The view of one document: its state in large, its stages, and three panels: text, findings, timeline.
+// The view of one document: its state in large, its stages, and four panels: text, findings, chunks, timeline.
 
+import { ChunksPanel } from "./chunks-panel.js";
 import "./document-progress.js";
 import { el, setText } from "./dom.js";
 import { FindingsPanel } from "./findings-panel.js";
 import { formatBytes, formatTime } from "./format.js";
+import { PastView } from "./past-view.js";
 import { stageName } from "./progress-view.js";
+import { ShareDialog } from "./share-dialog.js";
 import { TextPanel } from "./text-panel.js";
 import { TimelinePanel } from "./timeline-panel.js";
 
-const PANELS = { text: TextPanel, findings: FindingsPanel, timeline: TimelinePanel };
+const PANELS = { text: TextPanel, findings: FindingsPanel, chunks: ChunksPanel, timeline: TimelinePanel };
 
 export class DocumentPage {
   #panels = {};
@@ -20,6 +23,7 @@ export class DocumentPage {
   constructor({ id, api, client, say, on }) {
     Object.assign(this, { id, api, say, on });
     this.abort = new AbortController();
+    this.past = new PastView(this, () => this.#draw());
     this.#build();
     this.stop = client.subscribe({ document_id: id }, (state) => this.#received(state));
   }
@@ -34,11 +38,13 @@ export class DocumentPage {
     const { say } = this;
     const erase = { slot: "actions", on: { click: () => this.on.delete(this.#view) } };
     this.title = el("h1", { dir: "auto", tabindex: -1 }, "…");
-    this.progress = el("document-progress.large", {}, el("button", erase, say("delete")));
+    this.progress = el("document-progress.large", {}, el("button.keyed", erase, say("delete")));
     this.meta = el("p.meta");
     this.stages = el("div.stages");
     const links = [["file", "view.file"], ["text", "view.alltext"]].map(([path, word]) => this.#link(path, word));
     this.links = el("p.links", {}, ...links);
+    this.share = new ShareDialog(this);
+    this.links.append(el("button.keyed", { on: { click: () => this.share.open() } }, say("view.share")));
     for (const [name, Panel] of Object.entries(PANELS)) this.#addPanel(name, new Panel(this));
     const keydown = (event) => this.#onTabKey(event);
     const tabs = el("div.tabs", { role: "tablist", on: { keydown } }, ...Object.values(this.#tabs));
@@ -46,12 +52,12 @@ export class DocumentPage {
     this.body = el(
       "div.document-body",
       { hidden: true },
-      el("section.card.summary", {}, this.progress, this.stages, this.links),
+      el("section.card.summary", {}, this.past.element, this.progress, this.stages, this.links),
       el("section.card.panels", {}, tabs, ...panels),
     );
     this.missing = el("p.card.empty", { hidden: true });
-    const back = el("a.back", { href: "#/" }, `← ${say("view.back")}`);
-    this.element = el("article.document", {}, back, this.title, this.meta, this.missing, this.body);
+    const back = el("a.back.keyed", { href: "#/" }, `← ${say("view.back")}`);
+    this.element = el("article.document", {}, back, this.title, this.meta, this.missing, this.body, this.share.element);
     this.#choose("text");
   }
 
@@ -66,6 +72,7 @@ export class DocumentPage {
 
   #choose(name) {
     this.#chosen = name;
+    if (name !== "timeline") this.past.leave();
     for (const [other, tab] of Object.entries(this.#tabs)) {
       tab.setAttribute("aria-selected", String(other === name));
       tab.tabIndex = other === name ? 0 : -1;
@@ -80,6 +87,9 @@ export class DocumentPage {
     this.#panels.text.open(page, span);
     this.#tabs.text.focus({ preventScroll: true });
   };
+
+  /** Shows the document as it was after a row of the timeline; null is the present. */
+  travel = (row) => this.past.go(row);
 
   #onTabKey(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -115,13 +125,21 @@ export class DocumentPage {
 
   #show(view) {
     this.#view = view;
+    this.#draw();
+    this.#panels[this.#chosen].refresh(view);
+  }
+
+  /** Draws the present, or the past that a person has gone to. */
+  #draw() {
+    const view = this.past.view ?? this.#view;
     const { say } = this;
+    if (!this.past.isOn) this.#panels.timeline.leavePast();
+    this.body.toggleAttribute("data-past", this.past.isOn);
     setText(this.title, view.filename || say("untitled"));
     this.progress.document = view;
     const size = view.bytes >= 0 ? `${formatBytes(view.bytes, say.locale)} · ` : "";
     setText(this.meta, size + say("view.uploaded", { time: formatTime(view.uploaded_at, Date.now(), say.locale) }));
     this.#showStages(view);
-    this.#panels[this.#chosen].refresh(view);
   }
 
   /** A stage is shown as a document that has this one stage only. */

@@ -35,12 +35,13 @@ export function formatPages(pages) {
   return runs.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(", ");
 }
 
-/** The time of day of an ISO instant, with the date when it is not today's. */
-export function formatTime(iso, now, locale) {
+/** The time of day of an ISO instant, with the date when it is not today's, and with seconds on request. */
+export function formatTime(iso, now, locale, withSeconds = false) {
   const at = new Date(iso);
   const isToday = at.toDateString() === new Date(now).toDateString();
   const day = isToday ? {} : { day: "numeric", month: "short" };
-  return at.toLocaleString(locale, { hour: "2-digit", minute: "2-digit", ...day });
+  const second = withSeconds ? { second: "2-digit" } : {};
+  return at.toLocaleString(locale, { hour: "2-digit", minute: "2-digit", ...second, ...day });
 }
 
 /** How far an instant is: "in 12 s", or "any moment" when it has passed. */

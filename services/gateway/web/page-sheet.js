@@ -5,6 +5,7 @@ import { formatPercent } from "./format.js";
 import { isUnsure, joined, layout } from "./page-words.js";
 
 const WIDTH = 1000;
+const MANY = 20; // words that are lit at once: then they get no frames of their own
 
 export class PageSheet {
   #page = null;
@@ -50,6 +51,7 @@ export class PageSheet {
     for (const word of this.words.querySelectorAll(".found")) word.classList.remove("found");
     const found = indices.map((index) => this.words.children[index]);
     for (const word of found) word.classList.add("found");
+    this.words.classList.toggle("many", found.length > MANY);
     found[0]?.scrollIntoView({ block: "center", inline: "nearest" });
   }
 

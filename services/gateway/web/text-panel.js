@@ -5,6 +5,7 @@ import { formatPercent } from "./format.js";
 import { PageSheet } from "./page-sheet.js";
 import { PageStrip } from "./page-strip.js";
 import { hasImages, isUnsure, placesOf, wordsIn } from "./page-words.js";
+import { unitsAt } from "./passages.js";
 
 const REFRESH_MS = 500;
 
@@ -50,7 +51,7 @@ export class TextPanel {
     this.#signature = signature;
   }
 
-  /** Turns to a page; `span` is what to light there, [start, end) in the text of the whole document. */
+  /** Turns to a page; `span` is what to light there, [start, end) in characters of the text of the whole document. */
   open(page, span = null) {
     this.#chosen = page;
     this.#span = span;
@@ -116,8 +117,8 @@ export class TextPanel {
     if (content === null || content.text.trim() === "") return;
     const start = span && (await this.#startOf(content.page));
     if (content !== this.#content || span !== this.#span) return;
-    const [from, to] = span ? span.map((offset) => Math.max(0, offset - start)) : [0, 0];
     const { text } = content;
+    const [from, to] = span ? span.map((offset) => unitsAt(text, offset - start)) : [0, 0];
     const found = to > from ? el("mark", {}, text.slice(from, to)) : "";
     this.text.replaceChildren(text.slice(0, from), found, text.slice(to));
     this.sheet.light(span ? wordsIn(placesOf(text, content.words), [from, to]) : []);

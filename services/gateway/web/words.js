@@ -145,16 +145,16 @@ export function chooseLocale(preferred = []) {
 }
 
 /**
- * A function from key and parameters to words. It carries `locale`, the tag for numbers and times, `has(key)`, and for
+ * A function from key and parameters to words of `table`. It carries `locale`, the tag for numbers and times, `has(key)`, and for
  * what the server says by code: `message({code, params, text})` and `error({code, facts, message, action})`, which gives
  * `{message, action}`. Where there is no translation, the server's own sentence stays.
  */
-export function wordsOf(locale) {
+export function wordsOf(locale, table = TABLE) {
   const column = LANGUAGES.indexOf(locale.slice(0, 2).toLowerCase());
   const isServers = column === 0; // the server speaks English itself
-  const speak = (key, params = {}) => fill(TABLE[key]?.[column] ?? key, params, locale);
+  const speak = (key, params = {}) => fill(table[key]?.[column] ?? key, params, locale);
   speak.locale = locale;
-  speak.has = (key) => key in TABLE;
+  speak.has = (key) => key in table;
   speak.message = (message, params = message?.params) => {
     const template = isServers || !message || !Object.hasOwn(MESSAGES, message.code) ? null : MESSAGES[message.code];
     return template && isKnown(template, params ?? {}) ? fill(template, params ?? {}, locale) : (message?.text ?? "");

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from facts import say, uploaded
 from uploading import new_pdf, stored, upload
 
-from shared import blobs
+from shared import blobs, reading, topics
 from shared.blobs import Blobs
+from shared.events import CancelRequested, StageStarted
 from shared.harness.contract import Plan, Slice
-from tests.integration.gateway_infra import (
-    Hand,
-)
+from stack.running import Running
+from tests.integration.gateway_infra import PARTITIONS, Hand
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -134,3 +135,30 @@ async def test_the_timeline_is_in_the_order_of_the_log(http: httpx.AsyncClient, 
     assert [event["version"] for event in first["events"] + rest["events"]] == [1, 2, 3]
     assert rest["next_cursor"] is None
     assert first["events"][0] == {"event_id": "e1", "version": 1, "offset": 10, "type": "T"}
+
+
+async def test_a_document_is_shown_as_it_was_at_each_version_of_its_timeline(
+    http: httpx.AsyncClient, hand: Hand, running: Running
+) -> None:
+    begun = uploaded()
+    document_id = begun.document_id
+    told = [begun, say(StageStarted, document_id, stage="ocr", run=1, attempt=1), say(CancelRequested, document_id)]
+    for fact in told:
+        await hand.log.append(fact)
+        await hand.log.append(uploaded())  # others are in the log as well
+    await hand.put(document_id, 3_000_000, filename="past.pdf", status="cancelling")
+    place = reading.place_of(topics.DOCUMENTS, document_id, PARTITIONS)
+    records = [record async for record in reading.to_the_end(running.kafka, place)]
+    offsets = [record.offset for record in records if record.key == document_id.encode()]
+    rows = [
+        {"_id": f"{document_id}/{fact.event_id}", "tenant": "default", "version": n * 10**6, "offset": offset}
+        for n, (fact, offset) in enumerate(zip(told, offsets, strict=True), 1)
+    ]
+    await hand.mongo.projection("timeline", "g1").insert_many(rows)
+    here = f"/v1/documents/{document_id}/timeline"
+    seen = [(await http.get(f"{here}/{version}")).json() for version in (1_000_000, 2_000_003, 3_000_000, 2**53 - 1)]
+    assert [one["status"] for one in seen] == ["uploaded", "processing", "cancelling", "cancelling"]
+    assert [one["version"] for one in seen] == [1_000_000, 2_000_000, 3_000_000, 3_000_000]
+    assert {(one["filename"], one["epoch"]) for one in seen} == {("past.pdf", "g1")}
+    early = await http.get(f"{here}/999999")
+    assert (early.status_code, early.json()["code"]) == (404, "version.not_found")

@@ -28,6 +28,7 @@ async def test_a_token_to_read_shows_its_document_and_nothing_else(
     forbidden += [("POST", f"/v1/documents/{own}/{verb}") for verb in ("retry", "cancel")]
     forbidden += [("DELETE", f"/v1/documents/{own}"), ("GET", "/v1/live"), ("GET", "/v1/system")]
     forbidden += [("POST", "/v1/documents"), ("POST", "/v1/tokens"), ("DELETE", f"/v1/tokens/{made['id']}")]
+    forbidden += [("GET", "/v1/tokens"), ("GET", f"/v1/tokens?document_id={own}")]
     for method, path in forbidden:
         wish = {"document_id": own} if path == "/v1/tokens" else None
         answer = await http.request(method, path, headers={**bearer(token), **EVENTS}, json=wish)
@@ -97,6 +98,42 @@ async def test_a_token_ends_when_it_expires_or_is_revoked_also_while_it_is_in_us
     assert [await closing(live, within=6) for live in watching] == [4401, 4401]
     for one in (short, revoked):
         assert code_of(await http.get(f"/v1/documents/{document_id}?token={one['token']}")) == (401, "sign_in")
+
+
+async def test_good_tokens_are_listed_without_what_opens_until_they_are_revoked(
+    http: httpx.AsyncClient, key: str, keys: Keys, hand: Hand
+) -> None:
+    document_id, beside = await a_document(hand, "acme"), await a_document(hand, "acme")
+    later = await a_token(http, document_id, key, right="control", ttl=7200)
+    sooner = await a_token(http, document_id, key, ttl=60)
+    await a_token(http, beside, key)
+    asked = {"document_id": document_id, "limit": 1}
+    first = (await http.get("/v1/tokens", params=asked, headers=bearer(key))).json()
+    rest = (await http.get("/v1/tokens", params={**asked, "cursor": first["next_cursor"]}, headers=bearer(key))).json()
+    assert rest["next_cursor"] is None
+    listed = first["tokens"] + rest["tokens"]
+    shared = {"document_id": document_id, "batch": None}
+    assert [{**one, "expires_at": None} for one in listed] == [
+        {"id": sooner["id"], "right": "read", "expires_at": None, **shared},
+        {"id": later["id"], "right": "control", "expires_at": None, **shared},
+    ]
+    assert [one["expires_at"] for one in listed] == sorted(one["expires_at"] for one in listed)
+    other = (await keys.add("globex")).secret
+    assert (await http.get("/v1/tokens", params=asked, headers=bearer(other))).json()["tokens"] == []
+    await http.delete(f"/v1/tokens/{sooner['id']}", headers=bearer(key))
+    left = (await http.get("/v1/tokens", params=asked, headers=bearer(key))).json()
+    assert [one["id"] for one in left["tokens"]] == [later["id"]]
+
+
+async def test_whoever_asks_is_told_what_they_may_do(http: httpx.AsyncClient, key: str, hand: Hand) -> None:
+    document_id = await a_document(hand, "acme")
+    token = (await a_token(http, document_id, key, right="control"))["token"]
+    told = (await http.get("/v1/tokens/current", headers=bearer(token))).json()
+    assert (told["right"], told["document_id"], told["batch"]) == ("control", document_id, None)
+    assert told["expires_at"] is not None
+    told = (await http.get("/v1/tokens/current", headers=bearer(key))).json()
+    assert told == {"right": "all", "document_id": None, "batch": None, "expires_at": None}
+    assert code_of(await http.get("/v1/tokens/current")) == (401, "sign_in")
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from services.progress import percent
-from services.progress.live import Live
+from shared import percent
 from shared.document import DocumentState
 from shared.errors import describe
 from shared.events import Failure
 from shared.given import Given
 from shared.jobs import Job
+from shared.live import Live
 from shared.messages import Message, message
 
 QUEUE: Final = "queue.waiting"

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from services.progress.live import InHand, Live
 from shared.document import ALMOST, DocumentState
 from shared.jobs import Job
+from shared.live import InHand, Live
 
 EVIDENCE_SECONDS: Final = 2.0  # of observed work before an estimate is given
 _EVIDENCE_SHARE: Final = 0.05  # of the whole that must be done before

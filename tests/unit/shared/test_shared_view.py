@@ -23,10 +23,10 @@ from history import (
     whole,
 )
 
-from services.progress import live, view
-from services.progress.live import Live
+from shared import live, view
 from shared.events import CONCLUDE, PLAN, Failure
 from shared.given import Given
+from shared.live import Live
 
 RUNNING = [uploaded(), started(), planned(pages=40, slices=40)]
 PROCESSED = [uploaded(), *whole("ocr", slices=2, pages=2), *whole("chunk"), *whole("extract")]

@@ -22,10 +22,10 @@ from history import (
     whole,
 )
 
-from services.progress import live
-from services.progress.live import Live
+from shared import live
 from shared.document import evolve
 from shared.events import PLAN
+from shared.live import Live
 
 RUNNING = [uploaded(), started(), planned()]
 

@@ -17,9 +17,10 @@ from history import (
     whole,
 )
 
-from services.progress import live, percent, projection
-from services.progress.live import Live
+from services.progress import projection
+from shared import live, percent
 from shared.events import PLAN
+from shared.live import Live
 from shared.pipeline import StageLine
 
 ONE = [uploaded(pipeline=[StageLine(stage="ocr", weight=1.0)]), started(), planned(slices=4, weight=8.0, pages=4)]

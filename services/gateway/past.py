@@ -1,0 +1,48 @@
+"""Time travel: a document as it was after one of its facts, folded from the log as the projector folds it."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Any, Final
+
+from services.gateway.mongo import DocumentKey, Projections
+from services.gateway.problems import Problem
+from shared import history, reading, topics, view
+from shared.errors import Transient
+from shared.given import Given
+from shared.live import Live
+
+_WITHIN: Final = 20.0  # seconds for all of it, waiting for a place included
+_AT_ONCE: Final = 4  # readings of the log; each has connections of its own
+
+
+class Past:
+    """Reads the facts of one document where the timeline says they stand in the log, a few documents at once."""
+
+    def __init__(self, projections: Projections, address: str, partitions: int) -> None:
+        self._projections = projections
+        self._address = address
+        self._partitions = partitions
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def view(self, key: DocumentKey, version: int, now: dict[str, Any]) -> dict[str, Any]:
+        """The document view after the last fact whose version is not above `version`.
+
+        It knows no ticks, which are not kept, so its percent may be less than what was shown. `now` is today's view:
+        what an uploader said never changes. Raises Problem("version.not_found"), Transient("log_unavailable").
+        """
+        offsets = await self._projections.offsets(key, until=version)
+        if not offsets:
+            raise Problem("version.not_found", version=version)
+        try:
+            async with asyncio.timeout(_WITHIN), self._places:
+                return await self._folded(key, version, offsets, now)
+        except TimeoutError as error:
+            raise Transient("log_unavailable", detail="it takes too long") from error
+
+    async def _folded(self, key: DocumentKey, version: int, offsets: list[int], now: dict[str, Any]) -> dict[str, Any]:
+        place = reading.place_of(topics.DOCUMENTS, key.document_id, self._partitions)
+        async with aclosing(reading.at_offsets(self._address, place, offsets)) as records:
+            state = await history.at_version(history.facts(records, key.document_id), version)
+        if state is None:
+            raise Problem("version.not_found", version=version)
+        return view.render(state, Live(), given=Given.of(now), epoch=now["epoch"])
