@@ -167,6 +167,18 @@ async def advance(rows: Collection, found: Iterable[tuple[str, Row]]) -> None:
         _only_duplicates(error)
 
 
+async def begin(rows: Collection, found: Iterable[tuple[str, Row]]) -> None:
+    """Write rows by id that are believed to be new, a third of the cost of an upsert; those that exist advance."""
+    new = [{"_id": i, **row} for i, row in found]
+    try:
+        if new:
+            await rows.insert_many(new, ordered=False)
+    except BulkWriteError as error:
+        _only_duplicates(error)
+        there = [new[problem["index"]] for problem in error.details["writeErrors"]]
+        await advance(rows, ((row.pop("_id"), row) for row in there))
+
+
 def canonical(row: Row) -> bytes:
     """The row's bytes, the same for equal rows whose keys stand in the same order."""
     return encode(row)

@@ -5,7 +5,7 @@ updates, store the checkpoint (which the loop does). A rebuild has no log to pub
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from functools import partial
 
 import orjson
@@ -58,21 +58,31 @@ class Projector:
         jobs = await self.jobs.fold(batch.jobs)
         touched = {entry.item.document_id for entry in batch.entries}
         kept = await self._states.load(touched)
+        known = frozenset(kept)
         told = self._fold(batch, kept)
         await self._name(batch, kept)
         shown = {i: projection.settle(kept[i]) for i in touched & kept.keys()}
         self._states.keep(shown)
-        return partial(self._write, batch, told, shown, jobs)
+        return partial(self._write, batch, told, shown, shown.keys() - known, jobs)
 
     async def _write(
-        self, batch: Batch, told: list[Row], shown: Mapping[str, Projection], standalone: Mapping[str, JobProjection]
+        self,
+        batch: Batch,
+        told: list[Row],
+        shown: Mapping[str, Projection],
+        new: Set[str],
+        standalone: Mapping[str, JobProjection],
     ) -> None:
         await self.jobs.write(standalone)
         rows = {i: projection.to_row(found, self.generation) for i, found in shown.items()}
-        jobs = (row for i, found in shown.items() for row in projection.job_rows(found, rows[i]))
-        await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._stage_jobs, jobs))
+        jobs = [row for i, found in shown.items() for row in projection.job_rows(found, rows[i])]
+        await asyncio.gather(
+            mongo.add(self._timeline, told),
+            mongo.begin(self._stage_jobs, (job for job in jobs if job[1]["document_id"] in new)),
+            mongo.advance(self._stage_jobs, (job for job in jobs if job[1]["document_id"] not in new)),
+        )
         # The states last: what is in them is not folded again.
-        await self._states.store(rows)
+        await self._states.store(rows, new)
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type in _GONE])
         reach("progress.written")
         self.changed |= shown.keys()
