@@ -68,7 +68,7 @@ class GatewayProcess:
         assert self._child
         return self._child.pid
 
-    async def start(self, within: float = 20) -> None:
+    async def start(self, within: float = 60) -> None:
         """Start it and wait until it answers."""
         with self.log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(

@@ -162,3 +162,21 @@ async def test_a_claim_whose_source_is_gone_is_taken_over(http: httpx.AsyncClien
     again, third = await upload(http, data), await upload(http, data)
     assert (again.status_code, third.status_code) == (202, 200)
     assert again.json()["document_id"] == third.json()["document_id"] != first
+
+
+async def test_an_upload_that_the_broker_does_not_confirm_is_answered_503_and_finished_by_its_repetition(
+    http: httpx.AsyncClient, broker: Infrastructure, folder: Path
+) -> None:
+    data, key = new_pdf(), {"Idempotency-Key": uuid.uuid4().hex}
+    with broker.frozen_broker():
+        unsure = await http.post("/v1/documents", content=data, headers=key)
+    assert (unsure.status_code, unsure.json()["code"]) == (503, "broker_unavailable")
+    assert int(unsure.headers["retry-after"]) > 0
+    before = stored(folder)
+    again = await http.post("/v1/documents", content=data, headers=key)
+    assert again.status_code in (200, 202)
+    document_id = again.json()["document_id"]
+    assert f"default/{document_id}/source" in before  # what the first had stored
+    assert stored(folder) == before
+    facts = await facts_of(broker.kafka, document_id)
+    assert {(fact.type, fact.event_id) for fact in facts} == {("DocumentUploaded", facts[0].event_id)}

@@ -107,3 +107,44 @@ async def test_an_event_stream_says_the_same_and_resumes(gateway: GatewayProcess
             await events.aclose()  # type: ignore[attr-defined]
         gone = await http.get(path, headers=headers)
         assert (gone.status_code, gone.json()["code"]) == (404, "document.not_found")
+
+
+@pytest.mark.parametrize(
+    "frame", ["no json", b"\x00", '{"op":"subscribe","document_id":"a","job_id":"b"}', "x" * 2**20]
+)
+async def test_a_bad_frame_ends_nobody_elses_subscription(
+    gateway: GatewayProcess, live: ClientConnection, hand: Hand, frame: str | bytes
+) -> None:
+    document_id = new_id()
+    await hand.change(document_id, 1)
+    async with connect(gateway.live, compression=None) as beside:
+        for one in (live, beside):
+            await say(one, "subscribe", 1, document_id=document_id)
+            await hear(one)
+        await live.send(frame)
+        assert await closing(live) == 4400
+        await hand.change(document_id, 2)
+        assert said(await hear(beside)) == ("update", None, document_id, 2)
+
+
+async def test_a_request_that_cannot_be_met_ends_no_other_subscription_of_its_socket(
+    live: ClientConnection, hand: Hand
+) -> None:
+    document_id = new_id()
+    await hand.change(document_id, 1)
+    await say(live, "subscribe", 1, document_id=document_id)
+    await hear(live)
+    for wish in ({"document_id": "nonsense"}, {"feed": "gossip"}, {"job_id": "job-unknown"}):
+        await say(live, "subscribe", 2, **wish)
+        assert (await hear(live))["op"] == "error"
+    await hand.change(document_id, 2)
+    assert said(await hear(live)) == ("update", None, document_id, 2)
+
+
+async def test_a_live_address_says_what_it_speaks(gateway: GatewayProcess, hand: Hand) -> None:
+    document_id = new_id()
+    await hand.change(document_id, 1)
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=10) as http:
+        for path in ("/v1/live", f"/v1/documents/{document_id}/live"):
+            answer = await http.get(path)
+            assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")

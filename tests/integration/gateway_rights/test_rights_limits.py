@@ -17,6 +17,8 @@ from tests.integration.gateway_infra import GatewayProcess, Hand
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+TUS = {"Tus-Resumable": "1.0.0"}
+
 
 async def test_live_connections_are_counted_over_sockets_and_streams(strict: GatewayProcess, key: str) -> None:
     headers = bearer(key)
@@ -109,3 +111,58 @@ async def test_a_tenant_over_its_quota_is_told_what_is_left_and_others_are_not_h
         refused = await sent(http, key)
         assert refused.json()["quota"] == "pages_a_day"
         assert 0 < int(refused.headers["retry-after"]) <= 86_400
+
+
+async def test_uploads_under_way_are_counted_plain_or_resumable(strict: GatewayProcess, keys: Keys) -> None:
+    headers = bearer((await keys.add("uploading")).secret)
+    sent, released = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"%PDF-1.7 " + uuid.uuid4().bytes
+        sent.release()
+        await released.wait()
+
+    async with httpx.AsyncClient(base_url=strict.url, timeout=30, headers=headers) as http:
+        url = await begun(http, 500)
+        held = [asyncio.create_task(http.post("/v1/documents", content=slow())) for _ in range(2)]
+        for _ in held:
+            await sent.acquire()
+        for refused in (await http.post("/v1/documents", content=b"x"), await part_of(http, url, b"%PDF-1.7 ")):
+            assert code_of(refused) == (429, "too_many_uploads_at_once")
+            assert refused.headers["retry-after"] == "5"
+        released.set()
+        assert {answer.status_code for answer in await asyncio.gather(*held)} == {202}
+        assert (await part_of(http, url, b"%PDF-1.7 ")).headers["upload-offset"] == "9"
+
+
+async def test_a_resumable_upload_is_held_to_bytes_in_flight_and_quota_and_keeps_what_it_has(
+    strict: GatewayProcess, keys: Keys, hand: Hand
+) -> None:
+    rich, poor = [bearer((await keys.add(tenant)).secret) for tenant in ("rich", "globex")]
+    async with httpx.AsyncClient(base_url=strict.url, timeout=30, headers=rich) as http:
+        url = await begun(http, 5_000)
+        assert (await part_of(http, url, b"%PDF-1.7 ")).status_code == 204
+        assert code_of(await part_of(http, url, b"x" * 1_001, 9)) == (429, "too_many_upload_bytes")
+        assert (await http.head(url, headers=TUS)).headers["upload-offset"] == "9"
+        assert (await part_of(http, url, b"x" * 900, 9)).headers["upload-offset"] == "909"
+    async with httpx.AsyncClient(base_url=strict.url, timeout=30, headers=poor) as http:
+        refused = await http.post("/v1/uploads", headers={**TUS, "Upload-Length": "1501"})
+        assert code_of(refused) == (429, "quota_exceeded")
+        assert refused.headers["tus-resumable"] == "1.0.0"
+        url = await begun(http, 900)
+        await hand.put(new_id(), 1, tenant="globex", bytes=1_000, status="completed")
+        assert (await part_of(http, url, b"%PDF-1.7 " + b"x" * 890)).status_code == 204
+        assert code_of(await part_of(http, url, b"x", 899)) == (429, "quota_exceeded")  # it would be a document now
+        assert (await http.delete(url, headers=TUS)).status_code in (204, 429)
+
+
+async def begun(http: httpx.AsyncClient, length: int) -> str:
+    """The address of a new resumable upload."""
+    answer = await http.post("/v1/uploads", headers={**TUS, "Upload-Length": str(length)})
+    assert answer.status_code == 201, answer.text
+    return answer.headers["location"]
+
+
+async def part_of(http: httpx.AsyncClient, url: str, data: bytes, offset: int = 0) -> httpx.Response:
+    headers = {**TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
+    return await http.patch(url, headers=headers, content=data)
