@@ -79,12 +79,12 @@ class Task:
     workdir: Path  # an empty private folder, removed afterwards
     # what the earlier stages concluded, by stage name ("ocr", "chunk", …); loaded when first looked at
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    # a folder that all children of this machine share; what lies in it may be gone at any time
-    machine: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     # tick(code, fraction, **params): a sign of life; `fraction` (0..1) of this slice is done. Cheap: it is throttled.
     tick: Tick = no_tick
     # `with task.waiting(): …` around what waits for the network: somebody else computes on our core meanwhile
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+    # a folder that all children of this machine share; what lies in it may be gone at any time
+    machine: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
 
 
 class Stage(Protocol):

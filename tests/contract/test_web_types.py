@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from services.gateway.tally import Tally
 from services.gateway.web import FOLDER
-from services.progress import job_projection, view
-from services.progress.live import Live
+from services.progress import job_projection
+from shared import view
 from shared.given import Given
+from shared.live import Live
 from tests.history import BAD_PAGE, concluded, done, failed, fold, planned, started, uploaded
 from tests.jobfacts import STARTED
 

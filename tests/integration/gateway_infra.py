@@ -69,19 +69,27 @@ class GatewayProcess:
         return self._child.pid
 
     async def start(self, within: float = 60) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; what does not in time is ended."""
         with self.log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.gateway", env=self._environment, cwd=REPOSITORY, stdout=log, stderr=log
             )
-        async with asyncio.timeout(within), httpx.AsyncClient() as http:
-            while True:
-                assert self._child.returncode is None, self.log.read_text()
-                try:
-                    if (await http.get(f"{self.url}/readyz")).json()["checks"]["updates"] == "ok":
-                        return
-                except httpx.TransportError:
-                    await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(within), httpx.AsyncClient() as http:
+                await self._answers(http)
+        except BaseException:
+            await self.stop(signal.SIGKILL)
+            raise
+
+    async def _answers(self, http: httpx.AsyncClient) -> None:
+        while True:
+            assert self._child
+            assert self._child.returncode is None, self.log.read_text()
+            try:
+                if (await http.get(f"{self.url}/readyz")).json()["checks"]["updates"] == "ok":
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal it and return its exit code."""

@@ -130,7 +130,9 @@ async def test_the_same_request_under_the_same_key_is_one_job(system: RunningSys
     assert (await view_of(system, first.json()["job_id"]))["version"] == 1_000_000
 
 
-@pytest.mark.parametrize("job_id", [f"job-{uuid.uuid4()}", "job-x", str(uuid.uuid4()), "%00"])
+@pytest.mark.parametrize(
+    "job_id", [f"job-{uuid.uuid4()}", "job-x", str(uuid.uuid4()), "%00"], ids=["job", "word", "document", "null"]
+)
 async def test_an_unknown_job_is_not_found_wherever_it_is_asked_for(system: RunningSystem, job_id: str) -> None:
     assert (await system.call("GET", f"/v1/jobs/{job_id}")).json()["code"] == "job.not_found"
     assert (await report(system, job_id)).json()["code"] == "job.not_found"

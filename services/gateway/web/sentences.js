@@ -16,6 +16,7 @@ export const MESSAGES = {
   "stage.concluding": "Setzt die Teile zusammen",
   "stage.done": "Erledigt",
   "stage.slices_done": "{done} von {total} {total|Teil|Teilen} fertig",
+  "stage.waiting_for_space": "Wartet auf Platz: der Datenträger ist voll",
   "queue.waiting": "Wartet, bis ein Arbeiter frei ist[, {ahead} davor]",
   "retry.scheduled": "Versuch {attempt} folgt von selbst: {reason}",
   "worker.lost": "Der Arbeiter ist verschwunden, die Arbeit geht an einen anderen",
@@ -87,6 +88,15 @@ export const ERRORS = {
   "no_image": ["Diese Seite ist Text und hat kein Bild.", "Fragen Sie nach ihrem Text: GET …/pages/N."],
   "source_missing": ["Die hochgeladene Datei ist nicht mehr im Speicher.", "Laden Sie sie noch einmal hoch."],
   "store_unavailable": ["Der Dateispeicher antwortet nicht: {detail}.", "Nichts: es wird von selbst wieder versucht."],
+  "temporary_full": [
+    "Der Ordner für temporäre Dateien ist voll.",
+    "Bitten Sie Ihren Betreiber, Platz zu schaffen, und versuchen Sie es dann noch einmal.",
+  ],
+  "log_unavailable": ["Das Ereignisprotokoll antwortet nicht: {detail}.", "Versuchen Sie es in einigen Sekunden noch einmal."],
+  "untrusted": [
+    "{what} zeigt ein Zertifikat, dem nicht vertraut wird: {detail}.",
+    "Nennen Sie in {setting} die Stelle (`ca=`, `tlsCAFile=`), die es unterschrieben hat, und den Rechner, für den es gilt.",
+  ],
   "store_full": ["Der Dateispeicher ist voll.", "Bitten Sie Ihren Betreiber, Platz zu schaffen, und versuchen Sie es dann noch einmal."],
   "provider_unavailable": ["{provider} antwortet nicht: {detail}.", "Nichts: es wird von selbst wieder versucht."],
   "provider_refused": [

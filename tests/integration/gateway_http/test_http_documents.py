@@ -32,7 +32,11 @@ async def test_the_uploader_finds_the_document_as_soon_as_the_projection_has_it(
     assert (unchanged.status_code, unchanged.content) == (304, b"")
 
 
-@pytest.mark.parametrize("document_id", [str(uuid.uuid4()), "nonsense", "..%2f..%2fetc", str(uuid.uuid4()).upper()])
+@pytest.mark.parametrize(
+    "document_id",
+    [str(uuid.uuid4()), "nonsense", "..%2f..%2fetc", str(uuid.uuid4()).upper()],
+    ids=["new", "word", "path", "upper case"],
+)
 async def test_an_unknown_document_is_not_found(http: httpx.AsyncClient, document_id: str) -> None:
     for path in ("", "/pages", "/text", "/chunks", "/file", "/timeline"):
         answer = await http.get(f"/v1/documents/{document_id}{path}")
