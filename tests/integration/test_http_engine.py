@@ -79,8 +79,13 @@ async def test_a_wait_beyond_the_patience_of_a_page_is_a_retry_when_the_provider
     facts = await system.facts(document_id)
     assert {fact.error.code for fact in facts if isinstance(fact, SliceFailed)} == {"provider_unavailable"}
     assert len([fact for fact in facts if isinstance(fact, RetryScheduled)]) == 1
-    assert provider.times[1] - provider.times[0] >= PATIENCE + 5
-    assert len(provider.asked) == 3 + 1  # the first told the others, and each was read once afterwards
+    since = [at - provider.times[0] for at in provider.times]
+    in_flight = [
+        each for each in since if each < PATIENCE
+    ]  # the other place may have asked before the answer was there
+    assert len(in_flight) <= 2
+    assert all(each >= PATIENCE + 5 for each in since[len(in_flight) :])
+    assert len(provider.asked) == 3 + 1  # the first told the others, and each was read once
 
 
 def slowly(provider: Service) -> Answer:
