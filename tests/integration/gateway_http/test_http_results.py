@@ -6,13 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 from facts import say, uploaded
+from infrastructure import Infrastructure
 from uploading import new_pdf, stored, upload
 
 from shared import blobs, reading, topics
 from shared.blobs import Blobs
 from shared.events import CancelRequested, StageStarted
 from shared.harness.contract import Plan, Slice
-from stack.running import Running
 from tests.integration.gateway_infra import PARTITIONS, Hand
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -138,7 +138,7 @@ async def test_the_timeline_is_in_the_order_of_the_log(http: httpx.AsyncClient, 
 
 
 async def test_a_document_is_shown_as_it_was_at_each_version_of_its_timeline(
-    http: httpx.AsyncClient, hand: Hand, running: Running
+    http: httpx.AsyncClient, hand: Hand, broker: Infrastructure
 ) -> None:
     begun = uploaded()
     document_id = begun.document_id
@@ -148,7 +148,7 @@ async def test_a_document_is_shown_as_it_was_at_each_version_of_its_timeline(
         await hand.log.append(uploaded())  # others are in the log as well
     await hand.put(document_id, 3_000_000, filename="past.pdf", status="cancelling")
     place = reading.place_of(topics.DOCUMENTS, document_id, PARTITIONS)
-    records = [record async for record in reading.to_the_end(running.kafka, place)]
+    records = [record async for record in reading.to_the_end(broker.kafka, place)]
     offsets = [record.offset for record in records if record.key == document_id.encode()]
     rows = [
         {"_id": f"{document_id}/{fact.event_id}", "tenant": "default", "version": n * 10**6, "offset": offset}
