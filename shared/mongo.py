@@ -9,7 +9,7 @@ follow the pointer, for people and tools that look into the database.
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC
 from typing import Any, Final
@@ -154,10 +154,17 @@ async def _create(database: "AsyncIOMotorDatabase[Row]", name: str, indexes: Seq
         await database[name].create_indexes(list(indexes))
 
 
-async def advance(rows: Collection, found: Iterable[tuple[str, Row]]) -> None:
-    """Upsert rows by id where `version` grows, in one unordered bulk."""
+async def advance(rows: Collection, found: Sequence[tuple[str, Row]], new: Container[str] = frozenset()) -> None:
+    """Upsert rows by id where `version` grows, in one unordered bulk.
+
+    Those in `new` are believed not to be there and are inserted, at a third of the cost; where that was wrong they
+    advance like the others.
+    """
+    there = {row["_id"] for row in await _insert(rows, [{"_id": i, **row} for i, row in found if i in new])}
     operations = [
-        UpdateOne({"_id": i, "version": {"$lt": row["version"]}}, {"$set": row}, upsert=True) for i, row in found
+        UpdateOne({"_id": i, "version": {"$lt": row["version"]}}, {"$set": row}, upsert=True)
+        for i, row in found
+        if i in there or i not in new
     ]
     if not operations:
         return
@@ -165,18 +172,6 @@ async def advance(rows: Collection, found: Iterable[tuple[str, Row]]) -> None:
         await rows.bulk_write(operations, ordered=False)
     except BulkWriteError as error:
         _only_duplicates(error)
-
-
-async def begin(rows: Collection, found: Iterable[tuple[str, Row]]) -> None:
-    """Write rows by id that are believed to be new, a third of the cost of an upsert; those that exist advance."""
-    new = [{"_id": i, **row} for i, row in found]
-    try:
-        if new:
-            await rows.insert_many(new, ordered=False)
-    except BulkWriteError as error:
-        _only_duplicates(error)
-        there = [new[problem["index"]] for problem in error.details["writeErrors"]]
-        await advance(rows, ((row.pop("_id"), row) for row in there))
 
 
 def canonical(row: Row) -> bytes:
@@ -205,11 +200,15 @@ async def add(rows: Collection, found: Sequence[Row]) -> None:
     await asyncio.gather(*(_insert(rows, found[at : at + _AT_ONCE]) for at in range(0, len(found), _AT_ONCE)))
 
 
-async def _insert(rows: Collection, found: Sequence[Row]) -> None:
+async def _insert(rows: Collection, found: Sequence[Row]) -> list[Row]:
+    """Insert rows that carry their own ids; those whose id exists come back."""
     try:
-        await rows.insert_many(found, ordered=False)
+        if found:
+            await rows.insert_many(found, ordered=False)
     except BulkWriteError as error:
         _only_duplicates(error)
+        return [found[problem["index"]] for problem in error.details["writeErrors"]]
+    return []
 
 
 def under(document_ids: Iterable[str]) -> Row:

@@ -5,12 +5,12 @@ of an earlier owner: a row only ever moves forward.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from typing import Generic, TypeVar
 
 from shared.folding import BATCH
 from shared.mongo import Collection as Rows
-from shared.mongo import Row, advance, begin
+from shared.mongo import Row, advance
 
 S = TypeVar("S")
 
@@ -47,12 +47,11 @@ class States(Generic[S]):
             self._kept[i] = state
             self._kept.move_to_end(i)
 
-    async def store(self, rows: Mapping[str, Row], new: Collection[str] = frozenset()) -> None:
+    async def store(self, rows: Mapping[str, Row], new: Container[str] = frozenset()) -> None:
         """Write the rows of states whose `version` has grown; an older or equal version is applied already.
 
         `new`: the ids of which no row was stored when their states began.
         """
-        await begin(self._rows, ((i, rows[i]) for i in new))
-        await advance(self._rows, ((i, row) for i, row in rows.items() if i not in new))
+        await advance(self._rows, list(rows.items()), new)
         while len(self._kept) > self._capacity:  # only what is written may be forgotten, and that is the oldest
             self._kept.popitem(last=False)

@@ -76,11 +76,8 @@ class Projector:
         await self.jobs.write(standalone)
         rows = {i: projection.to_row(found, self.generation) for i, found in shown.items()}
         jobs = [row for i, found in shown.items() for row in projection.job_rows(found, rows[i])]
-        await asyncio.gather(
-            mongo.add(self._timeline, told),
-            mongo.begin(self._stage_jobs, (job for job in jobs if job[1]["document_id"] in new)),
-            mongo.advance(self._stage_jobs, (job for job in jobs if job[1]["document_id"] not in new)),
-        )
+        begun = {i for i, row in jobs if row["document_id"] in new}
+        await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._stage_jobs, jobs, begun))
         # The states last: what is in them is not folded again.
         await self._states.store(rows, new)
         await self._erase([fact.document_id for _, fact in batch.facts if fact.type in _GONE])

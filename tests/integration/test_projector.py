@@ -14,6 +14,7 @@ from services.progress import digest
 from services.progress.handlers import LiveProjection
 from services.progress.projector import Projector
 from services.progress.results import Results
+from shared import mongo
 from shared.blobs import Blobs, meta
 from shared.events import (
     DocumentCompleted,
@@ -138,6 +139,14 @@ async def test_another_fact_is_another_digest(bench: Bench) -> None:
     named = await digest.differences(bench.database, whole, shorter)
     assert f"documents/{facts[0].document_id}" in named
     assert f"timeline/{facts[-1].document_id}/{facts[-1].event_id}" in named
+
+
+async def test_a_row_that_was_believed_to_be_new_moves_forward_like_any_other(database: Mongo) -> None:
+    rows = database.projection("processing_jobs", "g")
+    await mongo.advance(rows, [("one", {"version": 2}), ("two", {"version": 2})])
+    found = [("one", {"version": 1}), ("two", {"version": 3}), ("three", {"version": 1})]
+    await mongo.advance(rows, found, new={"one", "two", "three"})
+    assert {row["_id"]: row["version"] async for row in rows.find()} == {"one": 2, "two": 3, "three": 1}
 
 
 class Crash(Exception):
