@@ -4,8 +4,10 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import infrastructure as provided
 import pytest
+import pytest_asyncio
 import running_system
 from desk import STAGES, Desk
 from infrastructure import PARTITIONS, REPOSITORY, Infrastructure
@@ -23,6 +25,7 @@ from shared.leases import Leases, Owner
 from shared.mongo import Mongo
 from shared.pipeline import StageLine
 from shared.settings import SharedSettings
+from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, serving
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +33,46 @@ def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrast
     """Kafka and MongoDB for all tests that bring what they need: topics, databases, documents with ids of their own."""
     with provided.started(tmp_path_factory.mktemp("infrastructure")) as infrastructure:
         yield infrastructure
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def broker(infrastructure: Infrastructure) -> Infrastructure:
+    """The same, with the topics."""
+    await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
+    return infrastructure
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the gateway of a module has its store and its log."""
+    return tmp_path_factory.mktemp("gateway")
+
+
+@pytest.fixture(scope="module")
+def environment(broker: Infrastructure, folder: Path) -> dict[str, str]:
+    """The settings of the gateway of a module, which may have others."""
+    return environment_of(broker, folder)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
+    """The projector of a module."""
+    async with hand_of(environment) as hand:
+        yield hand
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(environment: dict[str, str], folder: Path, hand: Hand) -> AsyncIterator[GatewayProcess]:
+    """One gateway process for a module."""
+    async with serving(environment, folder / "gateway.log") as process:
+        yield process
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def http(gateway: GatewayProcess) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the gateway."""
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
+        yield client
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import httpx
 import orjson
+from infrastructure import PARTITIONS, REPOSITORY
 
 from shared import given, kafka, mongo, topics
 from shared.events import utcnow
@@ -21,27 +22,6 @@ from shared.given import Given
 from shared.kafka import Log
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
-from stack.running import Running
-from stack.settings import StackSettings
-from stack.system import System
-
-REPOSITORY: Final = Path(__file__).parents[2]
-PARTITIONS: Final = 3
-
-
-async def _provision(running: Running) -> None:
-    await topics.provision(running.kafka, partitions=PARTITIONS)
-
-
-@asynccontextmanager
-async def infrastructure(folder: Path) -> AsyncIterator[Running]:
-    """Broker and database on free ports, with the topics."""
-    cache = Path(os.environ.get("PAGESTREAM_CACHE") or REPOSITORY / ".pagestream" / "cache")
-    settings = StackSettings(
-        data=folder, cache=cache, kafka=None, mongo=None, kafka_port=0, kafka_controller_port=0, mongo_port=0
-    )
-    async with System(settings, lambda _: None, provision=[_provision]) as system:
-        yield system.running
 
 
 def free_port() -> int:

@@ -1,6 +1,5 @@
 """Batches and tags: said at the upload, watched as one, filtered in the list. A gateway on a real broker."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -9,53 +8,21 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from talking import hear
 from uploading import new_pdf
 from websockets.asyncio.client import ClientConnection, connect
 
-from shared import blobs, topics
+from shared import blobs
 from shared.blobs import Blobs
-from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of, serving
-from tests.integration.infrastructure import Infrastructure
+from tests.integration.gateway_infra import GatewayProcess, Hand
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def environment(infrastructure: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
-    return environment_of(infrastructure, tmp_path_factory.mktemp("gateway"))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
-    async with hand_of(environment) as hand:
-        yield hand
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(
-    environment: dict[str, str], hand: Hand, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[GatewayProcess]:
-    async with serving(environment, tmp_path_factory.mktemp("log") / "gateway.log") as process:
-        yield process
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def http(gateway: GatewayProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
-        yield client
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def live(gateway: GatewayProcess) -> AsyncIterator[ClientConnection]:
     async with connect(gateway.live, compression=None) as live:
         yield live
-
-
-async def hear(live: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        frame: dict[str, Any] = json.loads(await live.recv())
-        return frame
 
 
 async def subscribe(live: ClientConnection, batch: str) -> dict[str, Any]:

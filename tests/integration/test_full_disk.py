@@ -12,8 +12,8 @@ import httpx
 import kafka_side
 import pytest
 from desk import Desk
-from gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of, serving
-from infrastructure import Infrastructure
+from gateway_infra import GatewayProcess, Hand, environment_of, hand_of, serving
+from infrastructure import PARTITIONS, Infrastructure
 from kafka_side import facts_of
 from small_disk import SmallDisk, mounted
 from waiting import until

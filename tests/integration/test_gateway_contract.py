@@ -3,43 +3,23 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import jsonschema
 import pytest
-import pytest_asyncio
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from websockets.asyncio.client import connect
 
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, infrastructure, serving
+from tests.integration.gateway_infra import GatewayProcess, Hand
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 EXAMPLES = 12  # requests for each operation
 WAITS = frozenset({"wait"})  # parameters that would only make a test wait
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
-    async with infrastructure(tmp_path_factory.mktemp("stack")) as running:
-        yield environment_of(running, tmp_path_factory.mktemp("gateway"))
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
-    async with hand_of(environment) as hand:
-        yield hand
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(environment: dict[str, str], hand: Hand, tmp_path_factory: Any) -> AsyncIterator[GatewayProcess]:
-    async with serving(environment, tmp_path_factory.mktemp("logs") / "gateway.log") as process:
-        yield process
 
 
 async def test_no_request_that_the_openapi_document_allows_ends_in_a_500(gateway: GatewayProcess, hand: Hand) -> None:

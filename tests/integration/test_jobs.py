@@ -11,6 +11,7 @@ import httpx
 import kafka_side
 import pytest
 from running_system import RunningSystem
+from talking import hear
 from waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -55,12 +56,6 @@ async def socket(system: RunningSystem, path: str = "/v1/live") -> AsyncIterator
     url = "ws" + system.url.removeprefix("http").rstrip("/") + path
     async with connect(url, subprotocols=[Subprotocol("pagestream.v1")], compression=None) as live:
         yield live
-
-
-async def hear(live: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        frame: dict[str, Any] = json.loads(await live.recv())
-        return frame
 
 
 async def test_a_job_is_watched_from_start_to_end_on_the_socket_of_the_documents(system: RunningSystem) -> None:

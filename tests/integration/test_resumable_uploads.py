@@ -13,13 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from kafka_side import facts_of
 from uploading import new_pdf, stored
 
-from shared import blobs, topics
+from shared import blobs
 from shared.blobs import Blobs
-from tests.integration.gateway_infra import PARTITIONS, GatewayProcess, Hand, environment_of, hand_of, serving
+from tests.integration.gateway_infra import GatewayProcess, Hand
 from tests.integration.infrastructure import Infrastructure
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,32 +29,8 @@ MAX = 64 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("gateway")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def environment(infrastructure: Infrastructure, folder: Path) -> dict[str, str]:
-    await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
-    return {**environment_of(infrastructure, folder), "PAGESTREAM_MAX_UPLOAD": str(MAX)}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
-    async with hand_of(environment) as hand:
-        yield hand
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(environment: dict[str, str], folder: Path, hand: Hand) -> AsyncIterator[GatewayProcess]:
-    async with serving(environment, folder / "gateway.log") as process:
-        yield process
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def http(gateway: GatewayProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as client:
-        yield client
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return {**environment, "PAGESTREAM_MAX_UPLOAD": str(MAX)}
 
 
 def metadata(**pairs: str) -> str:

@@ -2,19 +2,17 @@
 
 import time
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import numpy as np
 import pytest
-import pytest_asyncio
 from infrastructure import CACHE
 
 from shared import mongo
 from shared.embedding.model import DIMENSIONS, Embedder
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, infrastructure
+from tests.integration.gateway_infra import Hand
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -23,28 +21,9 @@ CAT: Final = "Our cat sleeps on the sofa all day."
 IBAN: Final = "Transfer the amount to DE60500999210012345678 <b>now</b>."
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
-    async with hand_of(environment) as hand:
-        yield hand
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def environment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
-    async with infrastructure(tmp_path_factory.mktemp("stack")) as running:
-        yield {**environment_of(running, tmp_path_factory.mktemp("gateway")), "PAGESTREAM_CACHE": str(CACHE)}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def http(
-    environment: dict[str, str], hand: Hand, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[httpx.AsyncClient]:
-    process = GatewayProcess(environment, tmp_path_factory.mktemp("logs") / "gateway.log")
-    await process.start()
-    async with httpx.AsyncClient(base_url=process.url, timeout=30) as client:
-        yield client
-    assert await process.stop() == 0
-    assert '"level": "error"' not in process.log.read_text()
+@pytest.fixture(scope="module")
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return {**environment, "PAGESTREAM_CACHE": str(CACHE)}
 
 
 @pytest.fixture(scope="module")

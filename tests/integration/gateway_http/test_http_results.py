@@ -6,14 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 from facts import say, uploaded
-from infrastructure import Infrastructure
+from infrastructure import PARTITIONS, Infrastructure
 from uploading import new_pdf, stored, upload
 
 from shared import blobs, reading, topics
 from shared.blobs import Blobs
 from shared.events import CancelRequested, StageStarted
 from shared.harness.contract import Plan, Slice
-from tests.integration.gateway_infra import PARTITIONS, Hand
+from tests.integration.gateway_infra import Hand
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -5,19 +5,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from infrastructure import PARTITIONS, Infrastructure
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from shared import topics
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, serving
+from tests.integration.gateway_infra import GatewayProcess, Hand, hand_of, serving
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def environment(infrastructure: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
-    folder = tmp_path_factory.mktemp("gateway")
-    return {**environment_of(infrastructure, folder), "PAGESTREAM_SUBSCRIPTIONS_PER_SOCKET": "5"}
+@pytest.fixture(scope="module")
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    return {**environment, "PAGESTREAM_SUBSCRIPTIONS_PER_SOCKET": "5"}
 
 
 @pytest_asyncio.fixture(loop_scope="module")

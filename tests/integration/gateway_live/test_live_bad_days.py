@@ -55,7 +55,7 @@ async def test_who_never_reads_is_let_go_and_holds_up_nobody(gateway: GatewayPro
         assert resident(gateway.pid) < 200_000
     for one in stuck:
         one.transport.resume_reading()
-        assert await closing(one) in (4408, 1006)  # 1006: it was cut off, since it did not take the goodbye
+        assert await closing(one, 30) in (4408, 1006)  # 1006: it was cut off, since it did not take the goodbye
 
 
 async def test_a_restart_says_goodbye_with_1012_and_ends_with_code_0(
@@ -78,7 +78,7 @@ async def test_a_restart_says_goodbye_with_1012_and_ends_with_code_0(
         assert await gateway.stop(signal.SIGTERM) == 0
         assert (await poll).json()["version"] == 1
         assert "snapshot" in (await listening).text
-    assert {await closing(live) for live in sockets} == {1012}
+    assert {await closing(live, 30) for live in sockets} == {1012}
 
 
 async def test_a_killed_gateway_loses_nothing_for_those_who_come_back(
@@ -92,7 +92,7 @@ async def test_a_killed_gateway_loses_nothing_for_those_who_come_back(
         await say(live, "subscribe", 1, document_id=document_id)
         await hear(live)
         await gateway.stop(signal.SIGKILL)
-        assert await closing(live) == 1006
+        assert await closing(live, 30) == 1006
     await hand.change(document_id, 2)
     await gateway.start()
     async with connect(gateway.live) as live:

@@ -25,10 +25,10 @@ async def test_the_address_of_a_document_subscribes_by_itself(gateway: GatewayPr
         assert said(await hear(live)) == ("snapshot", None, document_id, 1)
         await hand.delete(document_id, 2)
         assert said(await hear(live)) == ("deleted", None, document_id, 2)
-        assert await closing(live) == 4404
+        assert await closing(live, 30) == 4404
     for unknown in (new_id(), "nonsense"):
         async with connect(gateway.live.replace("/live", f"/documents/{unknown}/live")) as live:
-            assert await closing(live) == 4404
+            assert await closing(live, 30) == 4404
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ async def test_the_address_of_a_document_subscribes_by_itself(gateway: GatewayPr
 )
 async def test_a_bad_frame_ends_the_connection(live: ClientConnection, frame: str | bytes) -> None:
     await live.send(frame)
-    assert await closing(live) == 4400
+    assert await closing(live, 30) == 4400
 
 
 async def test_a_flood_of_frames_ends_the_connection(live: ClientConnection) -> None:
     with contextlib.suppress(ConnectionClosed):
         for _ in range(4_000):
             await say(live, "unsubscribe", 1, document_id="x")
-    assert await closing(live) == 4429
+    assert await closing(live, 30) == 4429
 
 
 async def test_one_connection_carries_a_bounded_number_of_subscriptions(live: ClientConnection, hand: Hand) -> None:
@@ -122,7 +122,7 @@ async def test_a_bad_frame_ends_nobody_elses_subscription(
             await say(one, "subscribe", 1, document_id=document_id)
             await hear(one)
         await live.send(frame)
-        assert await closing(live) == 4400
+        assert await closing(live, 30) == 4400
         await hand.change(document_id, 2)
         assert said(await hear(beside)) == ("update", None, document_id, 2)
 

@@ -3,37 +3,18 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 import pytest_asyncio
-from infrastructure import PARTITIONS, Infrastructure
+from infrastructure import Infrastructure
 from keyed import settings_of
 
-from shared import topics
 from shared.keys import Keys
-from tests.integration.gateway_infra import GatewayProcess, Hand, hand_of, serving
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def broker(infrastructure: Infrastructure) -> Infrastructure:
-    await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
-    return infrastructure
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("gateway")
+from tests.integration.gateway_infra import GatewayProcess, Hand, serving
 
 
 @pytest.fixture(scope="module")
 def environment(broker: Infrastructure, folder: Path) -> dict[str, str]:
     return settings_of(broker, folder)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
-    async with hand_of(environment) as hand:
-        yield hand
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -54,12 +35,6 @@ async def gateway(environment: dict[str, str], key: str, folder: Path) -> AsyncI
     """A gateway that asks for a key."""
     async with serving(environment, folder / "gateway.log") as process:
         yield process
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def http(gateway: GatewayProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=30) as http:
-        yield http
 
 
 LIMITS = {

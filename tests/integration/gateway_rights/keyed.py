@@ -1,16 +1,12 @@
 """What the tests of rights say to a gateway that asks for keys, and what they hear."""
 
-import asyncio
-import contextlib
 import json
-import uuid
 from pathlib import Path
 from typing import Any
 
 import httpx
 from infrastructure import Infrastructure
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
+from talking import new_id
 
 from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of
 
@@ -30,10 +26,6 @@ def settings_of(broker: Infrastructure, folder: Path) -> dict[str, str]:
 
 def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
-
-
-def new_id() -> str:
-    return str(uuid.uuid4())
 
 
 async def a_document(hand: Hand, tenant: str = "default") -> str:
@@ -57,22 +49,3 @@ def code_of(answer: httpx.Response) -> tuple[int, str]:
 
 def live_of(gateway: GatewayProcess, document_id: str, query: str = "") -> str:
     return gateway.live.replace("/live", f"/documents/{document_id}/live{query}")
-
-
-async def say(live: ClientConnection, op: str, **fields: Any) -> None:
-    await live.send(json.dumps({"op": op, **fields}))
-
-
-async def hear(live: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        frame: dict[str, Any] = json.loads(await live.recv())
-        return frame
-
-
-async def closing(live: ClientConnection, within: float = 10) -> int | None:
-    """The close code, after whatever else comes before it."""
-    with contextlib.suppress(ConnectionClosed):
-        async with asyncio.timeout(within):
-            while True:
-                await live.recv()
-    return live.close_code

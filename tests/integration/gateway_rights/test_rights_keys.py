@@ -8,7 +8,8 @@ import uuid
 
 import httpx
 import pytest
-from keyed import CALLS, EVENTS, OTHER, a_document, a_token, bearer, closing, code_of, hear, live_of, say
+from keyed import CALLS, EVENTS, OTHER, a_document, a_token, bearer, code_of, live_of
+from talking import closing, hear, say
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol

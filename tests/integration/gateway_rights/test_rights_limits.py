@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from keyed import EVENTS, a_document, bearer, closing, code_of, hear, new_id, say
+from keyed import EVENTS, a_document, bearer, code_of
+from talking import closing, hear, new_id, say
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from keyed import CALLS, EVENTS, a_document, bearer, closing, code_of, hear, live_of, new_id, say
+from keyed import CALLS, EVENTS, a_document, bearer, code_of, live_of
+from talking import closing, hear, new_id, say
 from websockets.asyncio.client import connect
 
 from shared.keys import Keys

@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx
 import pytest
-from keyed import EVENTS, a_document, a_token, bearer, closing, code_of, hear, live_of, new_id, say
+from keyed import EVENTS, a_document, a_token, bearer, code_of, live_of
+from talking import closing, hear, new_id, say
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 from infrastructure import Infrastructure
-from keyed import a_document, a_token, bearer, closing, code_of, hear, live_of, settings_of
+from keyed import a_document, a_token, bearer, code_of, live_of, settings_of
+from talking import closing, hear
 from websockets.asyncio.client import connect
 
 from shared.keys import Keys

@@ -2,40 +2,24 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
-from infrastructure import PARTITIONS, Infrastructure
+from infrastructure import Infrastructure
 
 from pagestream import DOCUMENTS, PagestreamClient, Refused, State, Target
-from shared import topics
 from shared.keys import Keys
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, serving
+from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def environment(infrastructure: Infrastructure, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
-    return environment_of(infrastructure, tmp_path_factory.mktemp("gateway"))
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
-    async with hand_of(environment) as hand:
-        yield hand
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def gateway(environment: dict[str, str], hand: Hand, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
-    async with serving(environment, tmp_path / "gateway.log") as process:
-        yield process
+@pytest.fixture(scope="module")
+def environment(broker: Infrastructure, folder: Path) -> dict[str, str]:
+    return environment_of(broker, folder)  # as many subscriptions on one socket as there may be
 
 
 async def following(states: Any) -> State:

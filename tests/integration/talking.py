@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 
 async def say(live: ClientConnection, op: str, ref: int | None = None, **fields: Any) -> None:
-    await live.send(json.dumps({"op": op, "ref": ref, **fields}))
+    about = fields if ref is None else {"ref": ref, **fields}
+    await live.send(json.dumps({"op": op, **about}))
 
 
 async def hear(live: ClientConnection) -> dict[str, Any]:
@@ -20,13 +21,13 @@ async def hear(live: ClientConnection) -> dict[str, Any]:
         return frame
 
 
-async def closing(live: ClientConnection) -> int:
+async def closing(live: ClientConnection, within: float = 10) -> int | None:
     """The close code, after whatever else comes before it."""
     with contextlib.suppress(ConnectionClosed):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(within):
             while True:
                 await live.recv()
-    return live.close_code or 0
+    return live.close_code
 
 
 def said(frame: dict[str, Any]) -> tuple[Any, ...]:
