@@ -1,5 +1,6 @@
 """A gateway that asks for a key, and one beside it that gives little, on the real broker and database."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -43,7 +44,14 @@ LIMITS = {
     "PAGESTREAM_FRAMES_PER_SECOND_EACH": "10",
     "PAGESTREAM_UPLOADS_EACH": "2",
     "PAGESTREAM_UPLOAD_BYTES_EACH": "1000",
-    "PAGESTREAM_QUOTAS": '{"poor": {"documents": 1}, "globex": {"bytes": 1500}, "*": {"pages_a_day": 100}}',
+    "PAGESTREAM_QUOTAS": json.dumps(
+        {
+            "poor": {"documents": 1},
+            "globex": {"bytes": 1500},
+            "initech": {"bytes": 1500},
+            "*": {"pages_a_day": 100},
+        }
+    ),
 }
 
 

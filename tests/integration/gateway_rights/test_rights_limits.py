@@ -139,7 +139,7 @@ async def test_uploads_under_way_are_counted_plain_or_resumable(strict: GatewayP
 async def test_a_resumable_upload_is_held_to_bytes_in_flight_and_quota_and_keeps_what_it_has(
     strict: GatewayProcess, keys: Keys, hand: Hand
 ) -> None:
-    rich, poor = [bearer((await keys.add(tenant)).secret) for tenant in ("rich", "globex")]
+    rich, poor = [bearer((await keys.add(tenant)).secret) for tenant in ("rich", "initech")]
     async with httpx.AsyncClient(base_url=strict.url, timeout=30, headers=rich) as http:
         url = await begun(http, 5_000)
         assert (await part_of(http, url, b"%PDF-1.7 ")).status_code == 204
@@ -151,7 +151,7 @@ async def test_a_resumable_upload_is_held_to_bytes_in_flight_and_quota_and_keeps
         assert code_of(refused) == (429, "quota_exceeded")
         assert refused.headers["tus-resumable"] == "1.0.0"
         url = await begun(http, 900)
-        await hand.put(new_id(), 1, tenant="globex", bytes=1_000, status="completed")
+        await hand.put(new_id(), 1, tenant="initech", bytes=1_000, status="completed")
         assert (await part_of(http, url, b"%PDF-1.7 " + b"x" * 890)).status_code == 204
         assert code_of(await part_of(http, url, b"x", 899)) == (429, "quota_exceeded")  # it would be a document now
         assert (await http.delete(url, headers=TUS)).status_code in (204, 429)
