@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 COMPILED := cli.programs, services.gateway.serving, services.progress.app, shared.harness.app, \
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
-AT_ONCE := --numprocesses 3 --dist worksteal # most tests wait more than they compute
+AT_ONCE := --numprocesses 2 --dist loadgroup # tests/conftest.py has the groups
 
 .DEFAULT_GOAL := help
 .PHONY: help install up demo test soak check bench lock clean

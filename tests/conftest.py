@@ -5,11 +5,15 @@ Whichever process a fault's test ran in, the run ends with one table of the faul
 
 import os
 import random
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
+import running_system
+from running_system import RunningSystem
 
 FAULT: Final = "fault"  # the property of a test's report: number, what, outcome, seconds
+WHOLE: Final = {"system", "ruin"}  # fixtures that are a whole system
 
 os.environ.setdefault("PAGESTREAM_SEED", str(random.SystemRandom().randrange(1_000_000)))  # workers inherit it
 
@@ -17,6 +21,32 @@ os.environ.setdefault("PAGESTREAM_SEED", str(random.SystemRandom().randrange(1_0
 def pytest_report_header() -> str:
     """The seed, before anything runs."""
     return f"PAGESTREAM_SEED={os.environ['PAGESTREAM_SEED']}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a system, a gateway or a broker runs in one process, one after another; the longest is first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: not _is_whole(item))
+
+
+def _group(item: pytest.Item) -> str:
+    if _is_whole(item):
+        return "faults" if item.path.parent.name == "chaos" else "systems"
+    return item.path.parent.name if item.path.parent.name.startswith("gateway_") else item.path.stem
+
+
+def _is_whole(item: pytest.Item) -> bool:
+    return not WHOLE.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """The whole system on a broker and a database of its own. Whoever stops its services starts them again."""
+    with running_system.running(tmp_path_factory.mktemp("system")) as system:
+        system.begin()
+        yield system
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

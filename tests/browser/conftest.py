@@ -1,18 +1,13 @@
-"""What the browser tests share: one running system, one Chromium, and a page that tolerates no violation."""
+"""What the browser tests share: one Chromium, and a page that tolerates no violation."""
 
 import shutil
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))  # what is imported next needs it
-
-import running_system
 from running_system import RunningSystem
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -30,14 +25,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason=MISSING))
-
-
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """The whole system on a broker and a database of its own."""
-    with running_system.running(tmp_path_factory.mktemp("browser")) as system:
-        system.begin()
-        yield system
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,15 +1,12 @@
 """What the fault tests share: one system for all that can be mended, and a table of what was survived."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))  # what is imported next needs it
 
 from tests.chaos.chaos_system import ChaosSystem, started
 from tests.conftest import FAULT

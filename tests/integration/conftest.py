@@ -8,10 +8,8 @@ import httpx
 import infrastructure as provided
 import pytest
 import pytest_asyncio
-import running_system
 from desk import STAGES, Desk
 from infrastructure import PARTITIONS, REPOSITORY, Infrastructure
-from running_system import RunningSystem
 
 from shared import kafka, mongo, topics
 from shared.blobs import Blobs
@@ -128,11 +126,3 @@ async def desk(
     )
     yield Desk(worker, database, settings)
     await pool.close()
-
-
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
-    """The whole system on a broker and a database of its own. Whoever stops its services starts them again."""
-    with running_system.running(tmp_path_factory.mktemp("system")) as system:
-        system.begin()
-        yield system
