@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,10 +40,9 @@ def seed() -> int:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaosSystem]:
+def system(tmp_path_factory: pytest.TempPathFactory, systems: ExitStack) -> ChaosSystem:
     """A system for every fault that can be mended. Whoever stops its services starts them again."""
-    with started(tmp_path_factory.mktemp("chaos")) as system:
-        yield system
+    return systems.enter_context(started(tmp_path_factory.mktemp("chaos")))
 
 
 @pytest.fixture
