@@ -6,8 +6,6 @@ INSTALLED := $(VENV)/installed
 COMPILED := cli.programs, services.gateway.serving, services.progress.app, shared.harness.app, \
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
-AT_ONCE := --numprocesses 2 --dist loadgroup # tests/conftest.py has the groups
-
 .DEFAULT_GOAL := help
 .PHONY: help install up demo test soak check bench lock clean
 
@@ -34,10 +32,10 @@ demo: $(INSTALLED) ## start everything, run the sample documents, keep running
 	@$(BIN)/pagestream demo
 
 test: $(INSTALLED) ## run all tests, the real parts included
-	@$(BIN)/python -m pytest $(AT_ONCE)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 soak: $(INSTALLED) ## every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
-	@$(BIN)/python -m pytest tests/chaos -m "soak or not soak" $(AT_ONCE) --durations=20
+	@$(BIN)/python -m pytest tests/chaos -m "soak or not soak" --numprocesses 3 --dist worksteal --durations=20
 
 check: $(INSTALLED) ## lint, format, types, architecture
 	@$(BIN)/ruff check .

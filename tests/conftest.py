@@ -7,14 +7,18 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Final
+from typing import Any, Final
 
+import infrastructure as provided
 import pytest
 import running_system
+from infrastructure import Infrastructure
 from running_system import RunningSystem
+from xdist.scheduler import LoadScopeScheduling
 
 FAULT: Final = "fault"  # the property of a test's report: number, what, outcome, seconds
 WHOLE: Final = {"system", "ruin"}  # fixtures that are a whole system
+SYSTEMS: Final = {"tests/system", "tests/browser"}  # folders whose tests share one
 OPEN: Final = pytest.StashKey[ExitStack]()  # the whole systems of this process
 
 os.environ.setdefault("PAGESTREAM_SEED", str(random.SystemRandom().randrange(1_000_000)))  # workers inherit it
@@ -25,19 +29,25 @@ def pytest_report_header() -> str:
     return f"PAGESTREAM_SEED={os.environ['PAGESTREAM_SEED']}"
 
 
-@pytest.hookimpl(wrapper=True)  # the plugin that reads the groups comes before every other hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """What shares a system, a gateway or a broker runs in one process, one after another; the longest is first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Who gives the tests to the processes; None for the plugin's own ways."""
+    return Groups(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+class Groups(LoadScopeScheduling):
+    """What shares a system, a gateway or a broker runs in one process, one after another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder, _, file = nodeid.partition("::")[0].rpartition("/")
+        if folder in SYSTEMS or file == "test_corpus.py":
+            return "systems"
+        together = folder == "tests/chaos" or folder.startswith("tests/integration/gateway_")
+        return folder if together else f"{folder}/{file}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole systems come first: they take the longest."""
     items.sort(key=lambda item: not _is_whole(item))
-    yield
-
-
-def _group(item: pytest.Item) -> str:
-    if _is_whole(item):
-        return "faults" if item.path.parent.name == "chaos" else "systems"
-    return item.path.parent.name if item.path.parent.name.startswith("gateway_") else item.path.stem
 
 
 def _is_whole(item: pytest.Item) -> bool:
@@ -63,6 +73,13 @@ def system(tmp_path_factory: pytest.TempPathFactory, systems: ExitStack) -> Runn
     system = systems.enter_context(running_system.running(tmp_path_factory.mktemp("system")))
     system.begin()
     return system
+
+
+@pytest.fixture(scope="session")
+def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
+    """Kafka and MongoDB for all tests that bring what they need: topics, databases, documents with ids of their own."""
+    with provided.started(tmp_path_factory.mktemp("infrastructure")) as infrastructure:
+        yield infrastructure
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,11 +1,10 @@
-"""What the integration tests share: one broker and database for all, databases of its own for each test."""
+"""What the integration tests share beside broker and database: gateways, a worker, databases for each test."""
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import infrastructure as provided
 import pytest
 import pytest_asyncio
 from desk import STAGES, Desk
@@ -24,13 +23,6 @@ from shared.mongo import Mongo
 from shared.pipeline import StageLine
 from shared.settings import SharedSettings
 from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, serving
-
-
-@pytest.fixture(scope="session")
-def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Infrastructure]:
-    """Kafka and MongoDB for all tests that bring what they need: topics, databases, documents with ids of their own."""
-    with provided.started(tmp_path_factory.mktemp("infrastructure")) as infrastructure:
-        yield infrastructure
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
