@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from errno import EDQUOT, ENOSPC
@@ -27,6 +27,7 @@ _MAGIC: Final = b"pagestream/1 sha256="
 _HEADER: Final = len(_MAGIC) + 64 + 1  # magic, digest in hex, newline
 _PART_PREFIX: Final = "part-"
 _HEALTH: Final = ".health"
+_READERS: Final = 8  # threads that read many small blobs
 _PART: Final = 5 * 1024 * 1024  # bytes; the smallest part S3 accepts
 
 
@@ -157,6 +158,28 @@ class Blobs:
     async def get_result(self, name: str) -> Any:
         """Read a JSON value and check its digest. Raises BlobMissing, BlobDamaged."""
         return unseal(await self.get(name))
+
+    async def get_results(self, names: Sequence[str]) -> list[Any]:
+        """As `get_result` for many; None for each that is missing or damaged.
+
+        A read in a thread costs a sixth of one that the event loop waits for.
+        """
+        places = min(_READERS, len(names))
+        async with _translated():
+            parts = await asyncio.gather(*(asyncio.to_thread(self._results, names[n::places]) for n in range(places)))
+        found = [None] * len(names)
+        for n, part in enumerate(parts):
+            found[n::places] = part
+        return found
+
+    def _results(self, names: Sequence[str]) -> list[Any]:
+        found = []
+        for name in names:
+            try:
+                found.append(unseal(bytes(obstore.get(self._store, name).bytes())))
+            except (FileNotFoundError, BlobDamaged):
+                found.append(None)
+        return found
 
     async def exists(self, name: str) -> bool:
         """Whether there is a blob of this name."""

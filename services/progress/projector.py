@@ -16,7 +16,7 @@ from services.progress.job_projector import JobProjector
 from services.progress.projection import Projection
 from shared import blobs as names
 from shared import given, mongo, topics
-from shared.blobs import BlobDamaged, BlobMissing, Blobs
+from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.failpoints import reach
 from shared.folding import Batch, Write
@@ -116,16 +116,12 @@ class Projector:
         """Give new documents their names, batches and tags, which the log does not hold."""
         uploaded = {fact.document_id for _, fact in batch.facts if fact.type == "DocumentUploaded"}
         nameless = [kept[document_id] for document_id in uploaded if not kept[document_id].given.filename]
-        given = await asyncio.gather(*(self._given(found.state) for found in nameless))
-        for found, told in zip(nameless, given, strict=True):
-            kept[found.state.document_id] = projection.named(found, told)
-
-    async def _given(self, state: DocumentState) -> Given:
-        try:
-            meta = await self._blobs.get_result(names.meta(state.tenant, state.document_id))
-        except (BlobMissing, BlobDamaged):
-            return NOTHING  # erased, or lost with the document's source: its stages will say so
-        return Given.of(meta)
+        stored = await self._blobs.get_results(
+            [names.meta(found.state.tenant, found.state.document_id) for found in nameless]
+        )
+        for found, meta in zip(nameless, stored, strict=True):
+            # None: erased, or lost with the document's source; its stages will say so.
+            kept[found.state.document_id] = projection.named(found, Given.of(meta) if meta else NOTHING)
 
     async def _publish(self, rows: Mapping[str, Row]) -> None:
         if self._log is None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import processes
 from background import Background
 from infrastructure import CACHE, Infrastructure
-from running_system import ENDED, PATIENCE, RunningSystem
+from running_system import ENDED, EVERY, PATIENCE, RunningSystem
 from waiting import until
 
 from cli.programs import provide, service_programs
@@ -254,7 +254,7 @@ class ChaosSystem(RunningSystem):
                 found = {"_id": {"$in": ids}, "view.status": {"$in": sorted(ENDED)}}
                 return await rows.count_documents(found) == len(ids)
 
-            await until(ended, within, what=f"{len(ids)} documents have ended")
+            await until(ended, within, what=f"{len(ids)} documents have ended", every=EVERY)
         return [await self.get(document_id) for document_id in ids]
 
     async def completed(self, *ids: str, within: float = PATIENCE) -> list[Any]:

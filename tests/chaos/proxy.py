@@ -16,8 +16,8 @@ class Proxy:
     """Listens on `port` of the loopback address and passes everything on to `upstream`, as long as `mode` says so."""
 
     def __init__(self, port: int, upstream: int) -> None:
-        self._port = port
-        self._upstream = upstream
+        self.port = port
+        self.upstream = upstream
         self._passing = asyncio.Event()
         self._passing.set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -26,7 +26,7 @@ class Proxy:
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._accept, HOST, self._port)
+        self._server = await asyncio.start_server(self._accept, HOST, self.port)
 
     async def stop(self) -> None:
         """Cut everything and listen no more."""
@@ -51,7 +51,7 @@ class Proxy:
             _cut(writer)
             return
         try:
-            up_reader, up_writer = await asyncio.open_connection(HOST, self._upstream)
+            up_reader, up_writer = await asyncio.open_connection(HOST, self.upstream)
         except OSError:
             _cut(writer)
             return

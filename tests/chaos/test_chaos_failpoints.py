@@ -13,7 +13,7 @@ from tests.chaos.watching import watching
 
 GAPS = ("claimed", "acknowledged", "stored", "appended", "ended")
 TIMES = (1, 2, 3)  # planning, the one slice, concluding
-QUICK = {("acknowledged", 2), ("stored", 2), ("appended", 3), ("progress.written", 1), ("fold.stored", 2)}
+QUICK = {("stored", 2), ("appended", 3), ("progress.written", 1), ("fold.stored", 2)}
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -7,7 +7,7 @@ import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,11 +65,10 @@ class GatewayProcess:
         while True:
             assert self._child
             assert self._child.returncode is None, self.log.read_text()
-            try:
+            with suppress(httpx.TransportError):
                 if (await http.get(f"{self.url}/readyz")).json()["checks"]["updates"] == "ok":
                     return
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal it and return its exit code."""

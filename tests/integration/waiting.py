@@ -9,8 +9,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], within: float = 30.0, what: str = "") -> T:
-    """The first true value of `condition`, asked every 20 ms; an AssertionError after `within` seconds."""
+async def until(
+    condition: Callable[[], T | Awaitable[T]], within: float = 30.0, what: str = "", every: float = 0.02
+) -> T:
+    """The first true value of `condition`, asked every `every` seconds; an AssertionError after `within` seconds."""
     end = time.monotonic() + within
     while True:
         found = condition()
@@ -19,4 +21,4 @@ async def until(condition: Callable[[], T | Awaitable[T]], within: float = 30.0,
         if found:
             return found
         assert time.monotonic() < end, f"not within {within:g} s: {what or inspect.getsource(condition).strip()}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)

@@ -12,7 +12,7 @@ from waiting import until
 
 from shared.events import DocumentCompleted, StageCompleted, StageFailed, WorkerLost
 
-PAGES = 10  # enough that a fast machine is still at them when something is killed
+PAGES = 6  # enough that a fast machine is still at them when something is killed
 
 pytestmark = pytest.mark.timeout(240)
 

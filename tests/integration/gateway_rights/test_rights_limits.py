@@ -10,6 +10,7 @@ import httpx
 import pytest
 from keyed import EVENTS, a_document, bearer, code_of
 from talking import closing, hear, new_id, say
+from uploading import held
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -116,23 +117,13 @@ async def test_a_tenant_over_its_quota_is_told_what_is_left_and_others_are_not_h
 
 async def test_uploads_under_way_are_counted_plain_or_resumable(strict: GatewayProcess, keys: Keys) -> None:
     headers = bearer((await keys.add("uploading")).secret)
-    sent, released = asyncio.Semaphore(0), asyncio.Event()
-
-    async def slow() -> AsyncIterator[bytes]:
-        yield b"%PDF-1.7 " + uuid.uuid4().bytes
-        sent.release()
-        await released.wait()
-
     async with httpx.AsyncClient(base_url=strict.url, timeout=30, headers=headers) as http:
         url = await begun(http, 500)
-        held = [asyncio.create_task(http.post("/v1/documents", content=slow())) for _ in range(2)]
-        for _ in held:
-            await sent.acquire()
-        for refused in (await http.post("/v1/documents", content=b"x"), await part_of(http, url, b"%PDF-1.7 ")):
-            assert code_of(refused) == (429, "too_many_uploads_at_once")
-            assert refused.headers["retry-after"] == "5"
-        released.set()
-        assert {answer.status_code for answer in await asyncio.gather(*held)} == {202}
+        async with held(strict.url, headers) as one, held(strict.url, headers) as two:
+            for refused in (await http.post("/v1/documents", content=b"x"), await part_of(http, url, b"%PDF-1.7 ")):
+                assert code_of(refused) == (429, "too_many_uploads_at_once")
+                assert refused.headers["retry-after"] == "5"
+            assert [await one.go_on(), await two.go_on()] == [202, 202]
         assert (await part_of(http, url, b"%PDF-1.7 ")).headers["upload-offset"] == "9"
 
 
