@@ -15,8 +15,8 @@ async def say(live: ClientConnection, op: str, ref: int | None = None, **fields:
     await live.send(json.dumps({"op": op, **about}))
 
 
-async def hear(live: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+async def hear(live: ClientConnection, within: float = 10) -> dict[str, Any]:
+    async with asyncio.timeout(within):
         frame: dict[str, Any] = json.loads(await live.recv())
         return frame
 

@@ -115,3 +115,43 @@ async def test_a_killed_gateway_loses_nothing_for_those_who_come_back(
         await say(live, "subscribe", 1, document_id=document_id, have=have)
         assert said(await hear(live)) == ("snapshot", 1, document_id, 2)
     assert await gateway.stop() == 0
+
+
+async def test_a_gateway_killed_under_a_thousand_sockets_is_found_again_without_a_stampede_on_the_database(
+    environment: dict[str, str], hand: Hand, tmp_path: Path
+) -> None:
+    gateway = GatewayProcess(environment, tmp_path / "gateway.log")
+    ids = [new_id() for _ in range(100)]
+
+    async def watch(document_id: str, have: int) -> ClientConnection:
+        live = await connect(gateway.live, compression=None, open_timeout=60, ping_interval=None)
+        about = {"document_id": document_id, "have": {"epoch": hand.generation, "version": have}}
+        await say(live, "subscribe", 1, **about)
+        assert said(await hear(live, within=60)) == ("snapshot", 1, document_id, have + 1)
+        return live
+
+    async def everybody(have: int) -> list[ClientConnection]:
+        """Ten sockets for each document, all at once."""
+        for document_id in ids:
+            await hand.put(document_id, have + 1)
+        before = await queries(hand)
+        await gateway.start()
+        sockets = await asyncio.gather(*(watch(document_id, have) for document_id in ids * 10))
+        assert await queries(hand) - before < len(ids) * 2
+        return sockets
+
+    first = await everybody(have=1)
+    await gateway.stop(signal.SIGKILL)
+    assert {await closing(live, 60) for live in first} == {1006}
+    again = await everybody(have=2)
+    for document_id in ids:
+        await hand.change(document_id, 4, status="completed")
+    ends = [await hear(live, within=60) for live in again]
+    assert {(end["version"], end["document"]["status"]) for end in ends} == {(4, "completed")}
+    assert await gateway.stop() == 0
+    await asyncio.gather(*(live.close() for live in again))
+
+
+async def queries(hand: Hand) -> int:
+    """What the database was asked since it was started."""
+    return int((await hand.mongo.client.admin.command("serverStatus"))["opcounters"]["query"])

@@ -1,0 +1,56 @@
+"""Whoever finds all places taken is told so; places that become free are given again."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from services.gateway import pictures, uploads
+from services.gateway.mongo import DocumentKey
+from services.gateway.pictures import Pictures
+from services.gateway.problems import Problem
+from services.gateway.uploads import Uploads
+from shared.blobs import Blobs
+from shared.harness.contract import Slice
+
+KEY = DocumentKey("acme", "d1")
+NOBODY = cast(Any, None)  # whom a place does not ask
+
+
+async def test_an_upload_that_finds_no_place_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "QUEUE_SECONDS", 0.05)
+    house = Uploads(NOBODY, NOBODY, NOBODY, NOBODY, b"", max_bytes=1, at_once=1)
+    async with house.place():
+        with pytest.raises(Problem) as refused:
+            async with house.place():
+                pass
+    assert (refused.value.status, refused.value.code, refused.value.facts["limit"]) == (429, "too_many_uploads", 1)
+    assert refused.value.headers["Retry-After"] == "5"
+    async with house.place():
+        pass
+
+
+async def test_an_image_more_than_may_wait_is_refused_and_who_asks_for_one_that_is_drawn_shares_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    finished = asyncio.Event()
+
+    async def draw(*_: Any) -> bytes:
+        await finished.wait()
+        return b"drawn"
+
+    monkeypatch.setattr(pictures, "_MOST_WAITING", 1)
+    monkeypatch.setattr(Pictures, "_draw", draw)
+    async with Pictures(Blobs.open(f"file://{tmp_path}"), 1) as gallery:
+
+        def page(number: int) -> asyncio.Task[bytes]:
+            return asyncio.create_task(gallery.jpeg(KEY, "p", Slice(pages=(1, 9)), number, 100))
+
+        first, same, other = page(1), page(1), page(2)
+        with pytest.raises(Problem) as refused:
+            await other
+        assert (refused.value.status, refused.value.code) == (503, "too_many_images")
+        assert refused.value.headers["Retry-After"] == "2"
+        finished.set()
+        assert [await first, await same, await page(2)] == [b"drawn"] * 3
