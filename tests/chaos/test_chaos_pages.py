@@ -48,7 +48,7 @@ async def result_of(system: ChaosSystem, document_id: str, stage: str) -> str:
     return next(fact.result for fact in facts if fact.stage == stage)
 
 
-@pytest.mark.parametrize("damage", ["missing", "a flipped byte"])
+@pytest.mark.parametrize("damage", ["missing", pytest.param("a flipped byte", marks=pytest.mark.soak)])
 async def test_14_a_result_that_is_lost_is_told_by_a_rebuild_and_harms_nobody_else(
     system: ChaosSystem, fault: Fault, damage: str
 ) -> None:

@@ -175,16 +175,6 @@ class RunningSystem:
 
         return await until(reached, within, what=f"{document_id} is one of {sorted(statuses)}", every=EVERY)
 
-    async def until_stage(self, document_id: str, stage: str, status: str) -> None:
-        """Return as soon as a stage of the document has come to `status`, or past it."""
-        order = ["pending", "running", "completed"]
-
-        async def reached() -> bool:
-            view = await self.get(document_id)
-            return order.index(view["stages"][stage]["status"]) >= order.index(status)
-
-        await until(reached, PATIENCE, what=f"{stage} of {document_id} is {status}", every=EVERY)
-
     async def until_pages(self, document_id: str, count: int) -> None:
         """Return as soon as `count` pages are done."""
 

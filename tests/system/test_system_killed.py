@@ -52,21 +52,13 @@ async def nothing_is_held(system: RunningSystem, document_id: str) -> bool:
         return not await database.control["leases"].count_documents({"document_id": document_id, "ended": False})
 
 
-async def in_the_middle(system: RunningSystem, service: str, document_id: str) -> None:
-    """Return when the service has begun with the document, or is bound to hear of it."""
-    if service in ("chunker", "extractor"):
-        await system.until_stage(document_id, {"chunker": "chunk", "extractor": "extract"}[service], "running")
-    else:
-        await system.until_pages(document_id, 1)
-
-
-@pytest.mark.parametrize("service", ["ocr", "chunker", "extractor", "progress", "gateway"])
+@pytest.mark.parametrize("service", ["ocr", "progress", "gateway"])  # tests/chaos kills the other stages as well
 async def test_kill_9_in_the_middle_of_a_document(
     system: RunningSystem, undisturbed: dict[str, Any], service: str
 ) -> None:
     expected = await results_of(system, undisturbed)
     document_id = await system.upload(papers.scan(PAGES))
-    await in_the_middle(system, service, document_id)
+    await system.until_pages(document_id, 1)
     pid = system.pid_of(service)
     assert pid
     descendants = processes.below(pid)
