@@ -17,8 +17,7 @@ from running_system import RunningSystem
 from xdist.scheduler import LoadScopeScheduling
 
 FAULT: Final = "fault"  # the property of a test's report: number, what, outcome, seconds
-WHOLE: Final = {"system", "ruin"}  # fixtures that are a whole system
-SYSTEMS: Final = {"tests/system", "tests/browser"}  # folders whose tests share one
+WHOLE: Final = {"systems", "tests/chaos"}  # groups whose tests need a whole system
 OPEN: Final = pytest.StashKey[ExitStack]()  # the whole systems of this process
 
 os.environ.setdefault("PAGESTREAM_SEED", str(random.SystemRandom().randrange(1_000_000)))  # workers inherit it
@@ -38,26 +37,27 @@ class Groups(LoadScopeScheduling):
     """What shares a system, a gateway or a broker runs in one process, one after another."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder, _, file = nodeid.partition("::")[0].rpartition("/")
-        if folder in SYSTEMS or file == "test_corpus.py":
-            return "systems"
-        together = folder == "tests/chaos" or folder.startswith("tests/integration/gateway_")
-        return folder if together else f"{folder}/{file}"
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """The tests that a test runs with."""
+    folder, _, file = nodeid.partition("::")[0].rpartition("/")
+    if folder in ("tests/system", "tests/browser") or file == "test_corpus.py":
+        return "systems"
+    together = folder == "tests/chaos" or folder.startswith("tests/integration/gateway_")
+    return folder if together else f"{folder}/{file}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole systems come first: they take the longest."""
-    items.sort(key=lambda item: not _is_whole(item))
-
-
-def _is_whole(item: pytest.Item) -> bool:
-    return not WHOLE.isdisjoint(getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: group_of(item.nodeid) not in WHOLE)
 
 
 @pytest.hookimpl(trylast=True)  # after the fixtures of the test
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """End whole systems with their last test: also one that nobody uses takes a third of a core."""
-    if nextitem is None or not _is_whole(nextitem):
+    if nextitem is None or group_of(nextitem.nodeid) not in WHOLE:
         item.session.stash.get(OPEN, ExitStack()).close()
 
 
