@@ -2,10 +2,9 @@
 
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -108,6 +107,11 @@ class RunningSystem:
         ours = (pid for pid in found if processes.parent_of(pid) == os.getpid())
         return next((pid for pid in ours if f"TMPDIR={self.temporary}" in processes.environment(pid)), None)
 
+    def below(self, service: str) -> list[int]:
+        """The processes that a service has started, none while it is not there."""
+        pid = self.pid_of(service)
+        return processes.below(pid) if pid else []
+
     async def kill(self, service: str, number: int = signal.SIGKILL) -> None:
         """Signal a service and wait until another process has taken its place."""
         pid = self.pid_of(service)
@@ -134,8 +138,7 @@ class RunningSystem:
     def at_work(self) -> list[int]:
         """The recognisers that run now below the OCR service."""
         names = dict(processes.commands())
-        pid = self.pid_of("ocr")
-        return [one for one in (processes.below(pid) if pid else []) if "tesseract" in " ".join(names.get(one, []))]
+        return [one for one in self.below("ocr") if "tesseract" in " ".join(names.get(one, []))]
 
     # ---- documents
 
@@ -148,17 +151,16 @@ class RunningSystem:
 
     async def call(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One call to the gateway; while that is not there, the call is made again."""
-        end = time.monotonic() + PATIENCE
         # Nothing is TLS here, and with `verify` each client would read the machine's certificates: 30 ms of CPU.
         async with httpx.AsyncClient(base_url=self.url, trust_env=False, verify=False, timeout=30) as http:
-            while True:
-                try:
-                    answer = await http.request(method, path, **more)
-                    if answer.status_code != 503:
-                        return answer
-                except httpx.TransportError:
-                    assert time.monotonic() < end, f"{method} {path} is not answered"
-                assert time.monotonic() < end, f"{method} {path} is not answered"
+
+            async def answer() -> httpx.Response | None:
+                with suppress(httpx.TransportError):
+                    found = await http.request(method, path, **more)
+                    return None if found.status_code == 503 else found
+                return None
+
+            return await until(answer, PATIENCE, what=f"{method} {path} is answered", every=EVERY)
 
     async def get(self, path: str) -> Any:
         """What the gateway has under a path of /v1/documents."""

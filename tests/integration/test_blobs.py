@@ -111,6 +111,15 @@ async def test_what_was_cut_off_is_damaged(data: bytes) -> None:
         unseal(data)
 
 
+async def test_many_results_come_in_the_order_of_their_names_and_none_for_what_is_not_sound(blobs: Blobs) -> None:
+    names = [f"t/d{number}/meta" for number in range(20)]  # more than are read at once
+    for number, name in enumerate(names[2:], 2):
+        await blobs.put_result(name, {"number": number})
+    await blobs.put(names[1], b"no result")
+    assert await blobs.get_results(names) == [None, None, *({"number": number} for number in range(2, 20))]
+    assert await blobs.get_results([]) == []
+
+
 async def test_names_are_those_below_the_prefix_and_no_others(blobs: Blobs) -> None:
     every = [source("t", "d1"), meta("t", "d1"), plan("t", "d1", "ocr", "p"), piece("t", "d1", "ocr", "p", 10)]
     for name in (*every, source("t", "d10"), source("u", "d1")):

@@ -62,8 +62,7 @@ async def peak_memory(system: RunningSystem) -> AsyncIterator[list[int]]:
 
     async def look() -> None:
         while True:
-            pid = system.pid_of("ocr")
-            peaks.extend(processes.peak_memory(one) for one in (processes.below(pid) if pid else []))
+            peaks.extend(processes.peak_memory(one) for one in system.below("ocr"))
             await asyncio.sleep(0.5)
 
     looking = asyncio.create_task(look())

@@ -31,6 +31,14 @@ async def results_of(system: RunningSystem, undisturbed: dict[str, Any]) -> dict
     return undisturbed
 
 
+async def half_read(system: RunningSystem, undisturbed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A document of which a page is read and others are not, and what it is to give."""
+    expected = await results_of(system, undisturbed)
+    document_id = await system.upload(papers.scan(PAGES))
+    await system.until_pages(document_id, 1)
+    return document_id, expected
+
+
 async def assert_complete(system: RunningSystem, document_id: str, undisturbed: dict[str, Any]) -> None:
     """It is completed, each page counted once, with the same results as without a disturbance."""
     view = await system.until(document_id)
@@ -56,21 +64,15 @@ async def nothing_is_held(system: RunningSystem, document_id: str) -> bool:
 async def test_kill_9_in_the_middle_of_a_document(
     system: RunningSystem, undisturbed: dict[str, Any], service: str
 ) -> None:
-    expected = await results_of(system, undisturbed)
-    document_id = await system.upload(papers.scan(PAGES))
-    await system.until_pages(document_id, 1)
-    pid = system.pid_of(service)
-    assert pid
-    descendants = processes.below(pid)
+    document_id, expected = await half_read(system, undisturbed)
+    descendants = system.below(service)
     await system.kill(service)
     await until(lambda: not any(map(processes.is_alive, descendants)), within=10)
     await assert_complete(system, document_id, expected)
 
 
 async def test_every_service_killed_at_once(system: RunningSystem, undisturbed: dict[str, Any]) -> None:
-    expected = await results_of(system, undisturbed)
-    document_id = await system.upload(papers.scan(PAGES))
-    await system.until_pages(document_id, 1)
+    document_id, expected = await half_read(system, undisturbed)
     services = ["ocr", "chunker", "extractor", "progress", "gateway"]
     for pid in [system.pid_of(service) for service in services]:
         assert pid
@@ -81,9 +83,7 @@ async def test_every_service_killed_at_once(system: RunningSystem, undisturbed: 
 async def test_a_worker_that_stands_still_until_it_counts_as_lost_changes_nothing_when_it_wakes(
     system: RunningSystem, undisturbed: dict[str, Any]
 ) -> None:
-    expected = await results_of(system, undisturbed)
-    document_id = await system.upload(papers.scan(PAGES))
-    await system.until_pages(document_id, 1)
+    document_id, expected = await half_read(system, undisturbed)
     with system.stopped("ocr"):
 
         async def lost() -> list[WorkerLost]:
@@ -98,12 +98,8 @@ async def test_a_worker_that_stands_still_until_it_counts_as_lost_changes_nothin
 async def test_a_service_that_is_asked_to_end_gives_its_work_back_and_leaves_no_process(
     system: RunningSystem, undisturbed: dict[str, Any], service: str
 ) -> None:
-    expected = await results_of(system, undisturbed)
-    document_id = await system.upload(papers.scan(PAGES))
-    await system.until_pages(document_id, 1)
-    pid = system.pid_of(service)
-    assert pid
-    descendants = processes.below(pid)
+    document_id, expected = await half_read(system, undisturbed)
+    descendants = system.below(service)
     await system.kill(service, signal.SIGTERM)
     assert not any(map(processes.is_alive, descendants))
     await assert_complete(system, document_id, expected)

@@ -4,30 +4,16 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-import pytest_asyncio
 from talking import closing, hear, new_id, said, say
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.integration.gateway_infra import GatewayProcess, Hand, hand_of, serving
+from tests.integration.gateway_infra import GatewayProcess, Hand
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def hand(environment: dict[str, str]) -> AsyncIterator[Hand]:
-    async with hand_of(environment) as hand:
-        yield hand
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def gateway(environment: dict[str, str], hand: Hand, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
-    async with serving(environment, tmp_path / "gateway.log") as process:
-        yield process
 
 
 async def connect_without_reading(gateway: GatewayProcess) -> ClientConnection:
