@@ -120,11 +120,10 @@ class Hub:
 
     async def _snapshot(self, target: Target) -> _Snapshot:
         if target.is_feed:
-            found = await self._feeds.get(target)
+            feed = await self._feeds.get(target)
             self._notice_generation()
-            if found is None:
-                raise Problem("projection_unavailable", retry_after=2)
-            return found
+            assert feed is not None  # where there is no projection, reading it says so
+            return feed
         if target != Target.of_key(target.tenant, target.name):
             raise Problem(f"{target.kind}.not_found")
         generation, row = await self.document(DocumentKey(target.tenant, target.name))
@@ -136,8 +135,7 @@ class Hub:
             batch = target.name if target.kind == "batch" else None
             generation, rows = await self._projections.newest(Wish(target.tenant, batch=batch), limit=frames.FEED_ROWS)
             standings = await self._projections.standings(target.tenant, batch) if batch else []
-            if generation:
-                found[target] = _Snapshot(generation, [row["view"] for row in rows], standings)
+            found[target] = _Snapshot(generation, [row["view"] for row in rows], standings)
         return found
 
     def _open(self, viewer: Viewer, target: Target, snapshot: _Snapshot, ref: Ref, have: Position | None) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.gateway.cursors import After
+from services.gateway.problems import Problem
 from services.gateway.tally import Standing
 from shared.document import TERMINAL
 from shared.leases import LeaseBook, Workers
@@ -107,14 +108,14 @@ class Projections:
     async def newest(
         self, wish: Wish, *, limit: int, after: After | None = None, of: Listed = DOCUMENTS
     ) -> tuple[str, list[Row]]:
-        """The generation, and at most `limit` rows after `after`, newest first."""
+        """The generation, and at most `limit` rows after `after`, newest first. Raises Problem."""
         wanted = wish.query()
         if after:
             older = {of.at: {"$lt": after.at}}
             wanted["$or"] = [older, {of.at: after.at, "_id": {"$lt": after.key}}]
         while True:
             if self.generation is None and not await self.refresh():
-                return "", []
+                raise Problem("projection_unavailable", retry_after=2)
             generation = self.generation or ""
             order = [(of.at, -1), ("_id", -1)]
             rows = self._mongo.projection(of.name, generation).find(wanted).sort(order).limit(limit)

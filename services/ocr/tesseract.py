@@ -2,10 +2,12 @@
 
 import re
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import ENOSPC
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +29,7 @@ BLOCK: Final = 6
 _WORD_LEVEL: Final = "5"
 _CELLS: Final = 12  # level, page, block, paragraph, line, word, left, top, width, height, confidence, text
 _DPI: Final = 300  # said to stop the engine from guessing; it measures letters by itself
+_SPARE: Final = 4 * 1024 * 1024  # bytes that have to be left after a reading; its output is rarely one
 _ASKED: Final = re.compile(r"[A-Za-z_]+")
 
 
@@ -76,7 +79,7 @@ class Tesseract:
     ) -> tuple[Line, ...]:
         """The lines of a gray picture, laid out as COLUMNS or as one BLOCK.
 
-        Raises Transient: timeout, crashed. Leaves nothing in `workdir`.
+        Raises Transient: timeout, crashed; OSError where `workdir` is full. Leaves nothing in `workdir`.
         """
         _start(self.program)
         pixels = workdir / "page.bmp"  # not compressed: a PNG costs the engine and us 0.13 s a page
@@ -105,12 +108,18 @@ class Tesseract:
 
 @contextmanager
 def _temporary_files_in(folder: Path) -> Iterator[None]:
-    """Where pytesseract puts its output: Python would remember the folder of the first task, which is gone."""
+    """Where pytesseract puts its output: Python would remember the folder of the first task, which is gone.
+
+    The engine says nothing when the disk is full: its output is cut off, and a page of text looks blank. So whatever
+    was written where next to nothing was left does not count. Raises OSError.
+    """
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
     try:
         yield
     finally:
         tempfile.tempdir = before
+        if shutil.disk_usage(folder).free < _SPARE:
+            raise OSError(ENOSPC, "what the engine wrote may be cut off", str(folder))
 
 
 def parsed(rows: str) -> tuple[Line, ...]:

@@ -74,14 +74,15 @@ async def test_while_the_database_is_away_every_call_says_so_and_it_is_found_aga
     assert again.json()["document_id"]
 
 
-async def test_before_the_first_projection_a_document_is_not_called_unknown(
+async def test_before_the_first_projection_nothing_is_called_unknown_or_empty(
     broker: Infrastructure, tmp_path: Path
 ) -> None:
     async with (
         serving(environment_of(broker, tmp_path), tmp_path / "gateway.log") as gateway,
         httpx.AsyncClient(base_url=gateway.url, timeout=30) as http,
     ):
-        assert said(await http.get(f"/v1/documents/{new_id()}")) == (503, "projection_unavailable")
+        for path in (f"/v1/documents/{new_id()}", "/v1/documents", "/v1/jobs"):
+            assert said(await http.get(path)) == (503, "projection_unavailable")
 
 
 async def test_a_store_that_does_not_answer_is_told_and_nothing_is_taken(http: httpx.AsyncClient, folder: Path) -> None:

@@ -2,10 +2,12 @@ import time
 from pathlib import Path
 
 import pytest
+from small_disk import mounted
 
 from services.ocr.pages import confidence_of, text_of, words_of
 from services.ocr.tesseract import Tesseract, parsed
 from shared.errors import Rejected, Transient
+from shared.harness.child import describe_failure
 from tests.unit.ocr.documents import LETTER, drawn
 
 HEADER = "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext\n"
@@ -43,6 +45,18 @@ def test_a_page_is_read_with_places_and_confidence(tesseract: tuple[str, str], t
     assert 95 < x0 < x1 < 220
     assert 95 < y0 < y1 < 160
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_that_is_read_on_a_full_disk_is_not_called_blank(tesseract: tuple[str, str], tmp_path: Path) -> None:
+    engine, page = Tesseract(*tesseract, 60), drawn()
+    with mounted(tmp_path / "disk") as disk:
+        assert engine.read(page, ("eng",), workdir=disk.folder)
+        disk.fill(
+            but=page.width * page.height + 4096
+        )  # the pixels fit; the engine's output does not, and it says nothing
+        with pytest.raises(OSError, match="cut off") as full:
+            engine.read(page, ("eng",), workdir=disk.folder)
+    assert describe_failure(full.value)["code"] == "temporary_full"
 
 
 def test_each_task_has_its_own_folder(tesseract: tuple[str, str], tmp_path: Path) -> None:
