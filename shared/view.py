@@ -97,7 +97,8 @@ def _job_message(state: DocumentState, job: Job, status: str, live: Live) -> Mes
         case "retrying":
             assert job.error
             reason = describe(job.error.code, job.error.facts)[0]
-            return message("retry.scheduled", attempt=job.attempt + 1, reason=reason)
+            due = {"due_at": iso(job.due_at)} if job.due_at else {}
+            return message("retry.scheduled", attempt=job.attempt + 1, reason=reason, **due)
         case "stalled":
             return message("worker.lost")
         case "running":

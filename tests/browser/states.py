@@ -1,9 +1,14 @@
 """Every state that a document can be in, as views that the gateway would send, and how to put them on the page."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from shared.messages import Message, message
+from shared.view import iso
+
 SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"  # kept after the run
+LOST: Final = message("worker.lost")
 SHOW: Final = """(views) => {
   const title = document.createElement("h1");
   title.textContent = "States";
@@ -28,13 +33,13 @@ def states() -> list[dict[str, Any]]:
         "retryable": False,
         "action": "Open and save it again, or export it anew.",
     }
-    waits = {"status": "retrying", "attempt": 2, "next_attempt_at": "2031-01-01T00:00:00Z", "error": error}
+    waits = {"status": "retrying", "attempt": 2, "error": error}
     done = {"total": 40, "done": 17, "failed": []}
     return [
         view("uploaded", percent=0),
         view("processing", pages=done, eta_seconds={"low": 12, "high": 20}),
-        view("retrying", stages={"ocr": waits}),
-        view("processing", stages={"ocr": {"status": "stalled", "attempt": 1}}),
+        view("retrying", stages={"ocr": waits}, message=retry_at(datetime(2031, 1, 1, tzinfo=UTC), error["message"])),
+        view("processing", stages={"ocr": {"status": "stalled", "attempt": 1}}, message=LOST),
         view("cancelling"),
         view("cancelled"),
         view("failed", error=error),
@@ -43,9 +48,13 @@ def states() -> list[dict[str, Any]]:
     ]
 
 
+def retry_at(moment: datetime, reason: str) -> Message:
+    """What a document says while it waits for its third attempt."""
+    return message("retry.scheduled", attempt=3, reason=reason, due_at=iso(moment))
+
+
 def view(status: str, **more: Any) -> dict[str, Any]:
     """A document view as the gateway sends it, with what a state needs."""
-    message = {"code": "ocr.pages_done", "params": {"done": 17, "total": 40}, "text": "Recognised page 17 of 40"}
-    said = message if status == "processing" else None
+    said = message("ocr.pages_done", done=17, total=40) if status == "processing" else None
     common = {"document_id": f"{status}", "filename": f"{status}.pdf", "percent": 42.5, "partial": False}
     return {**common, "status": status, "message": said, "stages": {}, "error": None, **more}

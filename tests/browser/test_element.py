@@ -10,7 +10,7 @@ import pytest
 from dropping import drop, until_kind
 from playwright.async_api import BrowserContext, Locator, Page, WebSocket, expect
 from running_system import RunningSystem
-from states import SCREENSHOTS, SHOW, view
+from states import LOST, SCREENSHOTS, SHOW, retry_at, view
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -48,12 +48,12 @@ KINDS: Final[dict[str, tuple[dict[str, Any], list[str]]]] = {
     ),
     "storing": (view("processed", percent=99), ["Storing results"]),
     "retrying": (
-        view("retrying", stages={"ocr": {"status": "retrying", "attempt": 2, "error": ERROR,
-                                         "next_attempt_at": (datetime.now(UTC) + timedelta(minutes=4)).isoformat()}}),
-        ["Trying again", "ocr.example does not answer", "Text recognition, page 7, attempt 2", "Next attempt at"],
+        view("retrying", stages={"ocr": {"status": "retrying", "attempt": 2, "error": ERROR}},
+             message=retry_at(datetime.now(UTC) + timedelta(minutes=4), reason=ERROR["message"])),
+        ["Trying again", "ocr.example does not answer", "Text recognition, page 7, attempt 2", "Attempt 3 follows at"],
     ),
     "stalled": (
-        view("processing", stages={"ocr": {"status": "stalled", "attempt": 2}}),
+        view("processing", stages={"ocr": {"status": "stalled", "attempt": 2}}, message=LOST),
         ["Stalled", "handed to another one by itself", "attempt 2"],
     ),
     "cancelling": (view("cancelling"), ["Cancelling", "finished pages stay"]),
@@ -101,7 +101,7 @@ async def test_a_reason_is_told_in_the_language_of_the_page(page: Page) -> None:
         "Neuer Versuch",
         "ocr.example antwortet nicht",
         "Texterkennung, Seite 7, Versuch 2",
-        "Nächster Versuch",
+        "Versuch 3 folgt um",
     ):
         await expect(element).to_contain_text(words)
 

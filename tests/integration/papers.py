@@ -55,6 +55,17 @@ def letter(name: str) -> bytes:
     return file.getvalue()
 
 
+def thread() -> bytes:
+    """A PDF with a page of text and one that is far too long and thin to be read."""
+    pdf = FPDF()
+    pdf.set_font("Helvetica", size=12)
+    pdf.add_page()
+    pdf.multi_cell(0, 8, sentence(0))
+    pdf.add_page(format=(1e8, 0.1))
+    pdf.image(sheet("Thread", 1), 0, 0, 1e8, 0.1)
+    return bytes(pdf.output())
+
+
 def broken() -> bytes:
     """A PDF that was cut off in the middle."""
     whole = born_digital(3)

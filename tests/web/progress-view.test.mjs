@@ -16,11 +16,11 @@ test("the bar of a document is what the server says, also where it failed before
   assert.equal(shown({ status: "processing", percent: 42.5 }).percent, 42.5);
 });
 
-test("the kind of a document follows its status, its stages and its message", () => {
+test("the kind of a document follows its status and its message", () => {
   assert.equal(kindOf({ status: "uploaded" }), "pending");
   assert.equal(kindOf({ status: "processing" }), "running");
   assert.equal(kindOf({ status: "processing", message: { code: "queue.waiting" }, pages: { done: 0 } }), "pending");
-  assert.equal(kindOf({ status: "processing", stages: { ocr: stage("stalled") } }), "stalled");
+  assert.equal(kindOf({ status: "processing", message: { code: "worker.lost" } }), "stalled");
   assert.equal(kindOf({ status: "completed", partial: true }), "partial");
   for (const same of ["retrying", "cancelling", "cancelled", "failed"]) assert.equal(kindOf({ status: same }), same);
 });
@@ -31,13 +31,15 @@ test("a running document tells its pages and an estimate, or that there is none 
   assert.deepEqual(shown({ ...view, eta_seconds: null }).details, ["17 of 40 pages", "no estimate yet"]);
 });
 
-test("a document that waits for a retry tells why, where and when", () => {
-  const error = { code: "x", message: "The provider does not answer." };
-  const ocr = stage("retrying", { attempt: 2, error, next_attempt_at: "2024-05-01T12:00:45Z" });
-  const view = shown({ status: "retrying", percent: 20, stages: { ocr } });
-  assert.match(view.message, /in 45 s/);
-  assert.deepEqual(view.error, { message: error.message, where: "Text recognition, attempt 2", action: "" });
+test("a document that waits for a retry tells why, where, which attempt and when; in a list without where", () => {
+  const error = { code: "x", message: "The provider does not answer.", stage: "ocr", page: 7, attempt: 2 };
+  const params = { attempt: 3, reason: error.message, due_at: "2024-05-01T12:00:45Z" };
+  const row = { status: "retrying", percent: 20, message: { code: "retry.scheduled", params, text: "Attempt 3 …" } };
+  const view = shown({ ...row, stages: { ocr: stage("retrying", { error }) } });
+  assert.match(view.message, /^Attempt 3 follows at .+, in 45 s\.$/);
+  assert.deepEqual(view.error, { message: error.message, where: "Text recognition, page 7, attempt 2", action: "" });
   assert.deepEqual(view.actions, ["cancel"]);
+  assert.deepEqual(shown(row), { ...view, error: { ...view.error, where: "" } });
 });
 
 test("a failure tells what, where and what to do, and offers a retry", () => {
@@ -48,8 +50,9 @@ test("a failure tells what, where and what to do, and offers a retry", () => {
 });
 
 test("a partial document names its failed pages", () => {
-  const view = shown({ status: "completed", partial: true, percent: 100, pages: { total: 9, done: 5, failed: [9, 3, 8, 7] } });
-  assert.match(view.message, /pages 3, 7–9\./);
+  const message = (failed) => shown({ status: "completed", partial: true, pages: { total: 9, failed } }).message;
+  assert.match(message([9, 3, 8, 7]), /pages 3, 7–9\./);
+  assert.match(message([2]), /page 2\./);
 });
 
 test("a row without stages, pages or message is shown as well", () => {

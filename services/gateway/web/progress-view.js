@@ -5,9 +5,8 @@ import { formatBytes, formatPages, formatPercent, formatRange, formatTime, forma
 const OPEN_KINDS = ["pending", "running", "storing", "retrying", "stalled"];
 const RETRY_KINDS = ["failed", "partial", "cancelled"];
 
-/** The one word for a document: its status, refined by what its stages and message say. Rows may lack stages. */
+/** The one word for a document: its status, refined by its message alone, for rows of a list come without stages. */
 export function kindOf(view) {
-  const stages = Object.values(view.stages ?? {});
   switch (view.status) {
     case "completed":
       return view.partial ? "partial" : "completed";
@@ -16,7 +15,7 @@ export function kindOf(view) {
     case "processed":
       return "storing";
     case "processing":
-      if (stages.some((stage) => stage.status === "stalled")) return "stalled";
+      if (view.message?.code === "worker.lost") return "stalled";
       return view.message?.code === "queue.waiting" && !(view.pages?.done > 0) ? "pending" : "running";
     default:
       return view.status; // retrying, stalled, cancelling, cancelled, failed
@@ -73,9 +72,7 @@ function messageOf(view, kind, say, now) {
     case "cancelling":
       return say("cancelling.text");
     case "partial":
-      return view.pages?.failed?.length
-        ? say("partial.text", { pages: formatPages(view.pages.failed) })
-        : text;
+      return partialMessage(view.pages?.failed ?? [], say) || text;
     case "pending":
       return text || (view.document_id ? say("waiting.text") : "");
     case "failed":
@@ -92,15 +89,13 @@ function sentenceOf({ message, error, stages }, say) {
   return say.message(message, failed ? { ...message.params, reason: say.error(failed).message } : message.params);
 }
 
-function retryMessage(view, say, now) {
-  const stage = retryingStage(view)?.[1];
-  const at = stage?.next_attempt_at;
-  if (!at) return "";
-  return say("retry.at", { time: formatTime(at, now, say.locale), wait: formatWait(at, now, say) });
+function partialMessage(failed, say) {
+  return failed.length ? say("partial.text", { count: failed.length, pages: formatPages(failed) }) : "";
 }
 
-function retryingStage(view) {
-  return Object.entries(view.stages ?? {}).find(([, stage]) => stage.status === "retrying");
+function retryMessage({ message }, say, now) {
+  const { attempt, due_at: at } = message?.params ?? {};
+  return at && say("retry.at", { attempt, time: formatTime(at, now, say.locale), wait: formatWait(at, now, say) });
 }
 
 function detailsOf(view, kind, say) {
@@ -116,10 +111,10 @@ function detailsOf(view, kind, say) {
 
 function errorOf(view, kind, say) {
   if (kind === "retrying") {
-    const [name, stage] = retryingStage(view) ?? [];
-    const error = stage?.error ?? view.error;
-    const where = error ? whereOf({ stage: name, attempt: stage?.attempt, ...error }, say) : "";
-    return error ? { message: say.error(error).message, where, action: "" } : null; // it is tried again by itself
+    const stage = Object.values(view.stages ?? {}).find(({ status }) => status === "retrying");
+    const error = stage?.error ?? { message: view.message?.params?.reason };
+    // No action: it is tried again by itself.
+    return error.message ? { message: say.error(error).message, where: whereOf(error, say), action: "" } : null;
   }
   if (!view.error || !["failed", "partial"].includes(kind)) return null;
   return { where: whereOf(view.error, say), ...say.error(view.error) };

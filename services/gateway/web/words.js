@@ -32,7 +32,7 @@ export const TABLE = {
   eta: ["{range} left", "noch {range}"],
   "eta.none": ["no estimate yet", "noch keine Schätzung"],
   "eta.now": ["a moment", "einen Moment"],
-  "retry.at": ["Next attempt at {time}, {wait}.", "Nächster Versuch um {time}, {wait}."],
+  "retry.at": ["Attempt {attempt} follows at {time}, {wait}.", "Versuch {attempt} folgt um {time}, {wait}."],
   "retry.in": ["in {range}", "in {range}"],
   "retry.now": ["any moment", "jeden Moment"],
   "stalled.text": [
@@ -41,8 +41,8 @@ export const TABLE = {
   ],
   "cancelling.text": ["Stopping the work; finished pages stay.", "Die Arbeit wird angehalten; fertige Seiten bleiben."],
   "partial.text": [
-    "Not readable: pages {pages}. The rest is done.",
-    "Nicht lesbar: Seiten {pages}. Der Rest ist fertig.",
+    "Not readable: {count|page|pages} {pages}. The rest is done.",
+    "Nicht lesbar: {count|Seite|Seiten} {pages}. Der Rest ist fertig.",
   ],
   "waiting.text": ["Waiting to be picked up.", "Wartet darauf, an die Reihe zu kommen."],
   "uploading.text": ["{sent} of {total} sent", "{sent} von {total} gesendet"],

@@ -165,6 +165,7 @@ def test_a_stage_that_waits_for_its_retry_says_when_and_why():
     assert stage["status"] == "retrying"
     assert stage["next_attempt_at"] == "2026-03-14T12:00:10.000Z"
     assert stage["message"]["text"] == "Attempt 2 follows by itself: model does not answer: 503."
+    assert stage["message"]["params"]["due_at"] == stage["next_attempt_at"]
 
 
 def test_a_second_attempt_is_one_retry():

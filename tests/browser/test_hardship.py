@@ -1,0 +1,66 @@
+"""What goes wrong in the running system is seen on the page for as long as it lasts, and so is the good end of it."""
+
+import os
+import signal
+from contextlib import suppress
+
+import papers
+import pytest
+from axe import picture
+from dropping import drop, until_kind
+from playwright.async_api import Page, expect
+from running_system import EVERY, RunningSystem
+from waiting import until
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+
+async def test_a_page_whose_recogniser_dies_is_tried_again_and_why_and_when_is_said(
+    page: Page, system: RunningSystem
+) -> None:
+    progress = await drop(page, papers.scan(1, title="Again"), "again.pdf")
+
+    async def has_given_up() -> bool:
+        for recogniser in system.at_work():  # the same attempt tries a page more than once
+            with suppress(ProcessLookupError):
+                os.kill(recogniser, signal.SIGKILL)
+        return await progress.get_attribute("kind") == "retrying"
+
+    await until(has_given_up, what="the attempt is given up", every=EVERY)
+    await expect(progress).to_contain_text("Attempt 2")
+    await picture(page, "live-retrying")
+    await until_kind(progress, "completed")
+
+
+async def test_a_worker_that_stands_still_is_seen_as_stalled_and_the_work_goes_on_when_it_does(
+    page: Page, system: RunningSystem
+) -> None:
+    progress = await drop(page, papers.scan(4, title="Still"), "still.pdf")
+    await until(system.at_work, what="the pages are being read", every=EVERY)
+    with system.stopped("ocr"):
+        await until_kind(progress, "stalled")
+        await picture(page, "live-stalled")
+    await until_kind(progress, "completed")
+
+
+async def test_cancelling_is_shown_until_nobody_works_on_the_document_any_more(
+    page: Page, system: RunningSystem
+) -> None:
+    progress = await drop(page, papers.scan(4, title="Stopping"), "stopping.pdf")
+    await until(system.at_work, what="the pages are being read", every=EVERY)
+    with system.stopped("ocr"):
+        await progress.get_by_role("button", name="Cancel").click()
+        await until_kind(progress, "cancelling")
+        await picture(page, "live-cancelling")
+    await until_kind(progress, "cancelled")
+    assert system.at_work() == []
+
+
+async def test_a_document_with_a_page_that_cannot_be_read_is_partial_and_says_which(
+    page: Page, system: RunningSystem
+) -> None:
+    progress = await drop(page, papers.thread(), "thread.pdf")
+    await until_kind(progress, "partial")
+    await expect(progress).to_contain_text("Not readable: page 2.")
+    await expect(progress.get_by_role("button", name="Retry")).to_be_visible()
+    await picture(page, "live-partial")
