@@ -17,6 +17,7 @@ from stack.settings import StackSettings
 COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 STEPS: Final[Mapping[str, str]] = {
     "replay": "Replaying the log into generation {generation} … (elsewhere: `pagestream watch {job_id}`)",
+    "results": "Storing the results that the log names …",
     "stop": "The live projection makes way, the last facts follow …",
 }
 

@@ -195,6 +195,12 @@ async def replace(rows: Collection, found: Sequence[Row]) -> None:
         await rows.bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in found], ordered=False)
 
 
+async def change(rows: Collection, changes: Sequence[tuple[str, Row]]) -> None:
+    """Update rows by id with operators such as `$set`; a row that is not there is no error."""
+    if changes:
+        await rows.bulk_write([UpdateOne({"_id": i}, operators) for i, operators in changes], ordered=False)
+
+
 async def add(rows: Collection, found: Sequence[Row]) -> None:
     """Insert rows that carry their own ids; those that exist stay as they are."""
     await asyncio.gather(*(_insert(rows, found[at : at + _AT_ONCE]) for at in range(0, len(found), _AT_ONCE)))

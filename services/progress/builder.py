@@ -18,6 +18,7 @@ from shared.mongo import Mongo
 OnProgress = Callable[[int, int], None]  # records that are folded, records there are
 
 _TELL_SECONDS: Final = 0.5
+_LOADED_AT_ONCE: Final = 50  # documents; the results of a book are some megabytes
 
 
 class Builder:
@@ -70,6 +71,8 @@ class Builder:
         if generation is None:
             return
         results = Results(self._database, generation, self._blobs)
-        states = Projector(self._database, generation, self._blobs, None).states
-        for state in (await states(await results.unloaded())).values():
-            await results.load(state)
+        projector = Projector(self._database, generation, self._blobs, None)
+        unloaded = await results.unloaded()
+        for at in range(0, len(unloaded), _LOADED_AT_ONCE):
+            states = await projector.states(unloaded[at : at + _LOADED_AT_ONCE])
+            await results.load(list(states.values()))

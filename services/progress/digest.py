@@ -4,9 +4,9 @@ Left out is what is not settled: the epoch, estimates, ticks and the percent flo
 and the jobs that report rebuilds, of which each rebuild adds one.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared.mongo import PROJECTIONS, Mongo, Row, canonical
 
@@ -19,28 +19,34 @@ _UNSETTLED: Final[Mapping[str, frozenset[str]]] = {
 _WITHOUT: Final[Mapping[str, Row]] = {"jobs": {"_id": {"$not": {"$regex": "^rebuild-"}}}}  # each rebuild adds one
 
 
+class Compared(NamedTuple):
+    """The digests of two generations, by collection, and the ids of rows that differ, as "collection/id"."""
+
+    one: dict[str, str]
+    other: dict[str, str]
+    differences: list[str]
+
+
 async def of_generation(mongo: Mongo, generation: str) -> dict[str, str]:
     """One SHA-256 for each collection, over its rows in the order of their ids."""
     return {name: await _of_collection(mongo, name, generation) for name in PROJECTIONS}
 
 
-async def differences(mongo: Mongo, one: str, other: str) -> list[str]:
-    """The ids of rows that are not the same in both generations, as "collection/id"."""
-    return [f"{name}/{i}" for name in PROJECTIONS async for i in _unequal(mongo, name, one, other)]
-
-
-async def _unequal(mongo: Mongo, name: str, one: str, other: str) -> AsyncIterator[str]:
-    """Walks both collections side by side, so that their size is no matter."""
-    lefts, rights = _rows(mongo, name, one), _rows(mongo, name, other)
-    left, right = await anext(lefts, None), await anext(rights, None)
-    while left or right:
-        first = min(row["_id"] for row in (left, right) if row)
-        here = left if left and left["_id"] == first else None
-        there = right if right and right["_id"] == first else None
-        if here is None or there is None or _settled(name, here) != _settled(name, there):
-            yield first
-        left = await anext(lefts, None) if here else left
-        right = await anext(rights, None) if there else right
+async def compare(mongo: Mongo, one: str, other: str) -> Compared:
+    """Walk through two generations side by side, reading each row once, so that their size is no matter."""
+    compared = Compared({}, {}, [])
+    for name in PROJECTIONS:
+        left, right = Walk(mongo, name, one), Walk(mongo, name, other)
+        await left.on()
+        await right.on()
+        while left.id is not None or right.id is not None:
+            first = min(i for i in (left.id, right.id) if i is not None)
+            if left.row != right.row:
+                compared.differences.append(f"{name}/{first}")
+            for walk in [walk for walk in (left, right) if walk.id == first]:
+                await walk.on()
+        compared.one[name], compared.other[name] = left.digest(), right.digest()
+    return compared
 
 
 def combined(digests: dict[str, str]) -> str:
@@ -49,15 +55,35 @@ def combined(digests: dict[str, str]) -> str:
 
 
 async def _of_collection(mongo: Mongo, name: str, generation: str) -> str:
-    digest = sha256()
-    async for row in _rows(mongo, name, generation):
-        digest.update(canonical(_settled(name, row)))
-    return digest.hexdigest()
+    walk = Walk(mongo, name, generation)
+    await walk.on()
+    while walk.id is not None:
+        await walk.on()
+    return walk.digest()
 
 
-def _rows(mongo: Mongo, name: str, generation: str) -> AsyncIterator[Row]:
-    rows: AsyncIterator[Row] = mongo.projection(name, generation).find(_WITHOUT.get(name, {})).sort("_id", 1)
-    return rows
+class Walk:
+    """Through the settled rows of one collection: `id` and `row`, the row's canonical bytes; None at the end."""
+
+    def __init__(self, mongo: Mongo, name: str, generation: str) -> None:
+        self._name = name
+        self._rows = mongo.projection(name, generation).find(_WITHOUT.get(name, {})).sort("_id", 1)
+        self._digest = sha256()
+        self.id: str | None = None
+        self.row: bytes | None = None
+
+    async def on(self) -> None:
+        """To the next row."""
+        row = await anext(self._rows, None)
+        if row is None:
+            self.id = self.row = None
+            return
+        self.id, self.row = row["_id"], canonical(_settled(self._name, row))
+        self._digest.update(self.row)
+
+    def digest(self) -> str:
+        """The SHA-256 of everything that was walked over."""
+        return self._digest.hexdigest()
 
 
 def _settled(name: str, row: Row) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class LiveProjection:
 
     async def _load(self, state: DocumentState, wanted: dict[str, str]) -> None:
         async with self._places:
-            await self._results.load(state)
+            await self._results.load([state])
         self._stored[state.document_id] = wanted
 
     async def _at_work(self, document_id: str) -> bool:

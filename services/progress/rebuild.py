@@ -45,6 +45,8 @@ async def rebuild(settings: ProgressSettings, wish: str) -> None:
         async with rebuild_job.told(log, database, target) as job_id:
             say(step="replay", generation=target, job_id=job_id)
             await builder.follow(await builder.barrier(live))
+            say(step="results", generation=target)
+            await builder.store_results(target)
             if wish == "dry-run":
                 outcome = await look(database, builder, live)
                 await generations.drop(database, target)
@@ -95,11 +97,14 @@ async def look(database: Mongo, builder: Builder, live: str | None) -> dict[str,
 
 async def compare(database: Mongo, live: str | None, new: str) -> dict[str, Any]:
     """The digests of both generations and the rows that differ."""
-    outcome: dict[str, Any] = {"digest": digest.combined(await digest.of_generation(database, new))}
-    if live and await generations.checkpoint(database, live).exists():
-        outcome["digest_before"] = digest.combined(await digest.of_generation(database, live))
-        outcome["differences"] = await digest.differences(database, live, new)
-    return outcome
+    if live is None or not await generations.checkpoint(database, live).exists():
+        return {"digest": digest.combined(await digest.of_generation(database, new))}
+    compared = await digest.compare(database, live, new)
+    return {
+        "digest": digest.combined(compared.other),
+        "digest_before": digest.combined(compared.one),
+        "differences": compared.differences,
+    }
 
 
 @asynccontextmanager

@@ -1,14 +1,16 @@
 """Stored results: what stages concluded, from the blob store into the collections that readers query."""
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from shared import mongo
-from shared.blobs import BlobDamaged, BlobMissing, Blobs
+from shared.blobs import Blobs
 from shared.document import DocumentState
 from shared.errors import describe
 from shared.mongo import Mongo, Row
+
+Store = Callable[[Sequence[tuple[DocumentState, Any]]], Awaitable[None]]
 
 
 class Results:
@@ -19,31 +21,38 @@ class Results:
         self._chunks = database.projection("chunks", generation)
         self._extractions = database.projection("extractions", generation)
         self._blobs = blobs
-        self._store: Final[Mapping[str, Callable[[DocumentState, Any], Awaitable[None]]]] = {
-            "chunk": self._store_chunks,
-            "extract": self._store_extraction,
-        }
+        self._store: Final[Mapping[str, Store]] = {"chunk": self._store_chunks, "extract": self._store_extractions}
 
     def wanted(self, state: DocumentState) -> dict[str, str]:
         """The results that belong into collections, by stage."""
         return {stage: job.result for stage, job in state.jobs.items() if job.result and stage in self._store}
 
-    async def load(self, state: DocumentState) -> None:
-        """Store every result of the document that is not stored yet.
+    async def load(self, states: Sequence[DocumentState]) -> None:
+        """Store every result of the documents that is not stored yet; all of them are in memory at once.
 
         A missing or damaged blob becomes a fault of that document and stage, which readers are told.
         """
-        row = await self._documents.find_one({"_id": state.document_id}, {"loaded": 1})
-        loaded = (row or {}).get("loaded", {})
-        for stage, name in self.wanted(state).items():
-            if loaded.get(stage) != name:
-                fault = await self._load(state, stage, name)
-                noted: Row = {"$set": {f"loaded.{stage}": name}}
-                if fault:
-                    noted["$set"][f"faults.{stage}"] = fault
-                else:
-                    noted["$unset"] = {f"faults.{stage}": ""}
-                await self._documents.update_one({"_id": state.document_id}, noted)
+        ids = [state.document_id for state in states]
+        rows = self._documents.find({"_id": {"$in": ids}}, {"loaded": 1})
+        loaded = {row["_id"]: row.get("loaded", {}) async for row in rows}
+        missing = [
+            (state, stage, name)
+            for state in states
+            for stage, name in self.wanted(state).items()
+            if loaded.get(state.document_id, {}).get(stage) != name
+        ]
+        found = await self._blobs.get_results([name for _, _, name in missing])
+        there: dict[str, list[tuple[DocumentState, Any]]] = {stage: [] for stage in self._store}
+        for (state, stage, _), result in zip(missing, found, strict=True):
+            if result is not None:
+                there[stage].append((state, result))
+        for stage, results in there.items():
+            await self._store[stage](results)
+        noted = [
+            (state.document_id, _note(stage, name, is_there=result is not None))
+            for (state, stage, name), result in zip(missing, found, strict=True)
+        ]
+        await mongo.change(self._documents, noted)
 
     async def unloaded(self) -> list[str]:
         """The documents with results that are not stored."""
@@ -51,23 +60,27 @@ class Results:
         found = self._documents.find({"deleted": False, "$expr": {"$or": differs}}, {"_id": 1})
         return [row["_id"] async for row in found]
 
-    async def _load(self, state: DocumentState, stage: str, name: str) -> Row | None:
-        try:
-            result = await self._blobs.get_result(name)
-        except (BlobMissing, BlobDamaged):
-            sentence, action = describe("result_missing", {"name": stage})
-            return {"code": "result_missing", "message": sentence, "action": action}
-        await self._store[stage](state, result)
-        return None
+    async def _store_chunks(self, results: Sequence[tuple[DocumentState, Any]]) -> None:
+        await mongo.replace(
+            self._chunks, [_chunk(state, chunk) for state, found in results for chunk in found["chunks"]]
+        )
+        # A run before may have cut the document into more.
+        beyond = [{"document_id": s.document_id, "index": {"$gte": len(found["chunks"])}} for s, found in results]
+        if beyond:
+            await self._chunks.delete_many({"$or": beyond})
 
-    async def _store_chunks(self, state: DocumentState, result: Any) -> None:
-        rows = [_chunk(state, chunk) for chunk in result["chunks"]]
-        await mongo.replace(self._chunks, rows)
-        await self._chunks.delete_many({"document_id": state.document_id, "index": {"$gte": len(rows)}})
+    async def _store_extractions(self, results: Sequence[tuple[DocumentState, Any]]) -> None:
+        rows = [{**found, "_id": state.document_id, "tenant": state.tenant} for state, found in results]
+        await mongo.replace(self._extractions, rows)
 
-    async def _store_extraction(self, state: DocumentState, result: Any) -> None:
-        row = {**result, "_id": state.document_id, "tenant": state.tenant}
-        await mongo.replace(self._extractions, [row])
+
+def _note(stage: str, name: str, *, is_there: bool) -> Row:
+    """The change of a document's row once a result has been looked at."""
+    loaded = {f"loaded.{stage}": name}
+    if is_there:
+        return {"$set": loaded, "$unset": {f"faults.{stage}": ""}}
+    sentence, action = describe("result_missing", {"name": stage})
+    return {"$set": {**loaded, f"faults.{stage}": {"code": "result_missing", "message": sentence, "action": action}}}
 
 
 def _chunk(state: DocumentState, chunk: Any) -> Row:

@@ -96,8 +96,8 @@ class Bench:
 
     async def store_results(self, generation: str) -> None:
         results = Results(self.database, generation, self.blobs)
-        for state in (await self.projector(generation).states(await results.unloaded())).values():
-            await results.load(state)
+        states = await self.projector(generation).states(await results.unloaded())
+        await results.load(list(states.values()))
 
     async def upload(self, document_id: str) -> None:
         """The blobs of a document whose stages are done."""
@@ -124,9 +124,9 @@ async def test_the_same_facts_in_other_batches_are_the_same_projection(bench: Be
     one_by_one, in_batches = await bench.folded(facts, 1), await bench.folded(facts, size)
     for generation in (one_by_one, in_batches):
         await bench.store_results(generation)
-    assert await digest.differences(bench.database, one_by_one, in_batches) == []
-    digests = [digest.combined(await digest.of_generation(bench.database, g)) for g in (one_by_one, in_batches)]
-    assert digests[0] == digests[1]
+    compared = await digest.compare(bench.database, one_by_one, in_batches)
+    assert compared.differences == []
+    assert compared.one == compared.other == await digest.of_generation(bench.database, one_by_one)
     row = await bench.row("documents", in_batches, ids[0])
     assert row
     assert (row["view"]["status"], row["view"]["filename"]) == ("completed", "lease.pdf")
@@ -136,7 +136,7 @@ async def test_the_same_facts_in_other_batches_are_the_same_projection(bench: Be
 async def test_another_fact_is_another_digest(bench: Bench) -> None:
     facts = life(str(uuid.uuid4()))
     whole, shorter = await bench.folded(facts, 5), await bench.folded(facts[:-2], 5)
-    named = await digest.differences(bench.database, whole, shorter)
+    named = (await digest.compare(bench.database, whole, shorter)).differences
     assert f"documents/{facts[0].document_id}" in named
     assert f"timeline/{facts[-1].document_id}/{facts[-1].event_id}" in named
 
@@ -168,7 +168,7 @@ async def test_a_crash_between_any_two_writes_is_healed_by_reading_the_batch_aga
             await (await bench.projector(disturbed, bench.log).apply(batch))()
         assert next(writes) > survived
     await (await bench.projector(disturbed).apply(batch))()
-    assert await digest.differences(bench.database, undisturbed, disturbed) == []
+    assert (await digest.compare(bench.database, undisturbed, disturbed)).differences == []
 
 
 def count_writes(patch: pytest.MonkeyPatch, survived: int) -> "itertools.count[int]":
@@ -212,7 +212,7 @@ async def test_an_erased_document_is_the_same_in_a_rebuilt_projection(bench: Ben
         assert await rows.count_documents({}) > 0
     rebuilt = await bench.folded([*facts, *gone], 1000)
     await bench.store_results(rebuilt)
-    assert await digest.differences(bench.database, live, rebuilt) == []
+    assert (await digest.compare(bench.database, live, rebuilt)).differences == []
 
 
 async def test_ticks_and_lost_workers_seen_by_one_generation_only_make_no_difference(bench: Bench) -> None:
@@ -224,7 +224,7 @@ async def test_ticks_and_lost_workers_seen_by_one_generation_only_make_no_differ
         document_id=document_id, tenant="default", stage="ocr", attempt=1, slice=0, fraction=0.4, code="x", at=AT
     )
     await (await bench.projector(live).apply(Batch(entries=[Entry(0, 7, tick)])))()
-    assert await digest.differences(bench.database, live, rebuilt) == []
+    assert (await digest.compare(bench.database, live, rebuilt)).differences == []
 
 
 async def test_a_failed_slice_keeps_its_reason_over_a_restart(bench: Bench) -> None:
@@ -251,15 +251,16 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     generation = await bench.folded(facts, 100)
     results, projector = Results(bench.database, generation, bench.blobs), bench.projector(generation)
     reading, go_on = asyncio.Event(), asyncio.Event()
-    get = bench.blobs.get_result
+    get = bench.blobs.get_results
 
-    async def slowly(name: str) -> Any:
-        found = await get(name)
-        reading.set()
-        await go_on.wait()
+    async def slowly(wanted: Sequence[str]) -> Any:
+        found = await get(wanted)
+        if wanted:
+            reading.set()
+            await go_on.wait()
         return found
 
-    monkeypatch.setattr(bench.blobs, "get_result", slowly)
+    monkeypatch.setattr(bench.blobs, "get_results", slowly)
     said: list[Fact] = []
 
     async def note(_: Log, fact: Fact) -> None:
