@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypeIs
 
 from shared.envelope import Envelope
 from shared.pipeline import StageLine
@@ -207,12 +208,19 @@ Fact = (
 
 Record = Fact | OfJob  # whatever the log holds
 
+_OF_JOB: Final = frozenset(OfJob.__args__)
+
 VERSIONS: Final[dict[str, int]] = {fact.__name__: fact.model_fields["version"].default for fact in Record.__args__}
 # (type, version) -> a pure function from that version's JSON to the next version's
 UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
 _FACTS: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
 _ENVELOPE: TypeAdapter[DocumentFact | JobFact] = TypeAdapter(DocumentFact | JobFact)
+
+
+def is_of_job(fact: Record) -> TypeIs[OfJob]:
+    """Whether a fact is about a standalone job; by its exact type, for each record of a replay is asked this."""
+    return type(fact) in _OF_JOB
 
 
 class NotAnEnvelope(ValueError):

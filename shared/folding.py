@@ -10,26 +10,27 @@ fold cannot understand halts it: it stays up, says why, is not ready, and never 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
+import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from shared import addresses, logs, topics
-from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress
+from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress, is_of_job
 from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.mongo import Mongo, Row
-from shared.standalone import JobFact, JobProgress, OfJob
+from shared.standalone import JobProgress, OfJob
 
 log = logs.get(__name__)
 
 Positions = Mapping[TopicPartition, int]
 Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
-BATCH: Final = 20_000  # records at most in one batch
+BATCH: Final = 10_000  # records at most in one batch
 _CHECK_SECONDS: Final = 1.0  # how often an idle fold looks whether its checkpoint is still there
 POLL_MS: Final = 250  # how long an idle fold waits before it looks at the clock
 
@@ -43,11 +44,11 @@ class Halted(RuntimeError):
 
 
 class Entry(NamedTuple):
-    """One record that could be read: a fact of the log or a tick."""
+    """One fact about a document and where it stands in the log."""
 
     partition: int
     offset: int
-    item: Fact | Progress
+    fact: Fact
     headers: Sequence[tuple[str, bytes]] = ()
 
 
@@ -61,26 +62,20 @@ class JobEntry(NamedTuple):
 
 @dataclass
 class Batch:
-    """What was read at once: entries in the order of each partition, records that are no envelope, and positions.
+    """What was read at once: facts in the order of each partition, signs of life, what is no envelope, and positions.
 
     What is about standalone jobs stands apart: most folds have nothing to do with it.
     """
 
-    entries: list[Entry] = field(default_factory=list)
+    facts: list[Entry] = field(default_factory=list)
+    ticks: list[Progress] = field(default_factory=list)
     jobs: list[JobEntry] = field(default_factory=list)
     unreadable: list[tuple[ConsumerRecord, str]] = field(default_factory=list)
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     halt: UnknownFact | None = None
 
-    @property
-    def facts(self) -> Iterator[tuple[Entry, Fact]]:
-        """The entries from the log."""
-        return ((entry, entry.item) for entry in self.entries if not isinstance(entry.item, Progress))
-
-    @property
-    def ticks(self) -> Iterator[Progress]:
-        """The signs of life."""
-        return (entry.item for entry in self.entries if isinstance(entry.item, Progress))
+    def __len__(self) -> int:
+        return len(self.facts) + len(self.ticks) + len(self.jobs) + len(self.unreadable)
 
 
 Write = Callable[[], Awaitable[None]]
@@ -100,12 +95,34 @@ class Fold(Protocol):
         """Do what is due; called after each batch and at least every POLL_MS once the fold has caught up."""
 
 
-class Checkpoint:
-    """How far one fold has come; created once with its generation, then only updated."""
+class Share(NamedTuple):
+    """One of several equal parts of the log, by partition: a document is whole in one of them."""
 
-    def __init__(self, mongo: Mongo, fold: str, generation: str) -> None:
+    number: int = 0
+    of: int = 1
+
+    def has(self, place: TopicPartition) -> bool:
+        """Whether the partition is in this share."""
+        return bool(place.partition % self.of == self.number)
+
+    def part(self, positions: Positions) -> dict[TopicPartition, int]:
+        """Those positions that are in this share."""
+        return {place: offset for place, offset in positions.items() if self.has(place)}
+
+
+WHOLE: Final = Share()
+
+
+class Checkpoint:
+    """How far one fold has come; created once with its generation, then only updated.
+
+    It reads and writes the positions of its share; the others are somebody else's.
+    """
+
+    def __init__(self, mongo: Mongo, fold: str, generation: str, share: Share = WHOLE) -> None:
         self._rows = mongo.checkpoints
         self._id = f"{fold}/{generation}"
+        self._share = share
 
     async def create(self, partitions: Sequence[TopicPartition]) -> None:
         """Start at offset 0 of every partition."""
@@ -124,11 +141,12 @@ class Checkpoint:
         row = await self._rows.find_one({"_id": self._id})
         if row is None:
             raise CheckpointGone(self._id)
-        return _from_row(row["offsets"])
+        return self._share.part(_from_row(row["offsets"]))
 
     async def store(self, positions: Positions) -> None:
         """Everything before `positions` is written. Raises CheckpointGone."""
-        done = await self._rows.update_one({"_id": self._id}, {"$set": {"offsets": _to_row(positions)}})
+        changed = {f"offsets.{name}": offset for name, offset in _to_row(positions).items()}
+        done = await self._rows.update_one({"_id": self._id}, {"$set": changed})
         if not done.matched_count:
             raise CheckpointGone(self._id)
 
@@ -136,6 +154,16 @@ class Checkpoint:
 def partitions_of(names: Sequence[str], count: int) -> list[TopicPartition]:
     """Every partition of the named topics."""
     return [TopicPartition(name, number) for name in names for number in range(count)]
+
+
+def positions_to_json(positions: Positions) -> bytes:
+    """Positions for another process."""
+    return orjson.dumps(_to_row(positions))
+
+
+def positions_of_json(line: bytes) -> dict[TopicPartition, int]:
+    """What `positions_to_json` wrote."""
+    return _from_row(orjson.loads(line))
 
 
 def _to_row(positions: Positions) -> Row:
@@ -269,13 +297,10 @@ def read(records: Records) -> Batch:
     """Decode what was fetched. A partition stops before the first fact this code does not know."""
     batch = Batch()
     for place, found in records.items():
+        sort = _sort_tick if place.topic == topics.PROGRESS else _sort_fact
         for record in found:
             try:
-                item = decode_progress(record.value) if place.topic == topics.PROGRESS else decode(record.value)
-                if isinstance(item, JobFact | JobProgress):
-                    batch.jobs.append(JobEntry(place.partition, record.offset, item))
-                else:
-                    batch.entries.append(Entry(place.partition, record.offset, item, record.headers))
+                sort(batch, record)
             except NotAnEnvelope as error:
                 batch.unreadable.append((record, str(error)))
             except UnknownFact as error:
@@ -283,3 +308,19 @@ def read(records: Records) -> Batch:
                 break
             batch.positions[place] = record.offset + 1
     return batch
+
+
+def _sort_fact(batch: Batch, record: ConsumerRecord) -> None:
+    fact = decode(record.value)
+    if is_of_job(fact):
+        batch.jobs.append(JobEntry(record.partition, record.offset, fact))
+    else:
+        batch.facts.append(Entry(record.partition, record.offset, fact, record.headers))
+
+
+def _sort_tick(batch: Batch, record: ConsumerRecord) -> None:
+    tick = decode_progress(record.value)
+    if isinstance(tick, JobProgress):
+        batch.jobs.append(JobEntry(record.partition, record.offset, tick))
+    else:
+        batch.ticks.append(tick)

@@ -6,50 +6,66 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 
-from services.progress import generations
+from services.progress import generations, shares
 from services.progress.projector import Projector
 from services.progress.results import Results
 from services.progress.settings import ProgressSettings
 from shared import addresses
 from shared.blobs import Blobs
-from shared.folding import Batch, Loop, Positions, Write
+from shared.folding import BATCH, WHOLE, Batch, Loop, Positions, Share, Write
 from shared.mongo import Mongo
 
 OnProgress = Callable[[int, int], None]  # records that are folded, records there are
 
 _TELL_SECONDS: Final = 0.5
+_LONG: Final = 2 * BATCH  # records; the start of another process costs as much time as some thousand
 _LOADED_AT_ONCE: Final = 50  # documents; the results of a book are some megabytes
 
 
 class Builder:
-    """Folds the log into one generation, from where its checkpoint stands: a killed one goes on."""
+    """Folds the log, or its share of it, into one generation from where the checkpoint stands: a killed one goes on."""
 
-    def __init__(self, settings: ProgressSettings, database: Mongo, generation: str, on_progress: OnProgress) -> None:
+    def __init__(
+        self,
+        settings: ProgressSettings,
+        database: Mongo,
+        generation: str,
+        on_progress: OnProgress,
+        share: Share = WHOLE,
+    ) -> None:
         self._settings = settings
         self._database = database
         self._blobs = Blobs.open(settings.store)
-        self._projector = Projector(database, generation, self._blobs, None)
+        self._projector = self._projector_of(generation)
         self._on_progress = on_progress
-        self._until: Positions = {}
-        self._folded = 0
+        self._folded = self._total = 0
         self._told_at = 0.0
         self.generation = generation
-        self.checkpoint = generations.checkpoint(database, generation)
+        self.checkpoint = generations.checkpoint(database, generation, share)
 
     async def follow(self, until: Positions) -> None:
-        """Fold until the positions are reached."""
-        self._until = until
-        self._folded = sum((await self.checkpoint.load()).values())
+        """Fold until the positions are reached, a long way in several processes."""
+        self._folded, self._total = sum((await self.checkpoint.load()).values()), sum(until.values())
+        if self._total - self._folded > _LONG:
+            await shares.replay(self.generation, until, self._on)
+            self._projector = self._projector_of(self.generation)  # the one before remembers what is past
+        await self.fold(until)
+
+    async def fold(self, until: Positions) -> None:
+        """Fold until the positions are reached, in this process."""
         await Loop(self._settings.kafka, self.checkpoint, self).run(until=until)
 
     async def apply(self, batch: Batch) -> Write:
         """One batch of the loop."""
         write = await self._projector.apply(batch)
-        self._folded += len(batch.entries) + len(batch.jobs) + len(batch.unreadable)
+        self._on(len(batch))
+        return write
+
+    def _on(self, records: int) -> None:
+        self._folded += records
         if time.monotonic() - self._told_at > _TELL_SECONDS:
             self._told_at = time.monotonic()
-            self._on_progress(self._folded, sum(self._until.values()))
-        return write
+            self._on_progress(self._folded, self._total)
 
     async def decide(self) -> None:
         """Decisions are the live projection's."""
@@ -71,8 +87,11 @@ class Builder:
         if generation is None:
             return
         results = Results(self._database, generation, self._blobs)
-        projector = Projector(self._database, generation, self._blobs, None)
+        projector = self._projector_of(generation)
         unloaded = await results.unloaded()
         for at in range(0, len(unloaded), _LOADED_AT_ONCE):
             states = await projector.states(unloaded[at : at + _LOADED_AT_ONCE])
             await results.load(list(states.values()))
+
+    def _projector_of(self, generation: str) -> Projector:
+        return Projector(self._database, generation, self._blobs, None)

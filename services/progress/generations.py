@@ -6,7 +6,7 @@ from typing import Final
 
 from shared import topics
 from shared.events import utcnow
-from shared.folding import Checkpoint, partitions_of
+from shared.folding import WHOLE, Checkpoint, Share, partitions_of
 from shared.mongo import PROJECTIONS, DuplicateKeyError, Mongo
 
 FOLD: Final = "progress"
@@ -112,6 +112,6 @@ async def must_make_way(mongo: Mongo) -> bool:
     return await mongo.generations.find_one(asked, {"_id": 1}) is not None
 
 
-def checkpoint(mongo: Mongo, generation: str) -> Checkpoint:
-    """The projector's checkpoint in a generation."""
-    return Checkpoint(mongo, FOLD, generation)
+def checkpoint(mongo: Mongo, generation: str, share: Share = WHOLE) -> Checkpoint:
+    """The projector's checkpoint in a generation, for its share of the log."""
+    return Checkpoint(mongo, FOLD, generation, share)

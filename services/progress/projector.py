@@ -56,7 +56,7 @@ class Projector:
     async def apply(self, batch: Batch) -> Write:
         """Fold a batch; the result writes what changed and publishes it, also where the batch is read again."""
         jobs = await self.jobs.fold(batch.jobs)
-        touched = {entry.item.document_id for entry in batch.entries}
+        touched = {entry.fact.document_id for entry in batch.facts} | {tick.document_id for tick in batch.ticks}
         kept = await self._states.load(touched)
         known = frozenset(kept)
         told = self._fold(batch, kept)
@@ -80,7 +80,7 @@ class Projector:
         await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._stage_jobs, jobs, begun))
         # The states last: what is in them is not folded again.
         await self._states.store(rows, new)
-        await self._erase([fact.document_id for _, fact in batch.facts if fact.type in _GONE])
+        await self._erase([entry.fact.document_id for entry in batch.facts if entry.fact.type in _GONE])
         reach("progress.written")
         self.changed |= shown.keys()
         self.unreadable += len(batch.unreadable)
@@ -88,7 +88,8 @@ class Projector:
 
     def _fold(self, batch: Batch, kept: dict[str, Projection]) -> list[Row]:
         rows = []
-        for entry, fact in batch.facts:
+        for entry in batch.facts:
+            fact = entry.fact
             before = kept.get(fact.document_id)
             if before and entry.offset <= before.offset:
                 continue  # it is in there already
@@ -114,7 +115,7 @@ class Projector:
 
     async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
         """Give new documents their names, batches and tags, which the log does not hold."""
-        uploaded = {fact.document_id for _, fact in batch.facts if fact.type == "DocumentUploaded"}
+        uploaded = {entry.fact.document_id for entry in batch.facts if entry.fact.type == "DocumentUploaded"}
         nameless = [kept[document_id] for document_id in uploaded if not kept[document_id].given.filename]
         stored = await self._blobs.get_results(
             [names.meta(found.state.tenant, found.state.document_id) for found in nameless]

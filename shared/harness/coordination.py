@@ -63,9 +63,10 @@ class Coordination:
 
     async def apply(self, batch: Batch) -> Write:
         """Fold the batch into the assignments; the result writes those that changed."""
-        states = await self._states.load({fact.document_id for _, fact in batch.facts})
+        states = await self._states.load({entry.fact.document_id for entry in batch.facts})
         changed: dict[str, Assignment] = {}
-        for entry, fact in batch.facts:
+        for entry in batch.facts:
+            fact = entry.fact
             before = states.get(fact.document_id)
             if before and entry.offset <= before.offset:
                 continue  # a batch read again

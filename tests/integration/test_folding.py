@@ -30,7 +30,7 @@ class Notebook:
     before_return: Callable[[Batch], None] = lambda batch: None
 
     async def apply(self, batch: Batch) -> Write:
-        self.noted += [fact.document_id for _, fact in batch.facts]
+        self.noted += [entry.fact.document_id for entry in batch.facts]
         self.unreadable += [(record.offset, reason) for record, reason in batch.unreadable]
         self.before_return(batch)
         return self.write

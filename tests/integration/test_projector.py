@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pytest
-from facts import AT, say, uploaded
+from facts import AT, life, say
 from waiting import until
 
 from services.progress import digest
@@ -17,17 +17,11 @@ from services.progress.results import Results
 from shared import mongo
 from shared.blobs import Blobs, meta
 from shared.events import (
-    DocumentCompleted,
     DocumentDeleted,
     DocumentErased,
     Fact,
     Progress,
-    SliceCompleted,
     SliceFailed,
-    StageCompleted,
-    StagePlanned,
-    StageStarted,
-    WorkerLost,
 )
 from shared.folding import Batch, Entry
 from shared.kafka import Log
@@ -37,37 +31,10 @@ from shared.settings import SharedSettings
 VECTOR: Final = "AACAPwAAAEA="  # [1.0, 2.0] as float32 in base64
 
 
-def life(document_id: str) -> list[Fact]:
-    """The facts of a document of two pages that loses a worker, with some that say nothing new."""
-    ocr: dict[str, Any] = {"stage": "ocr", "attempt": 1}
-    page = {**ocr, "plan": "p", "weight": 1.5}
-    facts: list[Fact] = [
-        uploaded(document_id),
-        say(StageStarted, document_id, "ocr", **ocr),
-        say(StagePlanned, document_id, "ocr", **ocr, plan="p", slices=2, weight=3.0, page_count=2),
-        say(WorkerLost, document_id, "ocr0", **ocr, plan="p", slice=0, strike=1),
-        say(SliceCompleted, document_id, "ocr0", **page, slice=0, pages=(1, 1)),
-        say(SliceCompleted, document_id, "ocr0", **page, slice=0, pages=(1, 1)),
-        say(SliceCompleted, document_id, "ocr1", **page, slice=1, pages=(2, 2)),
-        say(StageCompleted, document_id, "ocr", **ocr, plan="p", result=f"default/{document_id}/ocr/p/result"),
-        say(WorkerLost, document_id, "late", **ocr, plan="p", slice=1, strike=1),
-    ]
-    for stage in ("chunk", "extract"):
-        of: dict[str, Any] = {"stage": stage, "attempt": 1}
-        facts += [
-            say(StageStarted, document_id, stage, **of),
-            say(StagePlanned, document_id, stage, **of, plan="p", slices=1, weight=0.1),
-            say(SliceCompleted, document_id, stage, **of, plan="p", slice=0, weight=0.1),
-            say(StageCompleted, document_id, stage, **of, plan="p", result=f"default/{document_id}/{stage}/p/result"),
-        ]
-    done = say(DocumentCompleted, document_id, run=1)
-    return [*facts, done, done]
-
-
 def batches(facts: Sequence[Fact], size: int) -> list[Batch]:
     """The facts as one partition of the log hands them out, `size` at a time."""
     entries = [Entry(0, offset, fact) for offset, fact in enumerate(facts)]
-    return [Batch(entries=entries[at : at + size]) for at in range(0, len(entries), size)]
+    return [Batch(facts=entries[at : at + size]) for at in range(0, len(entries), size)]
 
 
 class Bench:
@@ -205,7 +172,7 @@ async def test_an_erased_document_is_the_same_in_a_rebuilt_projection(bench: Ben
     await bench.blobs.delete_document("default", document_id)
     projector = bench.projector(live)
     for offset, fact in enumerate(gone, start=len(facts)):
-        await (await projector.apply(Batch(entries=[Entry(0, offset, fact)])))()
+        await (await projector.apply(Batch(facts=[Entry(0, offset, fact)])))()
     for name in ("processing_jobs", "timeline", "chunks", "extractions"):
         rows = bench.database.projection(name, live)
         assert await rows.count_documents({"$or": [{"document_id": document_id}, {"_id": document_id}]}) == 0
@@ -223,7 +190,7 @@ async def test_ticks_and_lost_workers_seen_by_one_generation_only_make_no_differ
     tick = Progress(
         document_id=document_id, tenant="default", stage="ocr", attempt=1, slice=0, fraction=0.4, code="x", at=AT
     )
-    await (await bench.projector(live).apply(Batch(entries=[Entry(0, 7, tick)])))()
+    await (await bench.projector(live).apply(Batch(ticks=[tick])))()
     assert (await digest.compare(bench.database, live, rebuilt)).differences == []
 
 
@@ -271,7 +238,7 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     await live.start()
     await live.decide()
     await reading.wait()
-    await (await live.apply(Batch(entries=[Entry(0, len(facts), say(DocumentDeleted, document_id))])))()
+    await (await live.apply(Batch(facts=[Entry(0, len(facts), say(DocumentDeleted, document_id))])))()
     await live.decide()
     assert said == []
     go_on.set()
@@ -282,6 +249,6 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
 
     await until(erased)
     assert [fact.type for fact in said] == ["DocumentErased"]
-    await (await live.apply(Batch(entries=[Entry(0, len(facts) + 1, said[0])])))()
+    await (await live.apply(Batch(facts=[Entry(0, len(facts) + 1, said[0])])))()
     for name in ("chunks", "extractions"):
         assert await bench.database.projection(name, generation).count_documents({}) == 0
