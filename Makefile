@@ -35,7 +35,7 @@ test: $(INSTALLED) ## run all tests, the real parts included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 soak: $(INSTALLED) ## every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
-	@$(BIN)/python -m pytest tests/chaos -m "soak or not soak" --numprocesses 3 --dist worksteal --durations=20
+	@$(BIN)/python -m pytest tests/chaos -m "soak or not soak" --numprocesses 2 --dist worksteal --durations=20
 
 check: $(INSTALLED) ## lint, format, types, architecture
 	@$(BIN)/ruff check .

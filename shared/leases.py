@@ -195,10 +195,14 @@ class Workers:
     def __init__(self, mongo: Mongo) -> None:
         self._rows = mongo.control["workers"]
 
-    async def announce(self, owner: Owner, stage: str, slots: int) -> None:
-        """Say that this worker lives; to be repeated every few seconds."""
+    async def announce(self, owner: Owner, stage: str, slots: int, kept_network: str = "") -> None:
+        """Say that this worker lives; to be repeated every few seconds.
+
+        `kept_network` is why its children have the network that they were to do without, "" where they have none.
+        """
         life = {"boot": owner.boot, "stage": stage, "slots": slots, "expires_at": _in(WORKER_MS)}
-        await self._rows.update_one({"_id": owner.slot}, [{"$set": life}], upsert=True)
+        told = {**life, "kept_network": {"$literal": kept_network}}
+        await self._rows.update_one({"_id": owner.slot}, [{"$set": told}], upsert=True)
 
     async def leave(self, owner: Owner) -> None:
         """Say that this worker is gone."""

@@ -21,7 +21,7 @@ _SHARED: Final[Mapping[str, int]] = {
     "store_full": 507,
 }
 # The gateway's own: code -> (status, what happened, what the caller can do)
-_OWN: Final[Mapping[str, tuple[int, str, str]]] = {
+OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     "bad_request": (400, "{detail}.", "Correct the request; /docs lists what each call takes."),
     "bad_multipart": (
         400,
@@ -205,8 +205,8 @@ def _title(status: int) -> str:
 
 
 def _words(code: str, facts: Mapping[str, Any]) -> tuple[int, str, str]:
-    if code in _OWN:
-        status, sentence, action = _OWN[code]
+    if code in OWN:
+        status, sentence, action = OWN[code]
         return status, sentence.format_map(facts), action.format_map(facts)
     if code in CATALOG:
         return _SHARED[code], *describe(code, facts)

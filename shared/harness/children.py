@@ -49,6 +49,7 @@ class Child:
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._lifeline: int | None = None  # our end of the pipe whose closing kills the process
+        self.kept_network = ""  # why the kernel left it the network that it was to do without
 
     async def run(self, request: Mapping[str, Any], *, deadline: float, memory_mb: int, on_tick: OnTick) -> bytes:
         """Do one request in a private folder; its sealed result. The deadline counts from when it has its core.
@@ -109,8 +110,9 @@ class Child:
         kind, refused = await _receive(process)
         if kind != READY:
             raise RuntimeError(f"the child said {kind!r} before it was ready")
+        self.kept_network = refused.decode()
         if refused:
-            log.warning("the kernel leaves the child its network", reason=refused.decode())
+            log.warning("the kernel leaves the child its network", reason=self.kept_network)
         return process
 
     async def _exchange(
@@ -175,9 +177,15 @@ class Pool:
     def __init__(self, module: str, size: int, idle_seconds: float, *, online: bool = False) -> None:
         environment = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._idle_seconds = idle_seconds
-        self._free = [Child(module, ONLINE if online else OFFLINE, environment) for _ in range(size)]
+        self._children = [Child(module, ONLINE if online else OFFLINE, environment) for _ in range(size)]
+        self._free = list(self._children)
         self._waiting = asyncio.Condition()
         self._retirement: dict[Child, asyncio.TimerHandle] = {}
+
+    @property
+    def kept_network(self) -> str:
+        """Why the kernel left a child the network that it was to do without; "" where none has it."""
+        return next((child.kept_network for child in self._children if child.kept_network), "")
 
     async def take(self) -> Child:
         """A child nobody else has; the one used last first, so that the others may rest."""

@@ -48,7 +48,8 @@ class Consumer:
             while True:
                 if not self._taking:
                     await fetching.look()
-                await self._workers.announce(self._owner, self._worker.stage, self._settings.children)
+                worker, slots = self._worker, self._settings.children
+                await self._workers.announce(self._owner, worker.stage, slots, worker.pool.kept_network)
                 done, _ = await asyncio.wait([self._broken], timeout=_ANNOUNCE_SECONDS)
                 for ended in done:
                     ended.result()

@@ -229,5 +229,11 @@ async def test_a_system_that_is_not_well_says_so_first(page: Page) -> None:
     for said in ("No worker is alive.", "it needs a newer release", "pagestream parked list"):
         await expect(page.locator(".system")).to_contain_text(said)
     await judge(page, "system-halted")
+    worker = {"name": "here/ocr", "stage": "ocr", "slots": 2, "kept_network": "Operation not permitted"}
+    await answer(
+        page, "**/v1/system", 200,
+        sick | {"workers": [worker], "stages": {"ocr": {"workers": 1, "slots": 2, "busy": 0}}},
+    )  # fmt: skip
+    await expect(page.locator(".system")).to_contain_text("network within reach", timeout=15_000)
     await answer(page, "**/v1/system", 503, {"code": "database_unavailable", "detail": "The database is away."})
     await expect(page.locator(".system[data-old]")).to_contain_text("The database is away.")  # what was shown stays

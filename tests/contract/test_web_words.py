@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from services.gateway.problems import OWN
 from services.gateway.web import FOLDER
 from shared import errors, messages
 
@@ -42,3 +43,12 @@ def test_a_message_takes_the_same_parameters_in_german(code: str) -> None:
 def test_an_error_takes_the_same_facts_in_german(code: str) -> None:
     translated = table("ERRORS")[code]
     assert [german(text) for text in translated] == [english(text) for text in errors.CATALOG[code]]
+
+
+@pytest.mark.parametrize("code", table("REFUSALS"))
+def test_a_refusal_of_the_gateway_takes_no_other_facts_in_german(code: str) -> None:
+    happened, advised = table("REFUSALS")[code]
+    _, sentence, action = OWN[code]
+    assert german(happened) == english(sentence)
+    assert german(advised) <= english(action)
+    assert code not in errors.CATALOG

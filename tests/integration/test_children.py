@@ -115,6 +115,7 @@ async def test_where_the_kernel_refuses_work_goes_on_and_the_log_says_so(
         answer = await run(child, asking(tmp_path, "connect", port=port))
     assert answer["here"] == "connected"
     assert [(line["log_level"], line["reason"]) for line in said] == [("warning", "Operation not permitted")]
+    assert child.kept_network == "Operation not permitted"
 
 
 def kept_network() -> str:

@@ -202,7 +202,8 @@ async def test_slots_are_those_of_the_workers_that_live(database: Mongo) -> None
     workers = Workers(database)
     assert await workers.slots("ocr") == 0
     await workers.announce(HERE, "ocr", 2)
-    await workers.announce(THERE, "ocr", 3)
+    await workers.announce(THERE, "ocr", 3, "Operation not permitted")
+    assert {row["_id"]: row["kept_network"] for row in await workers.live()}[THERE.slot] == "Operation not permitted"
     await workers.announce(Owner("here/chunk", "boot-1"), "chunk", 7)
     await workers.announce(HERE, "ocr", 4)
     assert await workers.slots("ocr") == 7

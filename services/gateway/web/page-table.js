@@ -87,6 +87,10 @@ export const PAGE_TABLE = {
   "system.load": ["Busy", "Beschäftigt"],
   "system.busy": ["{busy} of {slots}", "{busy} von {slots}"],
   "system.each": ["Each worker ({count})", "Jeder Arbeiter ({count})"],
+  "system.online": [
+    "Files are decoded with the network within reach, for the kernel takes it from nobody ({reason}): {names}.",
+    "Dateien werden mit Netz in Reichweite gelesen, denn der Kernel nimmt es niemandem ({reason}): {names}.",
+  ],
   "system.noworkers": ["No worker is alive.", "Kein Arbeiter ist da."],
   "system.folds": ["Readers of the log", "Leser des Logs"],
   "system.nofolds": ["No reader has spoken yet.", "Noch kein Leser hat sich gemeldet."],

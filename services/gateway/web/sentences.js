@@ -161,3 +161,65 @@ export const ERRORS = {
     "Versuchen Sie es noch einmal; geschieht es wieder, geben Sie Ihrem Betreiber diese Angabe."
   ],
 };
+
+// What the gateway alone refuses, as far as the page can meet it: code: [what happened, what the person can do]
+export const REFUSALS = {
+  "sign_in": [
+    "Pagestream verlangt einen Schlüssel, und es kam keiner, der gilt.",
+    "Geben Sie Ihren Schlüssel ein; Ihr Betreiber macht welche mit `pagestream keys add`."
+  ],
+  "not_allowed": [
+    "Dieser Link gibt dazu kein Recht.",
+    "Bitten Sie um einen anderen, wer ihn Ihnen gegeben hat, oder nehmen Sie einen Schlüssel."
+  ],
+  "document.not_found": ["Dieses Dokument gibt es nicht.", "Die Liste zeigt alle, die es gibt."],
+  "job.not_found": ["Diesen Auftrag gibt es nicht.", "Prüfen Sie seine Nummer."],
+  "token.not_found": ["Diesen Link gibt es nicht mehr.", "Er ist abgelaufen oder wurde zurückgezogen: nichts ist zu tun."],
+  "page.not_found": [
+    "Das Dokument hat {total} {total|Seite|Seiten}, keine Seite {page}.",
+    "Wählen Sie eine Seite von 1 bis {total}."
+  ],
+  "version.not_found": [
+    "Das Dokument hatte keine Version {version} oder ältere.",
+    "Der Verlauf zeigt seine Versionen."
+  ],
+  "page_failed": [
+    "Seite {page} war nicht lesbar.",
+    "Versuchen Sie das Dokument noch einmal: nur was fehlt, wird wiederholt."
+  ],
+  "too_many_uploads": ["Alle {limit} Plätze für Uploads sind belegt.", "Versuchen Sie es in einigen Sekunden noch einmal."],
+  "too_many_uploads_at_once": [
+    "Ein Schlüssel oder eine Adresse darf {limit} {limit|Dokument|Dokumente} zugleich senden.",
+    "Senden Sie sie nacheinander."
+  ],
+  "too_many_upload_bytes": [
+    "Ein Schlüssel oder eine Adresse darf {limit} Bytes zugleich senden.",
+    "Senden Sie die Dokumente nacheinander."
+  ],
+  "too_many_connections": [
+    "Ein Schlüssel oder eine Adresse darf {limit} Live-Verbindungen haben.",
+    "Schließen Sie Fenster, die Sie nicht brauchen."
+  ],
+  "too_many_subscriptions_in_all": [
+    "Ein Schlüssel oder eine Adresse darf {limit} Dokumente verfolgen.",
+    "Schließen Sie, was fertig ist, oder verfolgen Sie alle in der Liste."
+  ],
+  "too_many_subscriptions": [
+    "Eine Verbindung trägt höchstens {limit} Dokumente.",
+    "Schließen Sie, was fertig ist, oder verfolgen Sie alle in der Liste."
+  ],
+  "too_many_images": ["Es werden schon viele Seiten gezeichnet.", "Versuchen Sie es in einigen Sekunden noch einmal."],
+  "quota_exceeded": [
+    "Das Kontingent `{quota}` von {limit} ist aufgebraucht: {left} übrig.",
+    "Warten Sie, bis es sich erneuert, oder bis Dokumente fertig sind, oder löschen Sie welche; oder bitten Sie Ihren Betreiber um mehr."
+  ],
+  "broker_unavailable": [
+    "Das Ereignislog antwortet nicht; es ist ungewiss, ob dies festgehalten wurde.",
+    "Versuchen Sie es noch einmal: es wird nur einmal festgehalten."
+  ],
+  "database_unavailable": ["Die Datenbank antwortet nicht.", "Versuchen Sie es in einigen Sekunden noch einmal."],
+  "projection_unavailable": [
+    "Die Übersicht wird gerade neu aufgebaut.",
+    "Versuchen Sie es in einigen Sekunden noch einmal."
+  ],
+};

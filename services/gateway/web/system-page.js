@@ -91,7 +91,15 @@ export class SystemPage {
     const lines = workers.map(({ name, stage, slots }) => [name, stageName(stage, this.say), this.#number(slots)]);
     const summary = el("summary", {}, this.say("system.each", { count: this.#number(workers.length) }));
     const each = el("details", {}, summary, this.#table(["worker", "stage", "slots"], lines));
-    return [this.#table(["stage", "workers", "load"], rows), each];
+    return [this.#table(["stage", "workers", "load"], rows), ...this.#online(workers), each];
+  }
+
+  /** What an operator has to know of workers whose children have the network that they were to do without. */
+  #online(workers) {
+    const online = workers.filter((worker) => worker.kept_network);
+    if (online.length === 0) return [];
+    const facts = { names: online.map(({ name }) => name).join(", "), reason: online[0].kept_network };
+    return [el("p.problem", {}, this.say("system.online", facts))];
   }
 
   #folds({ folds }) {

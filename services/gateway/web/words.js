@@ -1,6 +1,6 @@
 // Every fixed word of the page, in one table. What the server says of a document is translated by its code.
 
-import { ERRORS, MESSAGES } from "./sentences.js";
+import { ERRORS, MESSAGES, REFUSALS } from "./sentences.js";
 
 // key: [English, German]
 export const TABLE = {
@@ -138,6 +138,7 @@ export const TABLE = {
 };
 
 const LANGUAGES = ["en", "de"];
+const PROBLEMS = { ...ERRORS, ...REFUSALS };
 
 /** The first of a browser's preferred language tags that there are words for; "en" when there is none. */
 export function chooseLocale(preferred = []) {
@@ -160,7 +161,7 @@ export function wordsOf(locale, table = TABLE) {
     return template && isKnown(template, params ?? {}) ? fill(template, params ?? {}, locale) : (message?.text ?? "");
   };
   speak.error = ({ code, facts, message, action }) => {
-    const texts = isServers || !facts || !Object.hasOwn(ERRORS, code) ? [] : ERRORS[code];
+    const texts = isServers || !facts || !Object.hasOwn(PROBLEMS, code) ? [] : PROBLEMS[code];
     if (texts.length === 0 || !isKnown(texts.join(" "), facts)) return { message, action: action ?? "" };
     const [sentence, advice] = texts.map((text) => fill(text, facts, locale));
     return { message: sentence, action: advice };

@@ -17,7 +17,7 @@ from services.gateway.documents import is_newer
 from services.gateway.feed import newest
 from services.gateway.frames import Frame
 from services.gateway.health import projection_state
-from services.gateway.problems import _OWN, _SHARED, Problem
+from services.gateway.problems import OWN, _SHARED, Problem
 from services.gateway.sse import event, position_of
 from services.gateway.subscriptions import Position
 from shared.errors import CATALOG
@@ -109,9 +109,9 @@ def test_a_frame_is_encoded_once() -> None:
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("code", [*_OWN, *_SHARED])
+@pytest.mark.parametrize("code", [*OWN, *_SHARED])
 def test_every_problem_has_a_sentence_and_an_action(code: str) -> None:
-    names = re.findall(r"{(\w+)}", " ".join(map(str, _OWN.get(code, CATALOG.get(code, ())))))
+    names = re.findall(r"{(\w+)}", " ".join(map(str, OWN.get(code, CATALOG.get(code, ())))))
     problem = Problem(code, **dict.fromkeys(names, "x"))
     body = problem.body()
     assert body["status"] == problem.status >= 400
