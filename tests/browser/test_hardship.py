@@ -41,6 +41,8 @@ async def test_a_worker_that_stands_still_is_seen_as_stalled_and_the_work_goes_o
         await until_kind(progress, "stalled")
         await picture(page, "live-stalled")
     await until_kind(progress, "completed")
+    (newest,) = (await system.call("GET", "/v1/documents?limit=1")).json()["documents"]
+    assert await system.slices_done(newest["document_id"]) == {0: 1, 1: 1, 2: 1, 3: 1}
 
 
 async def test_cancelling_is_shown_until_nobody_works_on_the_document_any_more(

@@ -7,7 +7,7 @@ from playwright.async_api import Page
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
-LONGEST_MS: Final = 1_000  # of one task, on two cores that ten processes may use too
+LONGEST_MS: Final = 600  # of one task, in the best of three rounds: others may use the cores as well
 MANY: Final = """async () => {
   const { DocumentList } = await import("/web/document-list.js");
   const { wordsOf } = await import("/web/words.js");
@@ -24,16 +24,19 @@ MANY: Final = """async () => {
   list.showFeed(state);
   await frame();
   await frame();
-  let longest = 0;
+  const longest = [];
   new PerformanceObserver((found) => {
-    for (const task of found.getEntries()) longest = Math.max(longest, task.duration);
+    longest.push(Math.max(longest.pop(), ...found.getEntries().map((task) => task.duration)));
   }).observe({ type: "longtask" });
-  for (let step = 1; step <= 30; step += 1) {
-    for (let n = step; n < 500; n += 30) documents.set(`d${n}`, row(n, step));
-    list.showFeed({ ...state, documents: new Map(documents) });
+  for (let round = 0; round < 3; round += 1) {
+    longest.push(0);
+    for (let step = 1; step <= 30; step += 1) {
+      for (let n = step; n < 500; n += 30) documents.set(`d${n}`, row(n, 30 * round + step));
+      list.showFeed({ ...state, documents: new Map(documents) });
+      await frame();
+    }
     await frame();
   }
-  await frame();
   return { longest, rows: parts.list.children.length, text: parts.list.textContent.includes("paper-499.pdf") };
 }"""
 
@@ -41,4 +44,4 @@ MANY: Final = """async () => {
 async def test_five_hundred_documents_that_change_leave_the_page_smooth(page: Page) -> None:
     found = await page.evaluate(MANY)
     assert (found["rows"], found["text"]) == (500, True)
-    assert found["longest"] < LONGEST_MS, found
+    assert min(found["longest"]) < LONGEST_MS, found

@@ -2,6 +2,7 @@
 
 import re
 import time
+from statistics import median
 from typing import Final
 
 import papers
@@ -16,6 +17,27 @@ globalThis.WebSocket = class {
   close() {}
 };
 """
+TIMED: Final = """
+globalThis.arrived = {};
+globalThis.shown = {};
+globalThis.WebSocket = class extends WebSocket {
+  constructor(...address) {
+    super(...address);
+    this.addEventListener("message", ({ data }) => {
+      const { op, document } = JSON.parse(data);
+      if (op === "update" && document) arrived[Math.floor(document.percent)] ??= performance.now();
+    });
+  }
+};
+const look = () => {
+  const bar = document.querySelector("#list document-progress")?.shadowRoot?.querySelector("[role=progressbar]");
+  if (bar) shown[bar.getAttribute("aria-valuenow")] ??= performance.now();
+  requestAnimationFrame(look);
+};
+look();
+"""
+WEIGHT: Final = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .map(({ transferSize }) => transferSize).reduce((one, other) => one + other)"""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -29,6 +51,24 @@ async def test_a_dropped_file_shows_a_bar_within_a_second_and_ends_with_its_text
     assert await progress.get_by_role("progressbar").get_attribute("aria-valuenow") == "100"
     await page.get_by_role("link", name="way.pdf").click()
     await expect(page.get_by_role("tabpanel").first).to_contain_text(papers.sentence(0))
+
+
+async def test_a_frame_is_on_the_screen_within_a_tenth_of_a_second(page: Page) -> None:
+    await page.add_init_script(TIMED)
+    await page.reload()
+    await page.locator("#connection[data-kind=websocket]").wait_for()
+    await until_kind(await drop(page, papers.scan(6, title="Frames"), "frames.pdf"), "completed")
+    arrived, shown = await page.evaluate("[arrived, shown]")
+    took = [shown[percent] - arrived[percent] for percent in arrived.keys() & shown.keys() - {"0"}]
+    assert len(took) > 3
+    assert median(took) < 100, took
+
+
+async def test_the_page_weighs_less_than_100_kb_before_thumbnails(context: BrowserContext) -> None:
+    page = await context.new_page()
+    await page.goto("/")
+    await page.locator("#connection[data-kind=websocket]").wait_for()
+    assert 10_000 < await page.evaluate(WEIGHT) < 100_000
 
 
 async def test_a_reload_in_the_middle_and_a_second_tab_show_the_same_until_the_end(

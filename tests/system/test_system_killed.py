@@ -10,7 +10,7 @@ import pytest
 from running_system import RunningSystem
 from waiting import until
 
-from shared.events import DocumentCompleted, StageCompleted, StageFailed, WorkerLost
+from shared.events import DocumentCompleted, StageCompleted, StageFailed
 
 PAGES = 6  # enough that a fast machine is still at them when something is killed
 
@@ -78,20 +78,6 @@ async def test_every_service_killed_at_once(system: RunningSystem, undisturbed: 
         assert pid
         os.kill(pid, signal.SIGKILL)
     await assert_complete(system, document_id, expected)
-
-
-async def test_a_worker_that_stands_still_until_it_counts_as_lost_changes_nothing_when_it_wakes(
-    system: RunningSystem, undisturbed: dict[str, Any]
-) -> None:
-    document_id, expected = await half_read(system, undisturbed)
-    with system.stopped("ocr"):
-
-        async def lost() -> list[WorkerLost]:
-            return [fact for fact in await system.facts(document_id) if isinstance(fact, WorkerLost)]
-
-        await until(lost, within=60)
-    await assert_complete(system, document_id, expected)
-    assert {fact.strike for fact in await lost()} == {1}
 
 
 @pytest.mark.parametrize("service", ["ocr", "progress"])

@@ -17,7 +17,7 @@ from services.gateway.documents import is_newer
 from services.gateway.feed import newest
 from services.gateway.frames import Frame
 from services.gateway.health import projection_state
-from services.gateway.problems import OWN, _SHARED, Problem
+from services.gateway.problems import _SHARED, OWN, Problem
 from services.gateway.sse import event, position_of
 from services.gateway.subscriptions import Position
 from shared.errors import CATALOG
