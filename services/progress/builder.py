@@ -19,7 +19,7 @@ OnProgress = Callable[[int, int], None]  # records that are folded, records ther
 
 _TELL_SECONDS: Final = 0.5
 _LONG: Final = 2 * BATCH  # records; the start of another process costs as much time as some thousand
-_LOADED_AT_ONCE: Final = 50  # documents; the results of a book are some megabytes
+_LOADED_AT_ONCE: Final = 20  # documents; the results of a book are some megabytes
 
 
 class Builder:

@@ -16,12 +16,16 @@ from shared.folding import Positions, positions_to_json
 
 MODULE: Final = "services.progress.share"
 _MOST: Final = 8  # more would wait for one database
+_LINE: Final = 1024 * 1024  # bytes of a line of its log, which may hold a traceback
 
 OnFolded = Callable[[int], None]  # records that were folded since the call before
 
 
 async def replay(generation: str, until: Positions, on_folded: OnFolded) -> None:
-    """Fold the log into `generation` up to the positions. Raises RuntimeError where a share ends with an error."""
+    """Fold the log into `generation` up to the positions. Where a share ends with an error, so do the others.
+
+    Raises an ExceptionGroup of one RuntimeError.
+    """
     partitions = len({place.partition for place in until})
     of = min(len(os.sched_getaffinity(0)), partitions, _MOST)
     async with asyncio.TaskGroup() as shares:
@@ -31,8 +35,9 @@ async def replay(generation: str, until: Positions, on_folded: OnFolded) -> None
 
 async def _replay(arguments: Sequence[str], wanted: bytes, on_folded: OnFolded) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", MODULE, *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
+        sys.executable, "-m", MODULE, *arguments,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE,
+    )  # fmt: skip
     assert process.stdin
     assert process.stdout
     try:

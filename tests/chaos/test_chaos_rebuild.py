@@ -40,7 +40,7 @@ async def traffic(system: ChaosSystem) -> AsyncIterator[list[str]]:
     await system.completed(*ids)
 
 
-@pytest.mark.parametrize("steps", [("replay", "stop"), pytest.param(("stop", "stop"), marks=pytest.mark.soak)])
+@pytest.mark.parametrize("steps", [("replay", "stop"), pytest.param(("results", "stop"), marks=pytest.mark.soak)])
 async def test_12_a_rebuild_killed_under_traffic_resumes(
     system: ChaosSystem, fault: Fault, steps: tuple[str, ...]
 ) -> None:
