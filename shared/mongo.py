@@ -202,7 +202,7 @@ async def change(rows: Collection, changes: Sequence[tuple[str, Row]]) -> None:
 
 
 async def add(rows: Collection, found: Sequence[Row]) -> None:
-    """Insert rows that carry their own ids; those that exist stay as they are."""
+    """Insert rows that carry their own ids, each another; those that exist stay as they are. In no order."""
     await asyncio.gather(*(_insert(rows, found[at : at + _AT_ONCE]) for at in range(0, len(found), _AT_ONCE)))
 
 

@@ -87,7 +87,7 @@ class Projector:
         await self._publish(rows)
 
     def _fold(self, batch: Batch, kept: dict[str, Projection]) -> list[Row]:
-        rows = []
+        rows: dict[str, Row] = {}
         for entry in batch.facts:
             fact = entry.fact
             before = kept.get(fact.document_id)
@@ -97,11 +97,12 @@ class Projector:
             if after:
                 kept[fact.document_id] = after
                 if after.state.status != "deleted":
-                    rows.append(timeline.row(after.state, fact, entry.offset))
+                    row = timeline.row(after.state, fact, entry.offset)
+                    rows.setdefault(row["_id"], row)  # a fact that was said again stands where it was said first
         for progress in batch.ticks:
             if before := kept.get(progress.document_id):
                 kept[progress.document_id] = projection.tick(before, progress)
-        return rows
+        return list(rows.values())
 
     async def _erase(self, ids: list[str]) -> None:
         """Keep nothing of deleted documents but the fact that they were there; once more when they are erased."""

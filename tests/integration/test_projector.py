@@ -25,7 +25,7 @@ from shared.events import (
 )
 from shared.folding import Batch, Entry
 from shared.kafka import Log
-from shared.mongo import Mongo
+from shared.mongo import Collection, Mongo, Row
 from shared.settings import SharedSettings
 
 VECTOR: Final = "AACAPwAAAEA="  # [1.0, 2.0] as float32 in base64
@@ -98,6 +98,23 @@ async def test_the_same_facts_in_other_batches_are_the_same_projection(bench: Be
     assert row
     assert (row["view"]["status"], row["view"]["filename"]) == ("completed", "lease.pdf")
     assert await bench.database.projection("chunks", in_batches).count_documents({}) == 3
+
+
+async def test_a_fact_that_is_said_twice_in_one_batch_is_one_row_of_the_timeline(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of a batch are inserted in no order: of two with one id the later one might stay."""
+    inserted: list[str] = []
+    add = mongo.add
+
+    async def noting(rows: Collection, found: Sequence[Row]) -> None:
+        inserted.extend(row["_id"] for row in found)
+        await add(rows, found)
+
+    monkeypatch.setattr(mongo, "add", noting)
+    facts = life(str(uuid.uuid4()))
+    await bench.folded(facts, 100)
+    assert len(inserted) == len(set(inserted)) < len(facts)
 
 
 async def test_another_fact_is_another_digest(bench: Bench) -> None:
