@@ -31,7 +31,7 @@ from shared.leases import LeaseBook, Workers
 from shared.mongo import Mongo, Row
 from shared.states import States
 
-_LOOK_AGAIN_SECONDS: Final = 120.0  # how often what is in flight without a lease is sent again
+_LOOK_AGAIN_SECONDS: Final = 30.0  # how often what is in flight without a lease is sent again
 _QUEUE_SECONDS: Final = 2.0  # how often the waiting are told their place
 _QUEUE: Final = 100  # how many of them
 _WINDOW_SECONDS: Final = 3.0  # how often the number of live slots is read
