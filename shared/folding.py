@@ -44,9 +44,8 @@ class Halted(RuntimeError):
 
 
 class Entry(NamedTuple):
-    """One fact about a document and where it stands in the log."""
+    """One fact about a document and where it stands in its partition of the log."""
 
-    partition: int
     offset: int
     fact: Fact
     headers: Sequence[tuple[str, bytes]] = ()
@@ -55,7 +54,6 @@ class Entry(NamedTuple):
 class JobEntry(NamedTuple):
     """One record about a standalone job."""
 
-    partition: int
     offset: int
     item: OfJob | JobProgress
 
@@ -313,14 +311,14 @@ def read(records: Records) -> Batch:
 def _sort_fact(batch: Batch, record: ConsumerRecord) -> None:
     fact = decode(record.value)
     if is_of_job(fact):
-        batch.jobs.append(JobEntry(record.partition, record.offset, fact))
+        batch.jobs.append(JobEntry(record.offset, fact))
     else:
-        batch.facts.append(Entry(record.partition, record.offset, fact, record.headers))
+        batch.facts.append(Entry(record.offset, fact, record.headers))
 
 
 def _sort_tick(batch: Batch, record: ConsumerRecord) -> None:
     tick = decode_progress(record.value)
     if isinstance(tick, JobProgress):
-        batch.jobs.append(JobEntry(record.partition, record.offset, tick))
+        batch.jobs.append(JobEntry(record.offset, tick))
     else:
         batch.ticks.append(tick)

@@ -201,8 +201,8 @@ class Workers:
         `kept_network` is why its children have the network that they were to do without, "" where they have none.
         """
         life = {"boot": owner.boot, "stage": stage, "slots": slots, "expires_at": _in(WORKER_MS)}
-        told = {**life, "kept_network": {"$literal": kept_network}}
-        await self._rows.update_one({"_id": owner.slot}, [{"$set": told}], upsert=True)
+        life["kept_network"] = {"$literal": kept_network}
+        await self._rows.update_one({"_id": owner.slot}, [{"$set": life}], upsert=True)
 
     async def leave(self, owner: Owner) -> None:
         """Say that this worker is gone."""

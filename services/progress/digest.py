@@ -43,8 +43,9 @@ async def compare(mongo: Mongo, one: str, other: str) -> Compared:
             first = min(i for i in (left.id, right.id) if i is not None)
             if left.row != right.row:
                 compared.differences.append(f"{name}/{first}")
-            for walk in [walk for walk in (left, right) if walk.id == first]:
-                await walk.on()
+            for walk in (left, right):
+                if walk.id == first:
+                    await walk.on()
         compared.one[name], compared.other[name] = left.digest(), right.digest()
     return compared
 

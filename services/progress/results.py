@@ -41,17 +41,11 @@ class Results:
             for stage, name in self.wanted(state).items()
             if loaded.get(state.document_id, {}).get(stage) != name
         ]
-        found = await self._blobs.get_results([name for _, _, name in missing])
-        there: dict[str, list[tuple[DocumentState, Any]]] = {stage: [] for stage in self._store}
-        for (state, stage, _), result in zip(missing, found, strict=True):
-            if result is not None:
-                there[stage].append((state, result))
-        for stage, results in there.items():
-            await self._store[stage](results)
-        noted = [
-            (state.document_id, _note(stage, name, is_there=result is not None))
-            for (state, stage, name), result in zip(missing, found, strict=True)
-        ]
+        results = await self._blobs.get_results([name for _, _, name in missing])
+        found = [(*wanted, result) for wanted, result in zip(missing, results, strict=True)]
+        for stage, store in self._store.items():
+            await store([(state, result) for state, of, _, result in found if of == stage and result is not None])
+        noted = [(s.document_id, _note(stage, name, is_there=result is not None)) for s, stage, name, result in found]
         await mongo.change(self._documents, noted)
 
     async def unloaded(self) -> list[str]:

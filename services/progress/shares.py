@@ -28,9 +28,10 @@ async def replay(generation: str, until: Positions, on_folded: OnFolded) -> None
     """
     partitions = len({place.partition for place in until})
     of = min(len(os.sched_getaffinity(0)), partitions, _MOST)
+    wanted = positions_to_json(until)
     async with asyncio.TaskGroup() as shares:
         for number in range(of):
-            shares.create_task(_replay([generation, str(number), str(of)], positions_to_json(until), on_folded))
+            shares.create_task(_replay([generation, str(number), str(of)], wanted, on_folded))
 
 
 async def _replay(arguments: Sequence[str], wanted: bytes, on_folded: OnFolded) -> None:

@@ -8,11 +8,18 @@ import papers
 import pytest
 from axe import picture
 from dropping import drop, until_kind
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 from running_system import EVERY, RunningSystem
 from waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+
+async def being_read(page: Page, system: RunningSystem, name: str) -> Locator:
+    """A scan of four pages that was dropped and has come to its recognisers."""
+    progress = await drop(page, papers.scan(4, title=name), name)
+    await until(system.at_work, what="the pages are being read", every=EVERY)
+    return progress
 
 
 async def test_a_page_whose_recogniser_dies_is_tried_again_and_why_and_when_is_said(
@@ -35,21 +42,19 @@ async def test_a_page_whose_recogniser_dies_is_tried_again_and_why_and_when_is_s
 async def test_a_worker_that_stands_still_is_seen_as_stalled_and_the_work_goes_on_when_it_does(
     page: Page, system: RunningSystem
 ) -> None:
-    progress = await drop(page, papers.scan(4, title="Still"), "still.pdf")
-    await until(system.at_work, what="the pages are being read", every=EVERY)
+    progress = await being_read(page, system, "still.pdf")
     with system.stopped("ocr"):
         await until_kind(progress, "stalled")
         await picture(page, "live-stalled")
     await until_kind(progress, "completed")
-    (newest,) = (await system.call("GET", "/v1/documents?limit=1")).json()["documents"]
-    assert await system.slices_done(newest["document_id"]) == {0: 1, 1: 1, 2: 1, 3: 1}
+    document_id = (await system.newest())["document_id"]
+    assert await system.slices_done(document_id) == {0: 1, 1: 1, 2: 1, 3: 1}
 
 
 async def test_cancelling_is_shown_until_nobody_works_on_the_document_any_more(
     page: Page, system: RunningSystem
 ) -> None:
-    progress = await drop(page, papers.scan(4, title="Stopping"), "stopping.pdf")
-    await until(system.at_work, what="the pages are being read", every=EVERY)
+    progress = await being_read(page, system, "stopping.pdf")
     with system.stopped("ocr"):
         await progress.get_by_role("button", name="Cancel").click()
         await until_kind(progress, "cancelling")

@@ -28,7 +28,7 @@ async def test_a_failed_document_stands_where_the_server_says_with_what_to_do(
 ) -> None:
     progress = await drop(page, papers.broken(), "torn.pdf")
     await until_kind(progress, "failed")
-    newest = (await system.call("GET", "/v1/documents?limit=1")).json()["documents"][0]
+    newest = await system.newest()
     shown = await progress.get_by_role("progressbar").get_attribute("aria-valuenow")
     assert (shown, newest["filename"]) == (str(int(newest["percent"])), "torn.pdf")
     await expect(progress).to_contain_text("The PDF is damaged")

@@ -162,6 +162,11 @@ class RunningSystem:
 
             return await until(answer, PATIENCE, what=f"{method} {path} is answered", every=EVERY)
 
+    async def newest(self) -> Any:
+        """The view of the document that was uploaded last."""
+        (found,) = (await self.call("GET", "/v1/documents?limit=1")).json()["documents"]
+        return found
+
     async def get(self, path: str) -> Any:
         """What the gateway has under a path of /v1/documents."""
         answer = await self.call("GET", f"/v1/documents/{path}")

@@ -33,7 +33,7 @@ VECTOR: Final = "AACAPwAAAEA="  # [1.0, 2.0] as float32 in base64
 
 def batches(facts: Sequence[Fact], size: int) -> list[Batch]:
     """The facts as one partition of the log hands them out, `size` at a time."""
-    entries = [Entry(0, offset, fact) for offset, fact in enumerate(facts)]
+    entries = [Entry(offset, fact) for offset, fact in enumerate(facts)]
     return [Batch(facts=entries[at : at + size]) for at in range(0, len(entries), size)]
 
 
@@ -189,7 +189,7 @@ async def test_an_erased_document_is_the_same_in_a_rebuilt_projection(bench: Ben
     await bench.blobs.delete_document("default", document_id)
     projector = bench.projector(live)
     for offset, fact in enumerate(gone, start=len(facts)):
-        await (await projector.apply(Batch(facts=[Entry(0, offset, fact)])))()
+        await (await projector.apply(Batch(facts=[Entry(offset, fact)])))()
     for name in ("processing_jobs", "timeline", "chunks", "extractions"):
         rows = bench.database.projection(name, live)
         assert await rows.count_documents({"$or": [{"document_id": document_id}, {"_id": document_id}]}) == 0
@@ -255,7 +255,7 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     await live.start()
     await live.decide()
     await reading.wait()
-    await (await live.apply(Batch(facts=[Entry(0, len(facts), say(DocumentDeleted, document_id))])))()
+    await (await live.apply(Batch(facts=[Entry(len(facts), say(DocumentDeleted, document_id))])))()
     await live.decide()
     assert said == []
     go_on.set()
@@ -266,6 +266,6 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
 
     await until(erased)
     assert [fact.type for fact in said] == ["DocumentErased"]
-    await (await live.apply(Batch(facts=[Entry(0, len(facts) + 1, said[0])])))()
+    await (await live.apply(Batch(facts=[Entry(len(facts) + 1, said[0])])))()
     for name in ("chunks", "extractions"):
         assert await bench.database.projection(name, generation).count_documents({}) == 0

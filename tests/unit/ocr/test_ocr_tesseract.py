@@ -51,9 +51,8 @@ def test_a_page_that_is_read_on_a_full_disk_is_not_called_blank(tesseract: tuple
     engine, page = Tesseract(*tesseract, 60), drawn()
     with mounted(tmp_path / "disk") as disk:
         assert engine.read(page, ("eng",), workdir=disk.folder)
-        disk.fill(
-            but=page.width * page.height + 4096
-        )  # the pixels fit; the engine's output does not, and it says nothing
+        # The pixels fit; the engine's output does not, and it says nothing.
+        disk.fill(but=page.width * page.height + 4096)
         with pytest.raises(OSError, match="cut off") as full:
             engine.read(page, ("eng",), workdir=disk.folder)
     assert describe_failure(full.value)["code"] == "temporary_full"
