@@ -12,13 +12,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
-from shared import addresses, logs, topics
+from shared import logs, topics
+from shared.consuming import consuming
 from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress, is_of_job
 from shared.failpoints import reach
 from shared.fetching import Fetching
@@ -195,17 +196,11 @@ class Loop:
 
         Raises CheckpointGone, FetchingStopped, and whatever the fold raises: the process ends and is started again.
         """
-        consumer = AIOKafkaConsumer(
-            **addresses.options(self._address),
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-        )
-        await consumer.start()
+        wide: dict[str, Any] = {"fetch_max_wait_ms": 100, "max_partition_fetch_bytes": 4 * 1024 * 1024}
         try:
-            await self._start(consumer)
-            await self._follow(consumer, until)
+            async with consuming(self._address, **wide) as consumer:
+                await self._start(consumer)
+                await self._follow(consumer, until)
         except Halted as halt:
             self.halted = str(halt)
             log.error("fold halted", reason=self.halted)
@@ -215,7 +210,6 @@ class Loop:
         finally:
             if self._writing:
                 self._writing.cancel()
-            await consumer.stop()
 
     async def _start(self, consumer: AIOKafkaConsumer) -> None:
         self.positions = await self._checkpoint.load()

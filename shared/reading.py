@@ -1,15 +1,14 @@
 """Reads a partition once, for whoever asks the log a question and then leaves: all of it, or what stands at offsets."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
-from shared import addresses
+from shared.consuming import consuming
 from shared.errors import Transient
 
 _POLL_MS: Final = 500
@@ -23,7 +22,7 @@ def place_of(topic: str, key: str, partitions: int) -> TopicPartition:
 
 async def to_the_end(address: str, place: TopicPartition) -> AsyncGenerator[ConsumerRecord, None]:
     """Every record that is kept in the partition now, oldest first."""
-    async with _consuming(address, place) as consumer:
+    async with consuming(address, [place]) as consumer:
         end = (await consumer.end_offsets([place]))[place]
         # Not seek_to_beginning: the reset that a new assignment asks for may be answered after it, with the end.
         consumer.seek(place, (await consumer.beginning_offsets([place]))[place])
@@ -42,7 +41,7 @@ async def at_offsets(
     wanted = deque(offsets)
     position = -1
     try:
-        async with _consuming(address, place) as consumer:
+        async with consuming(address, [place]) as consumer:
             while wanted:
                 if position < wanted[0]:
                     consumer.seek(place, wanted[0])
@@ -53,14 +52,3 @@ async def at_offsets(
                         yield record
     except KafkaError as error:
         raise Transient("log_unavailable", detail=type(error).__name__) from error
-
-
-@asynccontextmanager
-async def _consuming(address: str, place: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(**addresses.options(address), enable_auto_commit=False, auto_offset_reset="none")
-    try:
-        await consumer.start()
-        consumer.assign([place])
-        yield consumer
-    finally:
-        await consumer.stop()

@@ -4,13 +4,14 @@ Automatic creation is off on both sides; a wrong setting stops the service that 
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import NodeNotReadyError, TopicAlreadyExistsError, for_code
 
 from shared import addresses, trust
 from shared.pipeline import PIPELINE, StageLine
@@ -22,6 +23,7 @@ PARKED: Final = "parked"
 TENANT_HEADER: Final = "tenant"  # of a record on `updates`: whose it is
 
 _LEADER_TRIES: Final = 100  # a tenth of a second apart
+_PATIENCE_SECONDS: Final = 20.0
 _HOUR: Final = 3_600_000
 _DAY: Final = 24 * _HOUR
 
@@ -68,30 +70,40 @@ def all_topics(partitions: int, pipeline: Iterable[StageLine] = PIPELINE) -> Seq
 async def provision(
     address: str, *, partitions: int, replication: int = 1, pipeline: Iterable[StageLine] = PIPELINE
 ) -> None:
-    """Create the topics that are missing, then verify all. Raises WrongTopic."""
-    admin = AIOKafkaAdminClient(**addresses.options(address))
-    await admin.start()
-    try:
+    """Create the topics that are missing, then verify all. Raises WrongTopic, KafkaError."""
+    wanted = all_topics(partitions, pipeline)
+
+    async def create(admin: AIOKafkaAdminClient) -> None:
         present = set(await admin.list_topics())
-        wanted = all_topics(partitions, pipeline)
         missing = [topic for topic in wanted if topic.name not in present]
         if missing:
             await _create(admin, missing, replication)
             await _led(admin, [topic.name for topic in missing])
         await _verify(admin, wanted)
-    finally:
-        await admin.close()
+
+    await _ask(address, create)
 
 
 async def verify(address: str, topics: Sequence[Topic]) -> None:
-    """Check that `topics` are as they must be. Raises WrongTopic, Rejected("untrusted")."""
+    """Check that `topics` are as they must be. Raises WrongTopic, Rejected("untrusted"), KafkaError."""
     await trust.check_broker(address)
-    admin = AIOKafkaAdminClient(**addresses.options(address))
-    await admin.start()
-    try:
-        await _verify(admin, topics)
-    finally:
-        await admin.close()
+    await _ask(address, lambda admin: _verify(admin, topics))
+
+
+async def _ask(address: str, ask: Callable[[AIOKafkaAdminClient], Awaitable[None]]) -> None:
+    """Ask again for a while where the cluster has no broker to answer: one that misses heartbeats is shut out of it."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        admin = AIOKafkaAdminClient(**addresses.options(address))
+        try:
+            await admin.start()
+            return await ask(admin)
+        except NodeNotReadyError:
+            if time.monotonic() > deadline:
+                raise
+        finally:
+            await admin.close()
+        await asyncio.sleep(0.5)
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], replication: int) -> None:

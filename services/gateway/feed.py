@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from shared import addresses, logs, topics
+from shared import logs, topics
+from shared.consuming import consuming
 from shared.fetching import Fetching
 
 log = logs.get(__name__)
@@ -71,24 +72,14 @@ class Feed:
 
     async def run(self) -> None:
         """Raises FetchingStopped, and what the callbacks raise: the process ends and is started again."""
-        consumer = AIOKafkaConsumer(
-            **addresses.options(self._address),
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            # While a fan-out takes longer than 100 ms, the client asks for the idle partitions alone, and the busy one
-            # waits for that answer: 500 ms by default, seen as p50 575 ms with 1,000 sockets on a crowded machine.
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-        )
-        await consumer.start()
-        try:
-            consumer.assign(self._places)
+        # While a fan-out takes longer than 100 ms, the client asks for the idle partitions alone; the busy one waits
+        # for that answer: 500 ms by default, seen as p50 575 ms with 1,000 sockets on a crowded machine.
+        wide = {"fetch_max_wait_ms": 100, "max_partition_fetch_bytes": 4 * 1024 * 1024}
+        async with consuming(self._address, self._places, **wide) as consumer:
             await self._go_to_end(consumer)
             self._consumer = consumer
             self.ready.set()
             await self._follow(consumer)
-        finally:
-            await consumer.stop()
 
     async def _go_to_end(self, consumer: AIOKafkaConsumer) -> None:
         for place, end in (await consumer.end_offsets(self._places)).items():

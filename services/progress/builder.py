@@ -4,14 +4,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer
-
 from services.progress import generations, shares
 from services.progress.projector import Projector
 from services.progress.results import Results
 from services.progress.settings import ProgressSettings
-from shared import addresses
 from shared.blobs import Blobs
+from shared.consuming import consuming
 from shared.folding import BATCH, WHOLE, Batch, Loop, Positions, Share, Write
 from shared.mongo import Mongo
 
@@ -74,13 +72,9 @@ class Builder:
         """Where the projection of `live` stands; where there is none, the end of the log."""
         if live and await generations.checkpoint(self._database, live).exists():
             return await generations.checkpoint(self._database, live).load()
-        consumer = AIOKafkaConsumer(**addresses.options(self._settings.kafka))
-        await consumer.start()
-        try:
+        async with consuming(self._settings.kafka) as consumer:
             ends: Positions = await consumer.end_offsets(list(await self.checkpoint.load()))
             return ends
-        finally:
-            await consumer.stop()
 
     async def store_results(self, generation: str | None) -> None:
         """Store every result that the log names and the collections of `generation` do not have."""

@@ -12,6 +12,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from pydantic import ValidationError
 
 from shared import addresses, topics, tracing
+from shared.consuming import ended
 from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.harness.items import WorkItem
@@ -117,7 +118,7 @@ class Consumer:
             self._broken.set_exception(error)
 
     async def _stop(self, broker: KafkaBroker) -> None:
-        await broker.stop()
+        await ended(broker.stop())
         for task in self._tasks:
             task.cancel()  # gives its lease back
         if self._tasks:

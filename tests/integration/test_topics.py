@@ -4,7 +4,9 @@ import uuid
 
 import kafka_side
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import NodeNotReadyError
 from infrastructure import PARTITIONS
 
 from shared import topics
@@ -50,3 +52,21 @@ async def test_a_missing_topic_is_refused_and_not_created(settings: SharedSettin
     for _ in range(2):
         with pytest.raises(WrongTopic, match=rf"topic slices.{pipeline[0].stage} does not exist"):
             await topics.verify(settings.kafka, topics.all_topics(PARTITIONS, pipeline))
+
+
+async def test_a_cluster_whose_broker_is_shut_out_of_it_is_asked_again(
+    settings: SharedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real broker comes there by missing heartbeats on a crowded machine, for a second or two."""
+    asked: list[str] = []
+    real = AIOKafkaAdminClient.list_topics
+
+    async def at_first_nobody(admin: AIOKafkaAdminClient) -> list[str]:
+        asked.append("topics")
+        if len(asked) == 1:
+            raise NodeNotReadyError
+        return await real(admin)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_topics", at_first_nobody)
+    await topics.provision(settings.kafka, partitions=PARTITIONS)
+    assert len(asked) == 2
