@@ -21,7 +21,7 @@ from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
 from tests.chaos.rebuilding import killed_at, rebuild
 
-SECONDS: Final = float(os.environ.get("PAGESTREAM_SOAK_SECONDS", "180"))
+SECONDS: Final = float(os.environ.get("PAGESTREAM_SOAK_SECONDS", "90"))
 SERVICES: Final = ("ocr", "chunker", "extractor", "progress", "gateway")
 
 Act = Callable[[ChaosSystem, random.Random], Awaitable[None]]
