@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from string import Formatter
 from typing import Any, Final, TypedDict
 
+from shared.errors import describe
+from shared.events import Failure
+
 
 class Message(TypedDict):
     """A message as the document view carries it."""
@@ -49,6 +52,31 @@ CATALOG: Final[Mapping[str, str]] = {
     "job.completed": "Done",
     "job.failed": "Failed: {reason}",
     "rebuild.replaying": "{done} of {total} records replayed",
+    # What the timeline says of each type of fact; of a slice, by what it is a slice of.
+    "timeline.DocumentUploaded": "Uploaded",
+    "timeline.StageStarted": "Stage {stage} started, attempt {attempt}",
+    "timeline.StagePlanned": "Stage {stage} planned: {slices} pieces",
+    "timeline.SliceCompleted.page": "Stage {stage} finished page {page}",
+    "timeline.SliceCompleted.pages": "Stage {stage} finished pages {first} to {last}",
+    "timeline.SliceCompleted.piece": "Stage {stage} finished piece {piece}",
+    "timeline.SliceFailed.page": "Stage {stage} failed on page {page}: {reason}",
+    "timeline.SliceFailed.pages": "Stage {stage} failed on pages {first} to {last}: {reason}",
+    "timeline.SliceFailed.piece": "Stage {stage} failed on piece {piece}: {reason}",
+    "timeline.SliceFailed.plan": "Stage {stage} failed on planning: {reason}",
+    "timeline.SliceFailed.conclude": "Stage {stage} failed on concluding: {reason}",
+    "timeline.WorkerLost.piece": "The worker on piece {piece} of stage {stage} disappeared",
+    "timeline.WorkerLost.plan": "The worker on planning of stage {stage} disappeared",
+    "timeline.WorkerLost.conclude": "The worker on concluding of stage {stage} disappeared",
+    "timeline.StageCompleted": "Stage {stage} completed",
+    "timeline.StageFailed": "Stage {stage} failed: {reason}",
+    "timeline.RetryScheduled": "Attempt {attempt} of stage {stage} follows in {seconds} s",
+    "timeline.StageRequested": "Stage {stage} is to run again, attempt {attempt}",
+    "timeline.DocumentCompleted": "Completed",
+    "timeline.DocumentCancelled": "Cancelled",
+    "timeline.RetryRequested": "Somebody asked to try again",
+    "timeline.CancelRequested": "Somebody asked to stop",
+    "timeline.DocumentDeleted": "Somebody deleted the document",
+    "timeline.DocumentErased": "Everything stored was erased",
 }
 
 
@@ -62,6 +90,11 @@ def _names(template: str) -> set[str]:
 class _Params(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+def because(error: Failure) -> dict[str, Any]:
+    """The parameters of a message that gives a reason: `reason` in English, `error` for those who translate it."""
+    return {"reason": describe(error.code, error.facts)[0], "error": {"code": error.code, "facts": error.facts}}
 
 
 def message(code: str, **params: Any) -> Message:

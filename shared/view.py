@@ -10,7 +10,7 @@ from shared.events import Failure
 from shared.given import Given
 from shared.jobs import Job
 from shared.live import Live
-from shared.messages import Message, message
+from shared.messages import Message, because, message
 
 QUEUE: Final = "queue.waiting"
 OUTSIDE: Final = ".waiting_for_"  # a provider, space: nothing that the stage itself could do faster
@@ -80,8 +80,8 @@ def _message(state: DocumentState, stages: dict[str, dict[str, Any]]) -> Message
         case "completed" if state.partial:
             return message("document.partial", failed=sum(len(job.failed) for job in state.jobs.values()))
         case "failed":
-            error = _document_error(state)
-            return message("document.failed", reason=error["message"] if error else "unknown")
+            job = _failed_job(state)
+            return _failed_message(job.error if job else None)
         case "completed" | "cancelled" | "cancelling" | "processed":
             return message(f"document.{state.status}")
         case _:
@@ -96,15 +96,14 @@ def _job_message(state: DocumentState, job: Job, status: str, live: Live) -> Mes
             return _waiting_message(state, job, live)
         case "retrying":
             assert job.error
-            reason = describe(job.error.code, job.error.facts)[0]
             due = {"due_at": iso(job.due_at)} if job.due_at else {}
-            return message("retry.scheduled", attempt=job.attempt + 1, reason=reason, **due)
+            return message("retry.scheduled", attempt=job.attempt + 1, **because(job.error), **due)
         case "stalled":
             return message("worker.lost")
         case "running":
             return _running_message(job, live)
         case "failed":
-            return message("document.failed", reason=describe(job.error.code, job.error.facts)[0] if job.error else "")
+            return _failed_message(job.error)
         case "cancelled":
             return message("document.cancelled")
         case _:
@@ -135,9 +134,17 @@ def _running_message(job: Job, live: Live) -> Message:
     return message(held[-1].code, **held[-1].params) if held else message(f"{job.stage}.working")
 
 
-def _document_error(state: DocumentState) -> dict[str, Any] | None:
+def _failed_message(error: Failure | None) -> Message:
+    return message("document.failed", **(because(error) if error else {"reason": "unknown"}))
+
+
+def _failed_job(state: DocumentState) -> Job | None:
     job = state.jobs.get(state.failed_stage or "")
-    job = job or next((job for job in state.jobs.values() if job.partial and job.error), None)
+    return job or next((job for job in state.jobs.values() if job.partial and job.error), None)
+
+
+def _document_error(state: DocumentState) -> dict[str, Any] | None:
+    job = _failed_job(state)
     return _error(job.error, job) if job and job.error else None
 
 

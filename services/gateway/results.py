@@ -131,7 +131,10 @@ async def file(gateway: Parts, key: Key) -> Response:
 
 @router.get("/timeline", summary="What happened to it, in the order of the log")
 async def timeline(gateway: Parts, key: Key, limit: Limit = 500, cursor: Cursor = None) -> Response:
-    """`{"events": [{"version", "event_id", "type", "at", "stage", "attempt", "page", "summary"}], "next_cursor"}`."""
+    """`{"events": [{"version", "event_id", "type", "at", "stage", "attempt", "page", "summary"}], "next_cursor"}`.
+
+    `summary` is a sentence in English; `code` and `params` are for those who translate it.
+    """
     after = cursors.read(cursor, int)[0] if cursor else -1
     await gateway.hub.document(key)
     rows = await gateway.projections.timeline(key, limit=limit + 1, after=after)

@@ -1,34 +1,27 @@
 """The timeline: one row for each fact, with a sentence for people."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from shared.document import DocumentState
-from shared.errors import describe
-from shared.events import CONCLUDE, PLAN, Fact, SliceCompleted, SliceFact, SliceFailed, StageFact, StageFailed
-
-_SUMMARIES: Final[Mapping[str, Callable[[Any], str]]] = {
-    "DocumentUploaded": lambda fact: "Uploaded",
-    "StageStarted": lambda fact: f"Stage {fact.stage} started, attempt {fact.attempt}",
-    "StagePlanned": lambda fact: f"Stage {fact.stage} planned: {fact.slices} pieces",
-    "SliceCompleted": lambda fact: f"Stage {fact.stage} finished {_piece(fact)}",
-    "SliceFailed": lambda fact: f"Stage {fact.stage} failed on {_piece(fact)}: {_reason(fact)}",
-    "WorkerLost": lambda fact: f"The worker on {_piece(fact)} of stage {fact.stage} disappeared",
-    "StageCompleted": lambda fact: f"Stage {fact.stage} completed",
-    "StageFailed": lambda fact: f"Stage {fact.stage} failed: {_reason(fact)}",
-    "RetryScheduled": lambda fact: f"Attempt {fact.attempt} of stage {fact.stage} is due at {fact.due_at:%H:%M:%S}",
-    "StageRequested": lambda fact: f"Stage {fact.stage} is to run again, attempt {fact.attempt}",
-    "DocumentCompleted": lambda fact: "Completed",
-    "DocumentCancelled": lambda fact: "Cancelled",
-    "RetryRequested": lambda fact: "Somebody asked to try again",
-    "CancelRequested": lambda fact: "Somebody asked to stop",
-    "DocumentDeleted": lambda fact: "Somebody deleted the document",
-    "DocumentErased": lambda fact: "Everything stored was erased",
-}
+from shared.events import (
+    CONCLUDE,
+    PLAN,
+    DocumentFact,
+    Fact,
+    RetryScheduled,
+    SliceCompleted,
+    SliceFact,
+    SliceFailed,
+    StageFact,
+    StageFailed,
+    StagePlanned,
+)
+from shared.messages import Message, because, message
 
 
 def row(state: DocumentState, fact: Fact, offset: int) -> dict[str, Any]:
     """The timeline row of `fact`, after which the document is in `state`; rows keep the order of `offset`, the log."""
+    said = said_of(fact)
     spoken_of = fact if isinstance(fact, StageFact) else None
     return {
         "_id": f"{fact.document_id}/{fact.event_id}",
@@ -41,27 +34,44 @@ def row(state: DocumentState, fact: Fact, offset: int) -> dict[str, Any]:
         "stage": spoken_of.stage if spoken_of else None,
         "attempt": spoken_of.attempt if spoken_of else None,
         "page": _page(fact),
-        "summary": summary(fact),
+        "summary": said["text"],
+        "code": said["code"],
+        "params": said["params"],
     }
 
 
-def summary(fact: Fact) -> str:
+def said_of(fact: Fact) -> Message:
     """What the fact tells, in words."""
-    return _SUMMARIES[fact.type](fact)
+    code = f"timeline.{fact.type}"
+    params: dict[str, Any] = {}
+    if isinstance(fact, StageFact):
+        params |= {"stage": fact.stage, "attempt": fact.attempt}
+    if isinstance(fact, StagePlanned):
+        params["slices"] = fact.slices
+    if isinstance(fact, RetryScheduled):
+        params["seconds"] = max(0, round((fact.due_at - fact.at).total_seconds()))
+    if isinstance(fact, SliceFailed | StageFailed):
+        params |= because(fact.error)
+    if isinstance(fact, SliceFact):
+        piece = _piece(fact)
+        code, params = f"{code}.{piece[0]}", params | piece[1]
+    return message(code, **params)
 
 
-def _reason(fact: SliceFailed | StageFailed) -> str:
-    return describe(fact.error.code, fact.error.facts)[0]
-
-
-def _piece(fact: SliceFact) -> str:
-    pages = fact.pages if isinstance(fact, SliceCompleted | SliceFailed) else None
-    if pages:
+def _piece(fact: SliceFact) -> tuple[str, dict[str, int]]:
+    """What the slice is one of, and which."""
+    if pages := _pages(fact):
         first, last = pages
-        return f"page {first}" if first == last else f"pages {first} to {last}"
-    return {PLAN: "planning", CONCLUDE: "concluding"}.get(fact.slice, f"piece {fact.slice + 1}")
+        return ("page", {"page": first}) if first == last else ("pages", {"first": first, "last": last})
+    if name := {PLAN: "plan", CONCLUDE: "conclude"}.get(fact.slice):
+        return name, {}
+    return "piece", {"piece": fact.slice + 1}
 
 
-def _page(fact: Fact) -> int | None:
-    pages = fact.pages if isinstance(fact, SliceCompleted | SliceFailed) else None
+def _pages(fact: DocumentFact) -> tuple[int, int] | None:
+    return fact.pages if isinstance(fact, SliceCompleted | SliceFailed) else None
+
+
+def _page(fact: DocumentFact) -> int | None:
+    pages = _pages(fact)
     return pages[0] if pages and pages[0] == pages[1] else None

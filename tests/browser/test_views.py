@@ -103,6 +103,20 @@ async def test_a_row_of_the_timeline_shows_the_document_as_it_was(
     await expect(panel.locator("[aria-current]")).to_have_count(0)
 
 
+async def test_a_german_browser_is_told_the_timeline_in_german(
+    browser: Browser, document_id: str, system: RunningSystem
+) -> None:
+    guest = await browser.new_page(base_url=system.url, locale="de-DE")
+    try:
+        panel = await open_tab(guest, document_id, "Verlauf")
+        facts = panel.locator(".fact .what")
+        await expect(facts.first).to_have_text("Hochgeladen")
+        await expect(facts.filter(has_text="Texterkennung: begonnen, Versuch 1")).to_have_count(1)
+        await expect(facts.last).to_have_text("Erledigt")
+    finally:
+        await guest.close()
+
+
 async def test_the_timeline_is_travelled_with_the_keyboard(page: Page, document_id: str) -> None:
     panel = await open_tab(page, document_id, "Timeline")
     await panel.locator(".fact").last.focus()

@@ -99,9 +99,10 @@ test("an error is told in German with its facts, also within the message of a re
   const failed = present({ status: "failed", error }, { say: wordsOf("de"), now: NOW }).error;
   assert.equal(failed.message, "Das PDF ist beschädigt und lässt sich nicht öffnen: no pages.");
   assert.equal(failed.where, "Texterkennung, Versuch 2");
-  const message = { code: "retry.scheduled", params: { attempt: 3, reason: "The PDF …" }, text: "Attempt 3 …" };
-  const retrying = present({ status: "retrying", message, stages: { ocr: stage("retrying", { error }) } }, { say: wordsOf("de"), now: NOW });
+  const message = { code: "retry.scheduled", params: { attempt: 3, reason: "The PDF …", error }, text: "Attempt 3 …" };
+  const retrying = present({ status: "retrying", message }, { say: wordsOf("de"), now: NOW }); // as a row of a list
   assert.equal(retrying.message, "Versuch 3 folgt von selbst: Das PDF ist beschädigt und lässt sich nicht öffnen: no pages.");
+  assert.equal(retrying.error.message, failed.message);
   const { message: said } = wordsOf("de").error({ code: "quota", message: "The importer's own words" });
   assert.equal(said, "The importer's own words");
 });

@@ -63,7 +63,7 @@ function uploadMessage(upload, say, now) {
 }
 
 function messageOf(view, kind, say, now) {
-  const text = sentenceOf(view, say);
+  const text = say.message(view.message);
   switch (kind) {
     case "retrying":
       return retryMessage(view, say, now) || text;
@@ -80,13 +80,6 @@ function messageOf(view, kind, say, now) {
     default:
       return text;
   }
-}
-
-/** What the server says of it. A reason within it is an error of its own, translated by that error's code. */
-function sentenceOf({ message, error, stages }, say) {
-  if (message?.params?.reason === undefined) return say.message(message);
-  const failed = error ?? Object.values(stages ?? {}).find((stage) => stage.error)?.error;
-  return say.message(message, failed ? { ...message.params, reason: say.error(failed).message } : message.params);
 }
 
 function partialMessage(failed, say) {
@@ -112,7 +105,8 @@ function detailsOf(view, kind, say) {
 function errorOf(view, kind, say) {
   if (kind === "retrying") {
     const stage = Object.values(view.stages ?? {}).find(({ status }) => status === "retrying");
-    const error = stage?.error ?? { message: view.message?.params?.reason };
+    const { reason, error: cause } = view.message?.params ?? {};
+    const error = stage?.error ?? { ...cause, message: reason }; // rows of a feed come without stages
     // No action: it is tried again by itself.
     return error.message ? { message: say.error(error).message, where: whereOf(error, say), action: "" } : null;
   }

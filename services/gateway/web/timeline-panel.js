@@ -80,13 +80,15 @@ export class TimelinePanel {
   }
 
   #line(row) {
-    const { at, type, stage, attempt, page, summary } = row;
+    const { at, type, stage, attempt, page, code, params, summary: text } = row;
     const { say } = this;
+    const named = stage ? { ...params, stage: stageName(stage, say) } : params;
+    const what = say.message({ code, params: named, text }) || type;
     const time = new Date(at).toLocaleTimeString(say.locale);
     const since = el("span.since");
     const parts = [
       el("time", { datetime: at, title: new Date(at).toLocaleString(say.locale) }, time),
-      el("span.what", { dir: "auto" }, summary || type),
+      el("span.what", { dir: "auto" }, what),
       since,
       el("span.where", {}, whereOf({ stage, page, attempt }, say)),
     ];

@@ -147,8 +147,9 @@ export function chooseLocale(preferred = []) {
 
 /**
  * A function from key and parameters to words of `table`. It carries `locale`, the tag for numbers and times, `has(key)`, and for
- * what the server says by code: `message({code, params, text})` and `error({code, facts, message, action})`, which gives
- * `{message, action}`. Where there is no translation, the server's own sentence stays.
+ * what the server says by code: `message({code, params, text})`, of whose parameters `error` is translated to the `reason`, and
+ * `error({code, facts, message, action})`, which gives `{message, action}`. Where there is no translation, the server's own
+ * sentence stays.
  */
 export function wordsOf(locale, table = TABLE) {
   const column = LANGUAGES.indexOf(locale.slice(0, 2).toLowerCase());
@@ -156,9 +157,11 @@ export function wordsOf(locale, table = TABLE) {
   const speak = (key, params = {}) => fill(table[key]?.[column] ?? key, params, locale);
   speak.locale = locale;
   speak.has = (key) => key in table;
-  speak.message = (message, params = message?.params) => {
+  speak.message = (message) => {
     const template = isServers || !message || !Object.hasOwn(MESSAGES, message.code) ? null : MESSAGES[message.code];
-    return template && isKnown(template, params ?? {}) ? fill(template, params ?? {}, locale) : (message?.text ?? "");
+    const { error, ...params } = message?.params ?? {};
+    if (error) params.reason = speak.error({ ...error, message: params.reason }).message;
+    return template && isKnown(template, params) ? fill(template, params, locale) : (message?.text ?? "");
   };
   speak.error = ({ code, facts, message, action }) => {
     const texts = isServers || !facts || !Object.hasOwn(PROBLEMS, code) ? [] : PROBLEMS[code];

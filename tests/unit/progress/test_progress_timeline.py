@@ -26,6 +26,7 @@ from history import (
 
 from services.progress import timeline
 from shared.events import CONCLUDE, PLAN, Fact
+from shared.messages import CATALOG
 
 SENTENCES = [
     (uploaded(), "Uploaded"),
@@ -34,12 +35,17 @@ SENTENCES = [
     (done(0, pages=(1, 1)), "Stage ocr finished page 1"),
     (done(0, pages=(1, 32)), "Stage ocr finished pages 1 to 32"),
     (done(4), "Stage ocr finished piece 5"),
+    (failed(1, error=BAD_PAGE, pages=(2, 4)), "Stage ocr failed on pages 2 to 4: The image is damaged: cut off."),
+    (failed(1, error=BAD_PAGE), "Stage ocr failed on piece 2: The image is damaged: cut off."),
+    (failed(CONCLUDE, error=BAD_PAGE), "Stage ocr failed on concluding: The image is damaged: cut off."),
+    (lost(0), "The worker on piece 1 of stage ocr disappeared"),
+    (lost(PLAN), "The worker on planning of stage ocr disappeared"),
     (failed(1, error=BAD_PAGE, pages=(2, 2)), "Stage ocr failed on page 2: The image is damaged: cut off."),
     (failed(PLAN, error=BAD_PAGE), "Stage ocr failed on planning: The image is damaged: cut off."),
     (lost(CONCLUDE), "The worker on concluding of stage ocr disappeared"),
     (concluded(), "Stage ocr completed"),
     (given_up(), "Stage ocr failed: model does not answer: 503."),
-    (scheduled(due=10), "Attempt 2 of stage ocr is due at 12:00:10"),
+    (scheduled(due=10), "Attempt 2 of stage ocr follows in 5 s"),
     (requested(), "Stage ocr is to run again, attempt 2"),
     (completed(), "Completed"),
     (cancelled(), "Cancelled"),
@@ -52,11 +58,18 @@ SENTENCES = [
 
 @pytest.mark.parametrize(("fact", "sentence"), SENTENCES, ids=lambda value: getattr(value, "type", ""))
 def test_each_fact_tells_what_happened(fact, sentence):
-    assert timeline.summary(fact) == sentence
+    assert timeline.said_of(fact)["text"] == sentence
 
 
 def test_no_fact_is_without_a_sentence():
     assert {type(fact) for fact, _ in SENTENCES} == set(typing.get_args(Fact))
+    codes = {code for code in CATALOG if code.startswith("timeline.")}
+    assert {timeline.said_of(fact)["code"] for fact, _ in SENTENCES} == codes
+
+
+def test_why_it_failed_comes_with_what_a_translation_needs():
+    said = timeline.said_of(failed(1, error=BAD_PAGE, pages=(2, 2)))
+    assert said["params"]["error"] == {"code": BAD_PAGE.code, "facts": BAD_PAGE.facts}
 
 
 def test_a_row_places_the_fact_in_the_history_of_its_document():
@@ -75,6 +88,8 @@ def test_a_row_places_the_fact_in_the_history_of_its_document():
         "attempt": 2,
         "page": 2,
         "summary": "Stage ocr finished page 2",
+        "code": "timeline.SliceCompleted.page",
+        "params": {"stage": "ocr", "attempt": 2, "page": 2},
     }
 
 
