@@ -60,7 +60,7 @@ def test_every_fold_takes_a_sample(path):
     for line in PIPELINE:
         assignment = coordinator.evolve(None, read_named("DocumentUploaded"), line.stage)
         assert coordinator.evolve(assignment, fact, line.stage).state == settled
-    assert timeline.summary(fact)
+    assert timeline.said_of(fact)["text"]
 
 
 @pytest.mark.parametrize("path", OF_JOBS, ids=lambda path: path.stem)
