@@ -48,7 +48,7 @@ class Conversation:
         self._most = most_subscriptions
         self._held = 0  # subscriptions that count for the holders
         self._allowance = Allowance(_BURST, _PER_SECOND)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._opening: dict[asyncio.Task[None], Target] = {}
         self._hang_up = hang_up
 
     def start_with(self, target: Target) -> None:
@@ -80,9 +80,10 @@ class Conversation:
 
     async def end(self) -> None:
         """The connection is gone."""
-        for task in list(self._tasks):
+        opening = list(self._opening)
+        for task in opening:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*opening, return_exceptions=True)
         self._hub.leave(self._viewer)
         self._limits.subscriptions.take(self._holders, -self._held)
         self._held = 0
@@ -92,15 +93,15 @@ class Conversation:
             self._caller.require_watching(target)
             if target.kind == "feed" and target.name != "documents":
                 raise Problem("feed.not_found", feed=target.name)
-            self._make_room()
+            self._make_room(target)
         except Problem as problem:
             self._refuse(problem, target, request.ref)
         else:
             self._start(target, request.ref, request.position)
 
-    def _make_room(self) -> None:
-        """Count one subscription more, and those that have ended by themselves no longer. Raises Problem."""
-        wanted = self._hub.count(self._viewer) + len(self._tasks) + 1
+    def _make_room(self, target: Target) -> None:
+        """Count this subscription too, and those that have ended by themselves no longer. Raises Problem."""
+        wanted = len(self._hub.targets_of(self._viewer) | {target, *self._opening.values()})
         if wanted > self._most:
             raise Problem("too_many_subscriptions", limit=self._most)
         self._limits.subscriptions.take(self._holders, wanted - self._held)
@@ -108,8 +109,8 @@ class Conversation:
 
     def _start(self, target: Target, ref: Ref, have: Position | None, *, sole: bool = False) -> None:
         task = asyncio.create_task(self._show(target, ref, have, sole=sole))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._opening[task] = target
+        task.add_done_callback(self._opening.pop)
 
     async def _show(self, target: Target, ref: Ref, have: Position | None, *, sole: bool) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -114,8 +114,8 @@ class Hub:
         """The connection is gone."""
         self._subscriptions.leave_all(viewer)
 
-    def count(self, viewer: Viewer) -> int:
-        """How many targets `viewer` watches."""
+    def targets_of(self, viewer: Viewer) -> Set[Target]:
+        """What `viewer` watches, or waits to."""
         return self._subscriptions.targets_of(viewer)
 
     async def _snapshot(self, target: Target) -> _Snapshot:

@@ -8,7 +8,7 @@ change of each document, shown after the snapshot if it is newer.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -182,9 +182,9 @@ class Subscriptions(Generic[M]):
         for target in list(self._targets.get(member, ())):
             self.leave(target, member)
 
-    def targets_of(self, member: M) -> int:
-        """How many targets `member` watches."""
-        return len(self._targets.get(member, ()))
+    def targets_of(self, member: M) -> Set[Target]:
+        """What `member` watches, or waits to."""
+        return self._targets.get(member, set())
 
     def is_watched(self, tenant: str, document_id: str, batch: str | None = None) -> bool:
         """Whether anybody would be told of a change of this document."""

@@ -1,0 +1,71 @@
+"""One socket's requests, against a hub whose answers take their time."""
+
+import asyncio
+from types import SimpleNamespace
+
+import orjson
+
+from services.gateway.conversation import Conversation
+
+
+class SlowHub:
+    """Joins at once, as the real one does, and opens when it is told to."""
+
+    def __init__(self):
+        self.watched = set()
+        self.answers = asyncio.Event()
+
+    def targets_of(self, viewer):
+        return self.watched
+
+    async def subscribe(self, viewer, target, ref, have):
+        self.watched.add(target)
+        await self.answers.wait()
+
+    def leave(self, viewer):
+        self.watched.clear()
+
+
+class Viewer:
+    """Keeps the refusals that it is shown."""
+
+    def __init__(self):
+        self.refused = []
+
+    def deliver(self, target, frame):
+        self.refused.append(frame)
+
+
+def conversation(hub, viewer, counted):
+    taking = SimpleNamespace(take=lambda holders, amount: counted.append(amount))
+    limits = SimpleNamespace(frames=SimpleNamespace(take=lambda holders, now: True), subscriptions=taking)
+    caller = SimpleNamespace(tenant="default", batch=None, require_watching=lambda target: None)
+    return Conversation(hub, viewer, caller, hang_up=None, limits=limits, holders=(), most_subscriptions=5)
+
+
+def subscribe(talk, document_id):
+    talk.hear(orjson.dumps({"op": "subscribe", "ref": 1, "document_id": document_id}).decode(), now=0.0)
+
+
+async def test_a_subscription_that_is_being_opened_is_counted_once():
+    hub, viewer, counted = SlowHub(), Viewer(), []
+    talk = conversation(hub, viewer, counted)
+    for number in range(5):
+        subscribe(talk, f"d{number}")
+        await asyncio.sleep(0)  # it has joined and waits for its snapshot
+    assert viewer.refused == []
+    subscribe(talk, "d4")  # the same again takes no other place
+    assert viewer.refused == []
+    subscribe(talk, "d5")
+    assert len(viewer.refused) == 1
+    await talk.end()
+    assert sum(counted) == 0
+
+
+async def test_those_that_have_not_joined_yet_are_counted_too():
+    hub, viewer = SlowHub(), Viewer()
+    talk = conversation(hub, viewer, [])
+    for number in range(6):
+        subscribe(talk, f"d{number}")
+    assert len(viewer.refused) == 1
+    await talk.end()
