@@ -12,14 +12,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from shared import logs, topics
-from shared.consuming import consuming
+from shared.consuming import FOLLOWING, consuming
 from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress, is_of_job
 from shared.failpoints import reach
 from shared.fetching import Fetching
@@ -196,9 +196,8 @@ class Loop:
 
         Raises CheckpointGone, FetchingStopped, and whatever the fold raises: the process ends and is started again.
         """
-        wide: dict[str, Any] = {"fetch_max_wait_ms": 100, "max_partition_fetch_bytes": 4 * 1024 * 1024}
         try:
-            async with consuming(self._address, **wide) as consumer:
+            async with consuming(self._address, **FOLLOWING) as consumer:
                 await self._start(consumer)
                 await self._follow(consumer, until)
         except Halted as halt:

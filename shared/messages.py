@@ -100,5 +100,6 @@ def because(error: Failure) -> dict[str, Any]:
 def message(code: str, **params: Any) -> Message:
     """The message of `code`; a code that is not listed reads as its own words."""
     template = CATALOG.get(code, code.replace(".", ": ").replace("_", " "))
-    template = _OPTIONAL.sub(lambda part: part[1] if _names(part[1]) <= params.keys() else "", template)
+    if "[" in template:  # hardly any: this is said of every fact of a replay
+        template = _OPTIONAL.sub(lambda part: part[1] if _names(part[1]) <= params.keys() else "", template)
     return {"code": code, "params": params, "text": template.format_map(_Params(params))}

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared import logs, topics
-from shared.consuming import consuming
+from shared.consuming import FOLLOWING, consuming
 from shared.fetching import Fetching
 
 log = logs.get(__name__)
@@ -72,10 +72,7 @@ class Feed:
 
     async def run(self) -> None:
         """Raises FetchingStopped, and what the callbacks raise: the process ends and is started again."""
-        # While a fan-out takes longer than 100 ms, the client asks for the idle partitions alone; the busy one waits
-        # for that answer: 500 ms by default, seen as p50 575 ms with 1,000 sockets on a crowded machine.
-        wide = {"fetch_max_wait_ms": 100, "max_partition_fetch_bytes": 4 * 1024 * 1024}
-        async with consuming(self._address, self._places, **wide) as consumer:
+        async with consuming(self._address, self._places, **FOLLOWING) as consumer:
             await self._go_to_end(consumer)
             self._consumer = consumer
             self.ready.set()

@@ -5,11 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.chaos.chaos_system import ChaosSystem, started
 from tests.conftest import FAULT
+
+SEED: Final = int(os.environ["PAGESTREAM_SEED"])
 
 Fault = Callable[[int, str], AbstractContextManager[Callable[[], None]]]
 
@@ -36,7 +39,7 @@ def fault(request: pytest.FixtureRequest) -> Fault:
 @pytest.fixture(scope="session")
 def seed() -> int:
     """What all random choices are drawn from; PAGESTREAM_SEED repeats a run."""
-    return int(os.environ["PAGESTREAM_SEED"])
+    return SEED
 
 
 @pytest.fixture(scope="session")

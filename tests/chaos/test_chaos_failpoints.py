@@ -1,6 +1,5 @@
 """Every service killed between any two side effects: the same facts again, no page read twice, the same results."""
 
-import os
 from typing import Any
 
 import pictures
@@ -9,14 +8,14 @@ from waiting import until
 
 from shared.events import SliceCompleted, StageCompleted
 from tests.chaos.chaos_system import STAGES, ChaosSystem
-from tests.chaos.conftest import Fault
+from tests.chaos.conftest import SEED, Fault
 from tests.chaos.watching import watching
 
 GAPS = ("claimed", "acknowledged", "stored", "appended", "ended")
 TIMES = (1, 2, 3)  # planning, the one slice, concluding
 QUICK_GAPS = {"stored", "appended"}
 QUICK = {("progress.written", 1), ("fold.stored", 2)}
-TURN = int(os.environ["PAGESTREAM_SEED"]) % 3
+TURN = SEED % 3
 
 pytestmark = pytest.mark.timeout(240)
 
