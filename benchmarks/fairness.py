@@ -19,7 +19,7 @@ from typing import Final
 from benchmarks.bars import bar
 from benchmarks.pages import scanned_pdf
 from benchmarks.pipeline import at
-from benchmarks.system import blobs_in, completed, system_in
+from benchmarks.system import begun, blobs_in, completed, outlasted, system_in
 from pagestream import PagestreamClient
 from shared import blobs as names
 from shared import kafka
@@ -101,23 +101,9 @@ def report(what: str, seconds: float, idle: float | None) -> None:
     print(f"one-page letter, {what:<42} p95 {seconds:6.2f} s{ratio}", flush=True)
 
 
-async def begun(client: PagestreamClient, document_id: str) -> None:
-    """Wait until a page of the document is done."""
-    async for state in client.watch([document_id]):
-        if ((state.view or {}).get("pages") or {}).get("done"):
-            return
-
-
 async def ended(client: PagestreamClient, document_id: str) -> None:
     """Wait for the document's end, whichever it is."""
     await client.wait(document_id)
-
-
-async def outlasted(client: PagestreamClient, document_id: str) -> None:
-    """Insist that the document was at work all the time."""
-    view = await client.document(document_id)
-    if view["status"] != "processing":
-        raise RuntimeError(f"the book was too short: it is {view['status']}")
 
 
 async def put(log: Log, blobs: Blobs, data: bytes, tenant: str) -> str:

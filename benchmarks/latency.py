@@ -1,54 +1,82 @@
 """From a fact that is appended to the frame at a socket that watches: through the log, the fold, MongoDB, the gateway.
 
-One document of a stage that nobody runs, so that everything else is idle; each fact waits for its own frame.
+One document of a stage that nobody runs, and each fact waits for its own frame: first while everything else is idle,
+then while a book of scans has every core.
 
     python -m benchmarks.latency [--facts 500]
 """
 
 import argparse
 import asyncio
+import tempfile
 import time
 import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from websockets.asyncio.client import connect
 
-from benchmarks.system import system
+from benchmarks.pages import scanned_pdf
+from benchmarks.system import begun, outlasted, system
 from shared import kafka
 from shared.events import DocumentUploaded, Fact, SliceCompleted, StagePlanned, StageStarted, utcnow
+from shared.kafka import Log
 from shared.pipeline import StageLine
 
-P50_MS: Final = 10.0
-P99_MS: Final = 50.0
+IDLE_MS: Final = {"p50": 10.0, "p99": 50.0}
+BUSY_MS: Final = {"p99": 250.0}
 WARM_UP: Final = 50  # facts that are not counted
+_BOOK: Final = 1000  # pages; more than are read meanwhile
+_SHARES: Final = {"p50": 0.5, "p99": 0.99}
 
 
 def main() -> None:
     """Measure and print the percentiles."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--facts", type=int, default=500)
-    times = sorted(asyncio.run(measure(parser.parse_args().facts)))
-    for name, share, limit in (("p50", 0.5, P50_MS), ("p99", 0.99, P99_MS)):
-        print(f"fact to frame, {name}: {1000 * times[int(share * len(times))]:6.1f} ms  (wanted: {limit:g} ms)")
+    asyncio.run(measure(parser.parse_args().facts))
 
 
-async def measure(count: int) -> list[float]:
-    """Seconds from append to frame, for each fact."""
+async def measure(count: int) -> None:
+    """Both cases on one system."""
+    async with system() as (running, client), kafka.connect(running.running.kafka) as log:
+        url = str(running.running.gateway)
+        report("stages idle", await times(url, log, count), IDLE_MS)
+        with tempfile.TemporaryDirectory() as folder:
+            book = Path(folder) / "book.pdf"
+            scanned_pdf(_BOOK, book, different=8)
+            document_id = (await client.upload(book)).document_id
+        await begun(client, document_id)
+        report("a book on all cores", await times(url, log, count), BUSY_MS)
+        await outlasted(client, document_id)
+        await client.cancel(document_id)
+
+
+def report(what: str, seconds: Sequence[float], limits: Mapping[str, float]) -> None:
+    """A line for each percentile."""
+    found = sorted(seconds)
+    for name, share in _SHARES.items():
+        wanted = f"  (wanted: {limits[name]:g} ms)" if name in limits else ""
+        print(f"fact to frame, {what}, {name}: {1000 * found[int(share * len(found))]:6.1f} ms{wanted}", flush=True)
+
+
+async def times(gateway: str, log: Log, count: int) -> list[float]:
+    """Seconds from append to frame, for each fact of a new document."""
     document_id = str(uuid.uuid4())
-    times = []
-    async with system() as (running, _), kafka.connect(running.running.kafka) as log:
-        for fact in begin(document_id, count + WARM_UP):
-            await log.append(fact)
-        url = f"{running.running.gateway}/v1/documents/{document_id}/live".replace("http", "ws", 1)
-        async with connect(url, subprotocols=["pagestream.v1"], proxy=None) as socket:  # type: ignore[list-item]
-            await reached(socket, 3)
-            for number in range(count + WARM_UP):
-                began = time.perf_counter()
-                await log.append(piece(document_id, number))
-                await reached(socket, 4 + number)
-                times.append(time.perf_counter() - began)
-    return times[WARM_UP:]
+    found = []
+    for fact in begin(document_id, count + WARM_UP):
+        await log.append(fact)
+    url = f"{gateway}/v1/documents/{document_id}/live".replace("http", "ws", 1)
+    async with connect(url, subprotocols=["pagestream.v1"], proxy=None) as socket:  # type: ignore[list-item]
+        await reached(socket, 3)
+        for number in range(count + WARM_UP):
+            began = time.perf_counter()
+            await log.append(piece(document_id, number))
+            await reached(socket, 4 + number)
+            found.append(time.perf_counter() - began)
+    return found[WARM_UP:]
 
 
 async def reached(socket: Any, facts: int) -> None:

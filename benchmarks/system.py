@@ -56,3 +56,17 @@ async def completed(
         told(view.get("pages", {}).get("done", 0))
     if view.get("status") != "completed":
         raise RuntimeError(f"the document ended as {view.get('status')}: {view.get('error')}")
+
+
+async def begun(client: PagestreamClient, document_id: str) -> None:
+    """Wait until a page of the document is done."""
+    async for state in client.watch([document_id]):
+        if ((state.view or {}).get("pages") or {}).get("done"):
+            return
+
+
+async def outlasted(client: PagestreamClient, document_id: str) -> None:
+    """Insist that the document was at work all the time."""
+    view = await client.document(document_id)
+    if view["status"] != "processing":
+        raise RuntimeError(f"the book was too short: it is {view['status']}")

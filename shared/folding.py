@@ -3,6 +3,9 @@
 While there is a backlog, the next batch is read and folded as the one before is written: a replay then takes as long
 as the slower of the two, not as both.
 
+A fold whose rows nobody reads but itself may be patient: it writes once in a while what several batches have changed,
+and a crash makes it read a little more again.
+
 Positions live in MongoDB beside the data and are where a fold starts from: partitions are assigned, never subscribed,
 and there is no consumer group. A fold whose checkpoint is gone ends its process; started again it begins anew. What a
 fold cannot understand halts it: it stays up, says why, is not ready, and never skips.
@@ -180,11 +183,15 @@ def _from_row(row: Row) -> dict[TopicPartition, int]:
 class Loop:
     """Follows the log from a checkpoint until it is cancelled."""
 
-    def __init__(self, address: str, checkpoint: Checkpoint, fold: Fold) -> None:
+    def __init__(self, address: str, checkpoint: Checkpoint, fold: Fold, *, patience: float = 0.0) -> None:
+        """`patience`: seconds that a batch may wait until it is written, together with those that follow."""
         self._address = address
         self._checkpoint = checkpoint
         self._fold = fold
+        self._patience = patience
         self._ends: dict[TopicPartition, int] = {}
+        self._waiting: list[Write] = []  # in the order of their batches
+        self._waiting_since = 0.0
         self._writing: asyncio.Task[None] | None = None
         self.positions: dict[TopicPartition, int] = {}
         self.caught_up = False
@@ -233,8 +240,9 @@ class Loop:
         while True:
             self._measure(consumer)
             if until is not None and all(self.positions[place] >= offset for place, offset in until.items()):
-                await self._written()
+                await self._write_all()
                 return
+            await self._write_if_due()
             if self.lag < BATCH:
                 await self._written()
                 if self.caught_up and until is None:
@@ -252,24 +260,40 @@ class Loop:
                 checked = time.monotonic()
 
     async def _take(self, batch: Batch) -> None:
-        write = await self._fold.apply(batch)
-        await self._written()
+        self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
+        self._waiting.append(await self._fold.apply(batch))
         self.positions = {**self.positions, **batch.positions}
-        self._writing = asyncio.create_task(self._write(write, self.positions))
+        reach("fold.folded")
+        await self._write_if_due()
         if batch.halt:
-            await self._written()
+            await self._write_all()
             raise Halted(str(batch.halt))
 
-    async def _write(self, write: Write, positions: Positions) -> None:
-        await write()
+    async def _write_if_due(self) -> None:
+        """Begin to write what has waited long enough, as soon as nothing else is being written."""
+        if self._waiting and time.monotonic() - self._waiting_since >= self._patience:
+            await self._written()
+            writes, self._waiting = self._waiting, []
+            self._writing = asyncio.create_task(self._write(writes, self.positions))
+
+    async def _write(self, writes: Sequence[Write], positions: Positions) -> None:
+        for write in writes:
+            await write()
         await self._checkpoint.store(positions)
         reach("fold.stored")
 
     async def _written(self) -> None:
-        """Wait until everything that was folded is written."""
+        """Wait for what is being written."""
         if self._writing:
             await self._writing
             self._writing = None
+
+    async def _write_all(self) -> None:
+        """Write everything that was folded."""
+        await self._written()
+        if self._waiting:
+            await self._write(self._waiting, self.positions)
+            self._waiting = []
 
     def _measure(self, consumer: AIOKafkaConsumer) -> None:
         marks = {place: consumer.highwater(place) or self._ends[place] for place in self.positions}

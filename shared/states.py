@@ -22,7 +22,7 @@ class States(Generic[S]):
         self._rows = rows
         self._from_row = from_row
         self._capacity = capacity
-        self._kept: OrderedDict[str, S] = OrderedDict()
+        self._kept: OrderedDict[str, S | None] = OrderedDict()  # None: looked for, and not there
 
     async def load(self, ids: Collection[str]) -> dict[str, S]:
         """The states of `ids`, those that exist."""
@@ -32,9 +32,10 @@ class States(Generic[S]):
                 self._kept.setdefault(row["_id"], self._from_row(row))  # a write may have been faster
         found = {}
         for i in ids:
-            if i in self._kept:
-                self._kept.move_to_end(i)
-                found[i] = self._kept[i]
+            state = self._kept.setdefault(i, None)
+            self._kept.move_to_end(i)
+            if state is not None:
+                found[i] = state
         return found
 
     async def where(self, query: Row) -> dict[str, S]:

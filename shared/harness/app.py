@@ -23,6 +23,7 @@ from shared.settings import read
 
 log = logs.get(__name__)
 
+_PATIENCE: Final = 1.0  # seconds; nobody else reads assignments, and a page that is done is soon followed by the next
 _SPARE: Final = 1  # child for what is short, while all others have or wait for a core
 
 
@@ -78,7 +79,7 @@ async def coordinate(stage: str, settings: StageSettings, database: Mongo, sink:
         coordination = Coordination(stage, database, sink, settings.max_attempts)
         await coordination.start()
         log.info("coordinator starts")
-        loop = Loop(settings.kafka, checkpoint, coordination)
+        loop = Loop(settings.kafka, checkpoint, coordination, patience=_PATIENCE)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(loop.run())
             tasks.create_task(status.telling(database, f"coordinator/{stage}", loop))

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -47,6 +46,7 @@ class Coordination:
         self._log = sink
         self._max_attempts = max_attempts
         self._states: States[Assignment] = States(mongo.coordinator(stage), from_row)
+        self._changed: dict[str, Assignment] = {}  # and not written yet
         self._open: dict[str, Assignment] = {}
         self._in_flight: dict[str, set[int]] = {}
         self._served: dict[str, float] = {}
@@ -62,7 +62,7 @@ class Coordination:
         self._open = await self._states.where({"active": True})
 
     async def apply(self, batch: Batch) -> Write:
-        """Fold the batch into the assignments; the result writes those that changed."""
+        """Fold the batch into the assignments; the result writes those that changed, in this batch or before."""
         states = await self._states.load({entry.fact.document_id for entry in batch.facts})
         changed: dict[str, Assignment] = {}
         for entry in batch.facts:
@@ -77,8 +77,14 @@ class Coordination:
                 if trace := tracing.of_record(entry.headers):
                     self._traces[fact.document_id] = trace
         self._states.keep(changed)
+        self._changed |= changed
         self._follow(changed)
-        return partial(self._states.store, {i: to_row(assignment) for i, assignment in changed.items()})
+        return self._store
+
+    async def _store(self) -> None:
+        """Write every assignment that has changed since it was written, once, however often it did."""
+        changed, self._changed = self._changed, {}
+        await self._states.store({i: to_row(assignment) for i, assignment in changed.items()})
 
     def _landed(self, fact: Fact) -> None:
         """What has come back from a worker is in flight no more."""

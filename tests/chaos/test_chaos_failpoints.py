@@ -100,14 +100,14 @@ async def test_2_the_projector_killed_between_write_publish_and_checkpoint(
             await system.check()
 
 
-@pytest.mark.soak
-async def test_2_every_coordinator_killed_after_its_checkpoint(
-    system: ChaosSystem, fault: Fault, undisturbed: dict[str, Any]
+@pytest.mark.parametrize("gap", ["fold.folded", pytest.param("fold.stored", marks=pytest.mark.soak)])
+async def test_2_every_coordinator_killed_before_and_after_it_writes(
+    system: ChaosSystem, fault: Fault, undisturbed: dict[str, Any], gap: str
 ) -> None:
     expected = await results_of(system, undisturbed)
-    times = turned(TURN)
-    with fault(2, f"each coordinator killed at fold.stored, times {', '.join(map(str, times.values()))}") as strikes:
-        async with system.crashing({STAGES[stage]: f"fold.stored#{time}" for stage, time in times.items()}):
+    times = turned(TURN) if gap == "fold.folded" else dict.fromkeys(STAGES, 1)  # it writes once a second, if at all
+    with fault(2, f"each coordinator killed at {gap}, times {', '.join(map(str, times.values()))}") as strikes:
+        async with system.crashing({STAGES[stage]: f"{gap}#{time}" for stage, time in times.items()}):
             strikes()
             document_id = await system.upload(pictures.picture())
             await assert_as_if_nothing_had_been(system, document_id, expected)

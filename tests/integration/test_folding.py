@@ -1,10 +1,12 @@
 """The loop of every fold on a real broker and database: where it resumes, what it repeats, when it refuses."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import kafka_side
 import orjson
@@ -27,16 +29,17 @@ class Notebook:
     noted: list[str] = field(default_factory=list)
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     decisions: list[int] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
     before_return: Callable[[Batch], None] = lambda batch: None
 
     async def apply(self, batch: Batch) -> Write:
         self.noted += [entry.fact.document_id for entry in batch.facts]
         self.unreadable += [(record.offset, reason) for record, reason in batch.unreadable]
         self.before_return(batch)
-        return self.write
+        return partial(self.write, list(self.noted))
 
-    async def write(self) -> None:
-        """It is written down already."""
+    async def write(self, noted: list[str]) -> None:
+        self.written = noted
 
     async def decide(self) -> None:
         self.decisions.append(len(self.noted))
@@ -69,13 +72,15 @@ class Tape:
         async with kafka_side.admin(self.settings.kafka) as client:
             await client.delete_records({self.place: RecordsToDelete(before_offset=before)})
 
-    def loop(self, fold: Notebook) -> Loop:
-        return Loop(self.settings.kafka, self.checkpoint, fold)
+    def loop(self, fold: Notebook, patience: float = 0.0) -> Loop:
+        return Loop(self.settings.kafka, self.checkpoint, fold, patience=patience)
 
     @asynccontextmanager
-    async def following(self, fold: Notebook) -> AsyncIterator[tuple[Loop, "asyncio.Task[None]"]]:
+    async def following(
+        self, fold: Notebook, patience: float = 0.0
+    ) -> AsyncIterator[tuple[Loop, "asyncio.Task[None]"]]:
         """The loop running beside the test; ended on leaving unless it has ended by itself."""
-        loop = self.loop(fold)
+        loop = self.loop(fold, patience)
         task = asyncio.create_task(loop.run())
         try:
             yield loop, task
@@ -124,6 +129,46 @@ async def test_what_was_applied_but_not_noted_in_the_checkpoint_is_given_again(t
         await until(lambda: reborn.noted == written)
 
 
+async def test_a_patient_fold_writes_several_batches_together_and_its_checkpoint_after_them(tape: Tape) -> None:
+    fold = Notebook()
+    begun = time.monotonic()
+    async with tape.following(fold, patience=2.0) as (loop, _):
+        written = await tape.write(1)
+        await until(lambda: fold.noted == written)
+        written += await tape.write(2)  # another batch at least
+        await until(lambda: loop.caught_up and fold.decisions[-1:] == [3])
+        assert loop.lag == 0
+        assert fold.written == []
+        assert await stored(tape, 0)
+        assert time.monotonic() - begun < 2.0, "too slow to tell"
+        await until(lambda: stored(tape, 3))  # without another record
+        assert fold.written == written
+
+
+async def test_a_patient_fold_that_dies_is_given_again_what_it_had_not_written(tape: Tape) -> None:
+    first, second = Notebook(), Notebook()
+    async with tape.following(first, patience=60.0):
+        written = await tape.write(3)
+        await until(lambda: first.noted == written)
+    assert await stored(tape, 0)
+    async with tape.following(second, patience=60.0):
+        await until(lambda: second.noted == written)
+
+
+@pytest.mark.parametrize("halts", [True, False])
+async def test_a_patient_fold_writes_everything_before_it_ends_or_halts(tape: Tape, halts: bool) -> None:
+    written = await tape.write(3)
+    fold = Notebook()
+    if halts:
+        await tape.write_bytes(newer())
+        with pytest.raises(Halted):
+            await tape.loop(fold, patience=60.0).run(until={tape.place: 4})
+    else:
+        await tape.loop(fold, patience=60.0).run(until={tape.place: 3})
+    assert fold.written == written
+    assert await stored(tape, 3)
+
+
 async def test_a_fold_up_to_a_position_takes_nothing_beyond_it(tape: Tape) -> None:
     written = await tape.write(10)
     fold = Notebook()
@@ -163,7 +208,7 @@ async def test_a_checkpoint_that_is_dropped_during_a_batch_ends_the_fold(tape: T
     await tape.write(1)
 
     class Dropping(Notebook):
-        async def write(self) -> None:
+        async def write(self, noted: list[str]) -> None:
             await database.client.drop_database(database.projections.name)
 
     with pytest.raises(CheckpointGone):
