@@ -9,7 +9,7 @@ from fpdf import FPDF
 from PIL import Image, ImageDraw, ImageFont
 
 A4_AT_300_DPI: Final = (2480, 3508)  # pixels
-_PROSE: Final = (
+PROSE: Final = (
     "the harbour office confirms that the ring at berth fourteen was replaced in March and that the invoice of the "
     "yard was paid on receipt while the tide tables for the coming season are printed again because the earlier ones "
     "named the wrong lighthouse keeper whose lamp has been moved to the northern pier since the storm of last winter"
@@ -24,7 +24,7 @@ def scan(number: int) -> Image.Image:
     draw.text((260, 260), f"Record {number + 1} of the harbour office", fill=20, font=ImageFont.load_default(64))
     choice = np.random.default_rng(number)
     for line in range(40):
-        words = choice.choice(_PROSE.split(), 10)
+        words = choice.choice(PROSE.split(), 10)
         draw.text((260, 440 + 70 * line), " ".join(words), fill=28, font=font)
     noise = choice.normal(0.0, 6.0, (page.height, page.width))
     return Image.fromarray(np.clip(np.asarray(page, dtype=np.float32) + noise, 0, 255).astype(np.uint8))

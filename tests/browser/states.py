@@ -1,13 +1,11 @@
 """Every state that a document can be in, as views that the gateway would send, and how to put them on the page."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from shared.messages import Message, message
 from shared.view import iso
 
-SCREENSHOTS: Final = Path(__file__).parents[2] / "build" / "screenshots"  # kept after the run
 LOST: Final = message("worker.lost")
 SHOW: Final = """(views) => {
   const title = document.createElement("h1");

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import papers
 import pytest
+from axe import SCREENSHOTS
 from dropping import drop, until_kind
 from playwright.async_api import BrowserContext, Locator, Page, WebSocket, expect
 from running_system import RunningSystem
-from states import LOST, SCREENSHOTS, SHOW, retry_at, view
+from states import LOST, SHOW, retry_at, view
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 

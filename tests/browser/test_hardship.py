@@ -2,7 +2,8 @@
 
 import os
 import signal
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import papers
 import pytest
@@ -61,6 +62,28 @@ async def test_cancelling_is_shown_until_nobody_works_on_the_document_any_more(
         await picture(page, "live-cancelling")
     await until_kind(progress, "cancelled")
     assert system.at_work() == []
+
+
+async def test_what_is_done_and_not_stored_yet_is_shown_as_that(page: Page, system: RunningSystem) -> None:
+    progress = await being_read(page, system, "storing.pdf")
+    document_id = (await system.newest())["document_id"]
+    async with held(system, document_id):
+        await until_kind(progress, "storing")
+        await picture(page, "live-storing")
+    await until_kind(progress, "completed")
+
+
+@asynccontextmanager
+async def held(system: RunningSystem, document_id: str) -> AsyncIterator[None]:
+    """Nobody else can store what was extracted from the document: a transaction that never ends has touched its row."""
+    async with system.database() as database, await database.client.start_session() as session:
+        rows = database.projection("extractions", str(await database.live_generation()))
+        async with session.start_transaction():
+            await rows.insert_one({"_id": document_id}, session=session)
+            try:
+                yield
+            finally:
+                await session.abort_transaction()
 
 
 async def test_a_document_with_a_page_that_cannot_be_read_is_partial_and_says_which(

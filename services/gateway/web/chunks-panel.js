@@ -1,20 +1,22 @@
 // The chunks: the pieces of the text that search finds, each with its headings and a way to its place on the page.
 
-import { el, setText } from "./dom.js";
+import { el } from "./dom.js";
+import { Notice } from "./notice.js";
 
 const AT_ONCE = 40;
 
 export class ChunksPanel {
   #signature = null;
-  #cursor = null;
+  #cursor = null; // of what comes after the last one here
+  #wanted = null; // the cursor that was asked for last
   #asked = 0; // which answer is waited for; one to an older question is dropped
 
   constructor({ id, api, say, abort, showPlace }) {
     Object.assign(this, { id, api, say, signal: abort.signal, showPlace });
-    this.hint = el("p.hint", {}, say("chunks.loading"));
+    this.notice = new Notice(say("chunks.loading"), say, () => this.#load(this.#wanted));
     this.list = el("ol.chunks");
     this.more = el("button.more", { hidden: true, on: { click: () => this.#load(this.#cursor) } }, say("chunks.more"));
-    this.element = el("div.panel", {}, this.hint, this.list, this.more);
+    this.element = el("div.panel", {}, this.list, this.notice.element, this.more);
   }
 
   /** Asks again when the stage that cuts the text has changed. */
@@ -27,6 +29,7 @@ export class ChunksPanel {
 
   async #load(cursor) {
     const asked = (this.#asked += 1);
+    this.#wanted = cursor;
     const query = new URLSearchParams({ limit: AT_ONCE, ...(cursor ? { cursor } : {}) });
     const path = `v1/documents/${this.id}/chunks?${query}`;
     this.more.disabled = true;
@@ -38,14 +41,13 @@ export class ChunksPanel {
     this.more.hidden = !found.next_cursor;
     if (!cursor) this.list.replaceChildren();
     this.list.append(...found.chunks.map((chunk) => this.#chunk(chunk)));
-    this.hint.hidden = this.list.children.length > 0;
-    setText(this.hint, this.say("chunks.none"));
+    this.notice.say(this.list.children.length > 0 ? "" : this.say("chunks.none"));
   }
 
   #failed(problem) {
-    if (problem.status !== 409) this.#signature = null; // the next change asks again
-    setText(this.hint, problem.status === 409 ? this.say("chunks.pending") : problem.message);
-    this.hint.hidden = false;
+    if (problem.status === 409) return this.notice.say(this.say("chunks.pending"));
+    this.#signature = null; // the next change asks again
+    this.notice.fail(problem);
   }
 
   #chunk({ index, text, pages, start, end, heading_path: headings }) {

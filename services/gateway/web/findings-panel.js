@@ -1,6 +1,7 @@
 // What was found in the document: type, title, summary, keywords, and the fields with their page and confidence.
 
 import { el } from "./dom.js";
+import { Notice } from "./notice.js";
 import { percentOf } from "./text-panel.js";
 
 const COLUMNS = ["field", "value", "page", "confidence"];
@@ -10,7 +11,8 @@ export class FindingsPanel {
 
   constructor({ id, api, say, abort, showPlace }) {
     Object.assign(this, { id, api, say, signal: abort.signal, showPlace });
-    this.element = el("div.panel", {}, el("p.hint", {}, say("view.findings.pending")));
+    this.notice = new Notice(say("view.findings.loading"), say, () => this.#load());
+    this.element = el("div.panel", {}, this.notice.element);
   }
 
   /** Asks again when the state of the document or of the stage that finds things has changed. */
@@ -18,19 +20,24 @@ export class FindingsPanel {
     const signature = JSON.stringify([view.status, view.stages?.extract?.status, view.epoch]);
     if (signature === this.#signature) return;
     this.#signature = signature;
-    this.#load().catch((error) => this.#failed(error));
+    this.#load();
   }
 
   async #load() {
-    const found = await this.api.json(`v1/documents/${this.id}/extraction`, { signal: this.signal });
+    const path = `v1/documents/${this.id}/extraction`;
+    const found = await this.api.json(path, { signal: this.signal }).catch((problem) => ({ problem }));
+    if (this.signal.aborted) return;
+    if (found.problem) return this.#failed(found.problem);
     const { findings = [], warnings = [] } = found;
+    this.notice.say("");
     this.element.replaceChildren(...this.#head(found), this.#table(findings), ...this.#warnings(warnings));
   }
 
-  #failed(error) {
-    if (error.name === "AbortError") return;
-    const text = error.status === 409 ? this.say("view.findings.pending") : error.message;
-    this.element.replaceChildren(el("p.hint", {}, text));
+  #failed(problem) {
+    this.element.replaceChildren(this.notice.element);
+    if (problem.status === 409) return this.notice.say(this.say("view.findings.pending"));
+    this.#signature = null; // the next change asks again
+    this.notice.fail(problem);
   }
 
   #head({ document_type: type, language, title, summary, keywords }) {

@@ -46,6 +46,8 @@ export const PAGE_TABLE = {
   "share.revoke": ["Withdraw", "Zurücknehmen"],
   "share.revoked": ["Withdrawn: that link opens nothing any more.", "Zurückgenommen: jener Link öffnet nichts mehr."],
   "share.close": ["Close", "Schließen"],
+  "ask.again": ["Try again", "Noch einmal versuchen"],
+  "ask.asking": ["Trying again…", "Versucht es noch einmal…"],
   "chunks.loading": ["Loading chunks…", "Abschnitte werden geladen…"],
   "chunks.pending": [
     "Chunks appear here when the text has been cut.",

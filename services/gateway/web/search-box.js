@@ -1,6 +1,7 @@
 // Search beside the list: names at once, texts by words and by meaning a moment after the last key.
 
-import { el, setText } from "./dom.js";
+import { el } from "./dom.js";
+import { Notice } from "./notice.js";
 import { passageOf } from "./passages.js";
 import { documentHash } from "./routes.js";
 
@@ -11,7 +12,8 @@ export class SearchBox {
   #text = "";
   #timer = null;
   #abort = new AbortController();
-  #cursor = null;
+  #cursor = null; // of what comes after the last hit here
+  #wanted = null; // the cursor that was asked for last
 
   /** `parts`: {search, hits}; `onNames(text)` filters the list by name, "" for all. */
   constructor({ parts, say, api, onNames }) {
@@ -22,10 +24,10 @@ export class SearchBox {
     this.input.setAttribute("aria-label", say("search.placeholder"));
     this.input.addEventListener("input", () => this.#typed());
     this.heading = el("h2", {}, say("search.title"));
-    this.state = el("p.hint", { role: "status" });
+    this.notice = new Notice("", say, () => this.#load(this.#wanted));
     this.list = el("ol.hit-list");
     this.more = el("button.more", { hidden: true, on: { click: () => this.#load(this.#cursor) } }, say("search.more"));
-    this.section.replaceChildren(this.heading, this.state, this.list, this.more);
+    this.section.replaceChildren(this.heading, this.list, this.notice.element, this.more);
   }
 
   #typed() {
@@ -38,23 +40,24 @@ export class SearchBox {
     this.section.hidden = text === "";
     this.list.replaceChildren();
     this.more.hidden = true;
-    setText(this.state, this.say("search.loading"));
+    this.notice.say(this.say("search.loading"));
     if (text) this.#timer = setTimeout(() => this.#load(null), PAUSE_MS);
   }
 
   async #load(cursor) {
     this.#abort = new AbortController();
+    this.#wanted = cursor;
     const { signal } = this.#abort;
     const query = new URLSearchParams({ q: this.#text, limit: AT_ONCE, ...(cursor ? { cursor } : {}) });
     this.more.disabled = true;
     const found = await this.api.json(`v1/search?${query}`, { signal }).catch((problem) => ({ problem }));
     if (signal.aborted) return;
     this.more.disabled = false;
-    if (found.problem) return setText(this.state, found.problem.message);
+    if (found.problem) return this.notice.fail(found.problem);
     this.#cursor = found.next_cursor;
     this.more.hidden = !found.next_cursor;
     this.list.append(...found.results.map((hit) => this.#hit(hit)));
-    setText(this.state, this.list.children.length > 0 ? "" : this.say("search.none", { text: this.#text }));
+    this.notice.say(this.list.children.length > 0 ? "" : this.say("search.none", { text: this.#text }));
   }
 
   #hit({ document_id: id, filename, pages, start, end, text, highlights }) {

@@ -2,6 +2,7 @@
 
 import { el, setText } from "./dom.js";
 import { formatTime } from "./format.js";
+import { Notice } from "./notice.js";
 import { documentHash } from "./routes.js";
 
 const DAY = 24 * 3600;
@@ -15,7 +16,7 @@ export class ShareDialog {
     this.made = this.#made();
     this.status = el("p.hint", { role: "status" });
     this.list = el("ul.links-made");
-    this.state = el("p.hint", {}, say("share.loading"));
+    this.notice = new Notice(say("share.loading"), say, () => this.#load());
     const close = () => this.element.close();
     this.element = el(
       "dialog.card.share",
@@ -26,7 +27,7 @@ export class ShareDialog {
       this.made,
       this.status,
       el("h3", {}, say("share.links")),
-      this.state,
+      this.notice.element,
       this.list,
     );
   }
@@ -96,8 +97,8 @@ export class ShareDialog {
     const found = await this.api.json(`v1/tokens?${query}`, { signal: this.signal }).catch((problem) => ({ problem }));
     if (this.signal.aborted) return;
     const { tokens = [], problem } = found;
-    setText(this.state, problem ? problem.message : this.say("share.none"));
-    this.state.hidden = tokens.length > 0;
+    if (problem) this.notice.fail(problem);
+    else this.notice.say(tokens.length > 0 ? "" : this.say("share.none"));
     this.list.replaceChildren(...tokens.map((token) => this.#row(token)));
   }
 

@@ -2,6 +2,7 @@
 
 import { el, paced, setText } from "./dom.js";
 import { formatPercent } from "./format.js";
+import { Notice } from "./notice.js";
 import { PageSheet } from "./page-sheet.js";
 import { PageStrip } from "./page-strip.js";
 import { hasImages, isUnsure, placesOf, wordsIn } from "./page-words.js";
@@ -22,7 +23,7 @@ export class TextPanel {
   constructor(parts) {
     const { id, api, say, abort } = parts;
     Object.assign(this, { id, api, say, signal: abort.signal });
-    this.load = paced(REFRESH_MS, abort.signal, () => this.#load().catch(() => (this.#signature = null)));
+    this.load = paced(REFRESH_MS, abort.signal, () => this.#load().catch((problem) => this.#failed(problem)));
     this.strip = new PageStrip(parts, (page) => this.open(page));
     this.sheet = new PageSheet(parts);
     this.heading = el("h2.page-title");
@@ -31,11 +32,11 @@ export class TextPanel {
     this.unsure = el("p.hint.page-unsure", { hidden: true }, say("view.unsure"));
     this.previous = this.#step(-1, "view.previous", "‹");
     this.next = this.#step(1, "view.next", "›");
-    this.hint = el("p.hint", {}, say("view.pages.none"));
+    this.notice = new Notice(say("view.pages.loading"), say, this.load);
     const head = el("div.page-head", {}, this.previous, el("div", {}, this.heading, this.source), this.next);
     const pair = el("div.page-body", {}, el("div", {}, this.sheet.element, this.unsure), this.text);
     this.reader = el("div.reader", { hidden: true }, head, pair);
-    this.element = el("div.panel", {}, this.hint, this.strip.element, this.reader);
+    this.element = el("div.panel", {}, this.notice.element, this.strip.element, this.reader);
   }
 
   close() {
@@ -64,10 +65,15 @@ export class TextPanel {
   async #load() {
     const { pages } = await this.api.json(`v1/documents/${this.id}/pages`, { signal: this.signal });
     this.#pages = pages;
-    this.hint.hidden = pages.length > 0;
+    this.notice.say(pages.length > 0 ? "" : this.say("view.pages.none"));
     this.strip.show(pages, this.#withImages);
     this.#chosen ??= pages[0]?.page ?? null;
     await this.#drawPage();
+  }
+
+  #failed(problem) {
+    this.#signature = null; // the next change asks again
+    if (problem.name !== "AbortError") this.notice.fail(problem);
   }
 
   async #drawPage() {
@@ -90,7 +96,7 @@ export class TextPanel {
     const path = `v1/documents/${this.id}/pages/${page}`;
     const content = await this.api.json(path, { signal: this.signal }).catch((problem) => ({ problem }));
     if (page !== this.#chosen || this.signal.aborted) return;
-    if (content.problem) return this.#note("view.page.pending", content.problem.message);
+    if (content.problem) return this.#lacks(page, content.problem);
     if (content.text.trim() === "") this.#note("view.page.empty");
     else this.text.replaceChildren(content.text);
     this.#take(content);
@@ -99,10 +105,18 @@ export class TextPanel {
     setText(this.source, [this.say(`source.${content.source}`), ...sure].join(", "));
   }
 
-  #note(word, detail) {
+  #note(word) {
     setText(this.source, "");
     this.#take(null);
-    this.text.replaceChildren(el("p.hint", {}, detail ?? this.say(word)));
+    this.text.replaceChildren(el("p.hint", {}, this.say(word)));
+  }
+
+  #lacks(page, problem) {
+    this.#note("view.page.pending");
+    this.#shown = null; // so that it is asked for again whenever the page is turned to
+    const notice = new Notice("", this.say, () => this.open(page, this.#span));
+    notice.fail(problem);
+    this.text.replaceChildren(notice.element);
   }
 
   #take(content) {

@@ -113,6 +113,7 @@ export const TABLE = {
   "view.missing": ["There is no such document.", "Dieses Dokument gibt es nicht."],
   "view.deleted": ["This document was deleted.", "Dieses Dokument wurde gelöscht."],
   "view.uploaded": ["Uploaded {time}", "Hochgeladen {time}"],
+  "view.pages.loading": ["Loading pages…", "Seiten werden geladen…"],
   "view.pages.none": ["Pages appear here as they are recognised.", "Seiten erscheinen hier, sobald sie erkannt sind."],
   "view.page.pending": ["This page is not recognised yet.", "Diese Seite ist noch nicht erkannt."],
   "view.page.failed": ["This page could not be read.", "Diese Seite war nicht lesbar."],
@@ -120,6 +121,7 @@ export const TABLE = {
   "view.previous": ["Previous page", "Vorige Seite"],
   "view.next": ["Next page", "Nächste Seite"],
   "view.image": ["Image of page {page}", "Bild der Seite {page}"],
+  "view.findings.loading": ["Loading findings…", "Angaben werden geladen…"],
   "view.findings.pending": [
     "Findings appear here when the document is done.",
     "Angaben erscheinen hier, wenn das Dokument fertig ist.",
