@@ -14,9 +14,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Final
 
-import uvloop
-
-from shared import logs
+from shared import logs, loops
 from shared.errors import Rejected, describe
 
 log = logs.get(__name__)
@@ -31,7 +29,8 @@ def run(service: Coroutine[Any, Any, None]) -> None:
     gc.freeze()  # modules live as long as the process
     gc.set_threshold(_YOUNG)
     try:
-        uvloop.run(_until_signalled(service))
+        with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
+            runner.run(_until_signalled(service))
     except Rejected as refused:
         print(" ".join(describe(refused.code, refused.facts)), file=sys.stderr)
         code = 2

@@ -3,11 +3,9 @@
 import asyncio
 import sys
 
-import uvloop
-
 from services.gateway.serving import serve
 from services.gateway.settings import GatewaySettings
-from shared import logs
+from shared import logs, loops
 from shared.errors import Rejected, describe
 from shared.settings import read
 
@@ -16,7 +14,7 @@ def main() -> None:
     """Read the settings, then serve. What only a person can put right ends it with a sentence and code 2."""
     settings = read(GatewaySettings)
     logs.configure("gateway", settings.log_level)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
         try:
             runner.run(serve(settings))
         except Rejected as refused:
