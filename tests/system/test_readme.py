@@ -55,6 +55,23 @@ async def test_the_documents_examples(system: RunningSystem, tmp_path: Path) -> 
     assert "results" in orjson.loads(await typed(tmp_path, search))
 
 
+@pytest.mark.skipif(not shutil.which("websocat"), reason="no websocat on PATH; with Rust: cargo install websocat")
+async def test_the_websocket_examples(system: RunningSystem, tmp_path: Path) -> None:
+    document_id = await system.upload(papers.born_digital(1), "socket.pdf")
+    await system.until(document_id)
+    sockets = (
+        command.replace(ADDRESS.replace("http", "ws"), system.url.replace("http", "ws", 1))
+        for command in block("websocat")
+    )
+    for command, key in zip(sockets, ("document", "documents"), strict=True):
+        said = await typed(
+            tmp_path, f"ID={document_id}", command.replace("websocat", "timeout 5 websocat") + " || true"
+        )
+        frame = orjson.loads(said.splitlines()[0])
+        assert frame["op"] == "snapshot"
+        assert document_id in orjson.dumps(frame[key]).decode()
+
+
 async def test_the_tokens_example(infrastructure: Infrastructure, tmp_path: Path) -> None:
     await topics.provision(infrastructure.kafka, partitions=PARTITIONS)
     environment = environment_of(infrastructure, tmp_path)
