@@ -1,7 +1,7 @@
 // The chunks: the pieces of the text that search finds, each with its headings and a way to its place on the page.
 
 import { el } from "./dom.js";
-import { Notice } from "./notice.js";
+import { Gap } from "./gap.js";
 
 const AT_ONCE = 40;
 
@@ -13,10 +13,10 @@ export class ChunksPanel {
 
   constructor({ id, api, say, abort, showPlace }) {
     Object.assign(this, { id, api, say, signal: abort.signal, showPlace });
-    this.notice = new Notice(say("chunks.loading"), say, () => this.#load(this.#wanted));
+    this.gap = new Gap(say("chunks.loading"), say, () => this.#load(this.#wanted));
     this.list = el("ol.chunks");
     this.more = el("button.more", { hidden: true, on: { click: () => this.#load(this.#cursor) } }, say("chunks.more"));
-    this.element = el("div.panel", {}, this.list, this.notice.element, this.more);
+    this.element = el("div.panel", {}, this.list, this.gap.element, this.more);
   }
 
   /** Asks again when the stage that cuts the text has changed. */
@@ -41,13 +41,13 @@ export class ChunksPanel {
     this.more.hidden = !found.next_cursor;
     if (!cursor) this.list.replaceChildren();
     this.list.append(...found.chunks.map((chunk) => this.#chunk(chunk)));
-    this.notice.say(this.list.children.length > 0 ? "" : this.say("chunks.none"));
+    this.gap.say(this.list.children.length > 0 ? "" : this.say("chunks.none"));
   }
 
   #failed(problem) {
-    if (problem.status === 409) return this.notice.say(this.say("chunks.pending"));
+    if (problem.status === 409) return this.gap.say(this.say("chunks.pending"));
     this.#signature = null; // the next change asks again
-    this.notice.fail(problem);
+    this.gap.fail(problem);
   }
 
   #chunk({ index, text, pages, start, end, heading_path: headings }) {

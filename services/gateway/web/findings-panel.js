@@ -1,7 +1,7 @@
 // What was found in the document: type, title, summary, keywords, and the fields with their page and confidence.
 
 import { el } from "./dom.js";
-import { Notice } from "./notice.js";
+import { Gap } from "./gap.js";
 import { percentOf } from "./text-panel.js";
 
 const COLUMNS = ["field", "value", "page", "confidence"];
@@ -11,8 +11,8 @@ export class FindingsPanel {
 
   constructor({ id, api, say, abort, showPlace }) {
     Object.assign(this, { id, api, say, signal: abort.signal, showPlace });
-    this.notice = new Notice(say("view.findings.loading"), say, () => this.#load());
-    this.element = el("div.panel", {}, this.notice.element);
+    this.gap = new Gap(say("view.findings.loading"), say, () => this.#load());
+    this.element = el("div.panel", {}, this.gap.element);
   }
 
   /** Asks again when the state of the document or of the stage that finds things has changed. */
@@ -29,15 +29,15 @@ export class FindingsPanel {
     if (this.signal.aborted) return;
     if (found.problem) return this.#failed(found.problem);
     const { findings = [], warnings = [] } = found;
-    this.notice.say("");
+    this.gap.say("");
     this.element.replaceChildren(...this.#head(found), this.#table(findings), ...this.#warnings(warnings));
   }
 
   #failed(problem) {
-    this.element.replaceChildren(this.notice.element);
-    if (problem.status === 409) return this.notice.say(this.say("view.findings.pending"));
+    this.element.replaceChildren(this.gap.element);
+    if (problem.status === 409) return this.gap.say(this.say("view.findings.pending"));
     this.#signature = null; // the next change asks again
-    this.notice.fail(problem);
+    this.gap.fail(problem);
   }
 
   #head({ document_type: type, language, title, summary, keywords }) {

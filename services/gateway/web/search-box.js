@@ -1,7 +1,7 @@
 // Search beside the list: names at once, texts by words and by meaning a moment after the last key.
 
 import { el } from "./dom.js";
-import { Notice } from "./notice.js";
+import { Gap } from "./gap.js";
 import { passageOf } from "./passages.js";
 import { documentHash } from "./routes.js";
 
@@ -24,10 +24,10 @@ export class SearchBox {
     this.input.setAttribute("aria-label", say("search.placeholder"));
     this.input.addEventListener("input", () => this.#typed());
     this.heading = el("h2", {}, say("search.title"));
-    this.notice = new Notice("", say, () => this.#load(this.#wanted));
+    this.gap = new Gap("", say, () => this.#load(this.#wanted));
     this.list = el("ol.hit-list");
     this.more = el("button.more", { hidden: true, on: { click: () => this.#load(this.#cursor) } }, say("search.more"));
-    this.section.replaceChildren(this.heading, this.list, this.notice.element, this.more);
+    this.section.replaceChildren(this.heading, this.list, this.gap.element, this.more);
   }
 
   #typed() {
@@ -40,7 +40,7 @@ export class SearchBox {
     this.section.hidden = text === "";
     this.list.replaceChildren();
     this.more.hidden = true;
-    this.notice.say(this.say("search.loading"));
+    this.gap.say(this.say("search.loading"));
     if (text) this.#timer = setTimeout(() => this.#load(null), PAUSE_MS);
   }
 
@@ -53,11 +53,11 @@ export class SearchBox {
     const found = await this.api.json(`v1/search?${query}`, { signal }).catch((problem) => ({ problem }));
     if (signal.aborted) return;
     this.more.disabled = false;
-    if (found.problem) return this.notice.fail(found.problem);
+    if (found.problem) return this.gap.fail(found.problem);
     this.#cursor = found.next_cursor;
     this.more.hidden = !found.next_cursor;
     this.list.append(...found.results.map((hit) => this.#hit(hit)));
-    this.notice.say(this.list.children.length > 0 ? "" : this.say("search.none", { text: this.#text }));
+    this.gap.say(this.list.children.length > 0 ? "" : this.say("search.none", { text: this.#text }));
   }
 
   #hit({ document_id: id, filename, pages, start, end, text, highlights }) {

@@ -2,7 +2,7 @@
 
 import { el, setText } from "./dom.js";
 import { formatTime } from "./format.js";
-import { Notice } from "./notice.js";
+import { Gap } from "./gap.js";
 import { documentHash } from "./routes.js";
 
 const DAY = 24 * 3600;
@@ -16,7 +16,7 @@ export class ShareDialog {
     this.made = this.#made();
     this.status = el("p.hint", { role: "status" });
     this.list = el("ul.links-made");
-    this.notice = new Notice(say("share.loading"), say, () => this.#load());
+    this.gap = new Gap(say("share.loading"), say, () => this.#load());
     const close = () => this.element.close();
     this.element = el(
       "dialog.card.share",
@@ -27,7 +27,7 @@ export class ShareDialog {
       this.made,
       this.status,
       el("h3", {}, say("share.links")),
-      this.notice.element,
+      this.gap.element,
       this.list,
     );
   }
@@ -97,8 +97,8 @@ export class ShareDialog {
     const found = await this.api.json(`v1/tokens?${query}`, { signal: this.signal }).catch((problem) => ({ problem }));
     if (this.signal.aborted) return;
     const { tokens = [], problem } = found;
-    if (problem) this.notice.fail(problem);
-    else this.notice.say(tokens.length > 0 ? "" : this.say("share.none"));
+    if (problem) this.gap.fail(problem);
+    else this.gap.say(tokens.length > 0 ? "" : this.say("share.none"));
     this.list.replaceChildren(...tokens.map((token) => this.#row(token)));
   }
 

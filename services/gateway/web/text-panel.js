@@ -2,7 +2,7 @@
 
 import { el, paced, setText } from "./dom.js";
 import { formatPercent } from "./format.js";
-import { Notice } from "./notice.js";
+import { Gap } from "./gap.js";
 import { PageSheet } from "./page-sheet.js";
 import { PageStrip } from "./page-strip.js";
 import { hasImages, isUnsure, placesOf, wordsIn } from "./page-words.js";
@@ -32,11 +32,11 @@ export class TextPanel {
     this.unsure = el("p.hint.page-unsure", { hidden: true }, say("view.unsure"));
     this.previous = this.#step(-1, "view.previous", "‹");
     this.next = this.#step(1, "view.next", "›");
-    this.notice = new Notice(say("view.pages.loading"), say, this.load);
+    this.gap = new Gap(say("view.pages.loading"), say, this.load);
     const head = el("div.page-head", {}, this.previous, el("div", {}, this.heading, this.source), this.next);
     const pair = el("div.page-body", {}, el("div", {}, this.sheet.element, this.unsure), this.text);
     this.reader = el("div.reader", { hidden: true }, head, pair);
-    this.element = el("div.panel", {}, this.notice.element, this.strip.element, this.reader);
+    this.element = el("div.panel", {}, this.gap.element, this.strip.element, this.reader);
   }
 
   close() {
@@ -65,7 +65,7 @@ export class TextPanel {
   async #load() {
     const { pages } = await this.api.json(`v1/documents/${this.id}/pages`, { signal: this.signal });
     this.#pages = pages;
-    this.notice.say(pages.length > 0 ? "" : this.say("view.pages.none"));
+    this.gap.say(pages.length > 0 ? "" : this.say("view.pages.none"));
     this.strip.show(pages, this.#withImages);
     this.#chosen ??= pages[0]?.page ?? null;
     await this.#drawPage();
@@ -73,7 +73,7 @@ export class TextPanel {
 
   #failed(problem) {
     this.#signature = null; // the next change asks again
-    if (problem.name !== "AbortError") this.notice.fail(problem);
+    if (problem.name !== "AbortError") this.gap.fail(problem);
   }
 
   async #drawPage() {
@@ -114,9 +114,9 @@ export class TextPanel {
   #lacks(page, problem) {
     this.#note("view.page.pending");
     this.#shown = null; // so that it is asked for again whenever the page is turned to
-    const notice = new Notice("", this.say, () => this.open(page, this.#span));
-    notice.fail(problem);
-    this.text.replaceChildren(notice.element);
+    const gap = new Gap("", this.say, () => this.open(page, this.#span));
+    gap.fail(problem);
+    this.text.replaceChildren(gap.element);
   }
 
   #take(content) {

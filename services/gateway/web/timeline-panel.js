@@ -2,7 +2,7 @@
 
 import { arrange, el, paced, setAttribute, setText } from "./dom.js";
 import { formatDuration, spansOf, timesOf } from "./durations.js";
-import { Notice } from "./notice.js";
+import { Gap } from "./gap.js";
 import { stageName, whereOf } from "./progress-view.js";
 
 const REFRESH_MS = 1_500;
@@ -20,11 +20,11 @@ export class TimelinePanel {
     Object.assign(this, { id, api, say, signal: abort.signal, travel });
     this.load = paced(REFRESH_MS, abort.signal, () => this.#load().catch((problem) => this.#failed(problem)));
     this.spans = el("div.spans", { role: "group", "aria-label": say("time.stages"), hidden: true });
-    this.notice = new Notice(say("time.loading"), say, this.load);
+    this.gap = new Gap(say("time.loading"), say, this.load);
     const keydown = (event) => this.#onKey(event);
     this.list = el("ol.timeline", { "aria-label": say("view.timeline"), on: { keydown } });
     this.more = el("button.more", { hidden: true, on: { click: () => this.#loadMore() } }, say("time.more"));
-    this.element = el("div.panel", {}, this.spans, this.list, this.notice.element, this.more);
+    this.element = el("div.panel", {}, this.spans, this.list, this.gap.element, this.more);
   }
 
   /** Reads the rows again when there are new facts (not for ticks). */
@@ -58,7 +58,7 @@ export class TimelinePanel {
   #failed(problem) {
     this.#facts = null; // the next change asks again
     this.more.disabled = false;
-    if (problem.name !== "AbortError") this.notice.fail(problem);
+    if (problem.name !== "AbortError") this.gap.fail(problem);
   }
 
   #loadMore() {
@@ -68,7 +68,7 @@ export class TimelinePanel {
   }
 
   #draw(rows) {
-    this.notice.say(rows.length > 0 ? "" : this.say("time.none"));
+    this.gap.say(rows.length > 0 ? "" : this.say("time.none"));
     const times = timesOf(rows);
     const known = this.#rows;
     this.#rows = new Map(rows.map((row) => [row.event_id, known.get(row.event_id) ?? this.#line(row)]));

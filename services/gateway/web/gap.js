@@ -2,12 +2,12 @@
 
 import { el, setText } from "./dom.js";
 
-export class Notice {
+export class Gap {
   /** `again()` asks once more; it is offered after a problem, until there is an answer. */
   constructor(text, say, again) {
     this.text = el("span", { role: "status" }, text);
     this.again = el("button", { hidden: true, on: { click: () => this.#ask(say, again) } }, say("ask.again"));
-    this.element = el("p.hint.notice", {}, this.text, this.again);
+    this.element = el("p.hint.gap", {}, this.text, this.again);
   }
 
   /** Says why there is nothing to see, or with an empty text leaves the place to the content. */
@@ -15,6 +15,7 @@ export class Notice {
     const had = document.activeElement === this.again;
     setText(this.text, text);
     this.again.hidden = true;
+    this.text.classList.remove("problem");
     this.element.hidden = text === "";
     if (had) this.element.closest("[tabindex]")?.focus(); // the keyboard stays where the content now is
   }
@@ -22,6 +23,7 @@ export class Notice {
   /** Says what went wrong. */
   fail({ message }) {
     setText(this.text, message);
+    this.text.classList.add("problem");
     this.again.hidden = false;
     this.element.hidden = false;
   }
