@@ -131,9 +131,12 @@ async def test_a_system_that_does_not_answer_is_asked_again_by_itself(page: Page
     await expect(page.locator(".verdict")).to_be_visible()
     async with refused(page, "**/v1/system"):
         await expect(page.locator(".system")).to_contain_text(AWAY)
-        await expect(page.locator(".verdict")).to_be_visible()  # what was known stays, as old
+        await expect(page.locator(".system")).to_contain_text("What follows is as of")
+        await expect(page.get_by_role("heading", name="Stages")).to_be_visible()
+        await expect(page.locator(".verdict")).to_be_hidden()  # nobody knows
         await judge(page, "problem-system")
     await expect(page.locator(".system")).not_to_contain_text(AWAY)
+    await expect(page.locator(".verdict")).to_be_visible()
 
 
 async def test_a_list_says_that_it_loads_and_one_without_documents_says_that(page: Page) -> None:

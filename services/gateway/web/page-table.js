@@ -76,6 +76,7 @@ export const PAGE_TABLE = {
   "system.title": ["System", "System"],
   "system.loading": ["Asking how everything is…", "Fragt, wie es allem geht…"],
   "system.at": ["As of {time}", "Stand {time}"],
+  "system.old": ["What follows is as of {time}.", "Das Folgende ist der Stand von {time}."],
   "system.well": ["All is well: every reader of the log is up to date.", "Alles in Ordnung: jeder Leser des Logs ist aktuell."],
   "system.behind": ["Catching up: {lag} records to go.", "Holt auf: noch {lag} Einträge."],
   "system.idle": ["No worker is alive: documents wait.", "Kein Arbeiter ist da: Dokumente warten."],

@@ -9,7 +9,7 @@ const ORDER = ["ocr", "chunk", "extract"]; // stages that are not ours come afte
 
 export class SystemPage {
   #timer = null;
-  #shown = false;
+  #shown = null; // when, as people read it
   #abort = new AbortController();
 
   /** `on.problem` is told when somebody has to sign in. `close()` ends the asking. */
@@ -38,19 +38,20 @@ export class SystemPage {
     else if (found) this.#show(found);
   }
 
-  /** What was shown stays, and it is said that it is old. */
+  /** What was shown stays, with when that was; whether all is well is not known any more. */
   #failed(problem) {
-    this.element.toggleAttribute("data-old", this.#shown);
+    this.element.toggleAttribute("data-old", this.#shown !== null);
     this.state.classList.add("problem");
-    setText(this.state, problem.message);
+    const old = this.#shown ? this.say("system.old", { time: this.#shown }) : "";
+    setText(this.state, `${problem.message} ${old}`);
     if (problem.status === 401) this.on.problem(problem);
   }
 
   #show(system) {
-    this.#shown = true;
+    this.#shown = new Date().toLocaleTimeString(this.say.locale);
     this.element.toggleAttribute("data-old", false);
     this.state.classList.remove("problem");
-    setText(this.state, this.say("system.at", { time: new Date().toLocaleTimeString(this.say.locale) }));
+    setText(this.state, this.say("system.at", { time: this.#shown }));
     this.cards.replaceChildren(
       this.#verdict(system),
       this.#card("system.stages", this.#stages(system), "wide"),
