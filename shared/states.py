@@ -6,6 +6,7 @@ of an earlier owner: a row only ever moves forward.
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Container, Mapping
+from itertools import islice
 from typing import Generic, TypeVar
 
 from shared.folding import BATCH
@@ -48,11 +49,16 @@ class States(Generic[S]):
             self._kept[i] = state
             self._kept.move_to_end(i)
 
-    async def store(self, rows: Mapping[str, Row], new: Container[str] = frozenset()) -> None:
+    async def store(
+        self, rows: Mapping[str, Row], new: Container[str] = frozenset(), unwritten: Container[str] = frozenset()
+    ) -> None:
         """Write the rows of states whose `version` has grown; an older or equal version is applied already.
 
-        `new`: the ids of which no row was stored when their states began.
+        `new`: the ids of which no row was stored when their states began. `unwritten`: what is to follow besides the
+        newest batch, once this is written.
         """
         await advance(self._rows, list(rows.items()), new)
-        while len(self._kept) > self._capacity:  # only what is written may be forgotten, and that is the oldest
-            self._kept.popitem(last=False)
+        # Only what is written may be forgotten: the oldest, but for what a patient fold has still in hand.
+        over = max(0, len(self._kept) - self._capacity)
+        for i in list(islice((i for i in self._kept if i not in unwritten), over)):
+            del self._kept[i]

@@ -84,7 +84,8 @@ class Coordination:
     async def _store(self) -> None:
         """Write every assignment that has changed since it was written, once, however often it did."""
         changed, self._changed = self._changed, {}
-        await self._states.store({i: to_row(assignment) for i, assignment in changed.items()})
+        rows = {i: to_row(assignment) for i, assignment in changed.items()}
+        await self._states.store(rows, unwritten=self._changed)
 
     def _landed(self, fact: Fact) -> None:
         """What has come back from a worker is in flight no more."""
@@ -179,7 +180,9 @@ class Coordination:
     async def _look_again(self, now: float) -> None:
         """Believe the leases, not our memory: whatever has no live lease is to be sent (again)."""
         self._looked_at = now
-        self._in_flight = await self._leases.in_flight(self._stage)
+        held = await self._leases.in_flight(self._stage)
+        # A worker says its fact before it ends its lease: what has landed is held, and in flight no more.
+        self._in_flight = {i: held[i] & {*self._open[i].outstanding()} for i in held.keys() & self._open.keys()}
 
 
 def to_row(assignment: Assignment) -> Row:
