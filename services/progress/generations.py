@@ -64,6 +64,11 @@ async def unfinished(mongo: Mongo) -> str | None:
     return row["_id"] if row else None
 
 
+async def beside(mongo: Mongo, live: str) -> list[str]:
+    """Every generation but the live one: that of before, and one that is being built."""
+    return [row["_id"] async for row in mongo.generations.find({"_id": {"$nin": ["live", live]}})]
+
+
 async def name_job(mongo: Mongo, generation: str, job_id: str | None) -> None:
     """Note the job that builds the generation, or that none does any more."""
     await mongo.generations.update_one({"_id": generation}, {"$set": {"job": job_id}})

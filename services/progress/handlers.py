@@ -5,6 +5,7 @@ import time
 from typing import Final
 
 from services.progress import generations, policy, sweeper
+from services.progress.erasing import erase_elsewhere
 from services.progress.janitor import Janitor
 from services.progress.projector import Projector
 from services.progress.rebuild_job import RebuildTicks
@@ -85,6 +86,7 @@ class LiveProjection:
         stored = self._is_stored(state)
         at_work = state.status in ("cancelling", "deleted") and await self._at_work(state.document_id)
         if state.status == "deleted" and not state.erased and not at_work:
+            await erase_elsewhere(self._mongo, self._projector.generation, state.document_id)
             await self._blobs.delete_document(state.tenant, state.document_id)
         for fact in policy.decide(state, utcnow(), stored=stored, at_work=at_work):
             await self._say(fact)

@@ -11,6 +11,7 @@ from functools import partial
 import orjson
 
 from services.progress import projection, timeline
+from services.progress.erasing import erase
 from services.progress.job_projection import JobProjection
 from services.progress.job_projector import JobProjector
 from services.progress.projection import Projection
@@ -33,6 +34,7 @@ class Projector:
 
     def __init__(self, database: Mongo, generation: str, blobs: Blobs, sink: Log | None) -> None:
         self.generation = generation
+        self._database = database
         self.jobs = JobProjector(database, generation, blobs, sink)
         self.changed: set[str] = set()
         self.unreadable = 0
@@ -42,8 +44,6 @@ class Projector:
         self.documents = database.projection("documents", generation)
         self._stage_jobs = database.projection("processing_jobs", generation)
         self._timeline = database.projection("timeline", generation)
-        self._chunks = database.projection("chunks", generation)
-        self._extractions = database.projection("extractions", generation)
 
     async def states(self, ids: Collection[str]) -> dict[str, DocumentState]:
         """The settled states of `ids`, those that exist."""
@@ -80,7 +80,8 @@ class Projector:
         await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._stage_jobs, jobs, begun))
         # The states last: what is in them is not folded again.
         await self._states.store(rows, new)
-        await self._erase([entry.fact.document_id for entry in batch.facts if entry.fact.type in _GONE])
+        gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in _GONE]  # once more when erased
+        await erase(self._database, self.generation, gone)
         reach("progress.written")
         self.changed |= shown.keys()
         self.unreadable += len(batch.unreadable)
@@ -103,16 +104,6 @@ class Projector:
             if before := kept.get(progress.document_id):
                 kept[progress.document_id] = projection.tick(before, progress)
         return list(rows.values())
-
-    async def _erase(self, ids: list[str]) -> None:
-        """Keep nothing of deleted documents but the fact that they were there; once more when they are erased."""
-        if not ids:
-            return
-        for collection in (self._stage_jobs, self._timeline, self._chunks):
-            await collection.delete_many(mongo.under(ids))
-        await self._extractions.delete_many({"_id": {"$in": ids}})
-        # What was noted beside the state: a rebuild never loads an erased document, so it would not note it.
-        await self.documents.update_many({"_id": {"$in": ids}}, {"$unset": {"loaded": "", "faults": ""}})
 
     async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
         """Give new documents their names, batches and tags, which the log does not hold."""

@@ -48,6 +48,7 @@ class Bench:
     async def generation(self) -> str:
         name = uuid.uuid4().hex[:6]
         await self.database.create_projections(name)
+        await self.database.generations.insert_one({"_id": name, "live_since": None})
         return name
 
     def projector(self, generation: str, log: Log | None = None) -> Projector:
@@ -233,6 +234,8 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     await bench.upload(document_id)
     facts = life(document_id)
     generation = await bench.folded(facts, 100)
+    older = await bench.folded(facts[:-1], 100)
+    await bench.store_results(older)
     results, projector = Results(bench.database, generation, bench.blobs), bench.projector(generation)
     reading, go_on = asyncio.Event(), asyncio.Event()
     get = bench.blobs.get_results
@@ -267,5 +270,13 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     await until(erased)
     assert [fact.type for fact in said] == ["DocumentErased"]
     await (await live.apply(Batch(facts=[Entry(len(facts) + 1, said[0])])))()
-    for name in ("chunks", "extractions"):
-        assert await bench.database.projection(name, generation).count_documents({}) == 0
+    for kept in (generation, older):
+        for name in ("chunks", "extractions", "timeline", "processing_jobs"):
+            assert await bench.database.projection(name, kept).count_documents({}) == 0, (kept, name)
+        row = await bench.row("documents", kept, document_id)
+        assert row
+        assert (row["view"], row["filename"], row["tags"]) == ({"status": "deleted"}, "", [])
+    rest = [facts[-1], say(DocumentDeleted, document_id), said[0]]
+    entries = [Entry(len(facts) - 1 + number, fact) for number, fact in enumerate(rest)]
+    await (await bench.projector(older).apply(Batch(facts=entries)))()  # as a rollback does
+    assert await digest.of_generation(bench.database, older) == await digest.of_generation(bench.database, generation)
