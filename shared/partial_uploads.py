@@ -86,6 +86,11 @@ class PartialUploads:
         await self._uploads.delete_one({"_id": document_id})
         await self._parts.delete_many({"document_id": document_id})
 
+    async def forget(self, document_id: str) -> None:
+        """Forget every upload that became this document: its metadata is what somebody said of it."""
+        async for row in self._uploads.find({"$or": [{"_id": document_id}, {"result.0": document_id}]}, {"_id": 1}):
+            await self.remove(row["_id"])
+
     async def expired(self, now: datetime) -> list[PartialUpload]:
         """Uploads that have not moved for too long, finished ones among them; the oldest first."""
         rows = self._uploads.find({"expires_at": {"$lte": now}}).sort("expires_at", 1).limit(_MOST)

@@ -35,8 +35,7 @@ class Doorkeeper:
 
     def check_host(self, host: str) -> None:
         """Raise Problem unless `host` (name[:port]) is a name of this machine or of a listed origin."""
-        name = urlsplit(f"//{host}").hostname or ""
-        if not is_loopback(name) and host not in self._hosts:
+        if not is_loopback(_name_in(host)) and host not in self._hosts:
             raise Problem("foreign_host", host=host)
 
     def check_origin(self, origin: str | None, host: str) -> None:
@@ -52,6 +51,14 @@ class Doorkeeper:
         if not keyring.required:
             self.check_host(host)
         self.check_origin(origin, host)
+
+
+def _name_in(host: str) -> str:
+    """The name in `name[:port]`, empty where there is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # brackets that do not close
+        return ""
 
 
 class Guard:

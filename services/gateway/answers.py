@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from services.gateway.bodies import MOST_BYTES
 from services.gateway.problems import Problem
 from shared import logs
 from shared.errors import PagestreamError, Transient
@@ -88,6 +89,8 @@ def as_problem(error: Exception, request: Request) -> Problem:
             return Problem("bad_request", detail="The upload broke off")
         case HTTPException(status_code=405):
             return Problem("method_not_allowed", method=request.method)
+        case HTTPException(status_code=413):
+            return Problem("body_too_large", limit=f"{MOST_BYTES:,}")
         case HTTPException(status_code=404):
             return Problem("not_found", path=request.url.path)
         case _:

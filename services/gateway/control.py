@@ -35,6 +35,7 @@ async def delete(gateway: Parts, key: Key, idempotency_key: IdempotencyKey = Non
     """From the moment of the fact on the document does not exist for anyone; erasing follows."""
     await gateway.hub.document(key)
     await gateway.claims.release(key.document_id)
+    await gateway.resumable.forget_document(key.document_id)
     await gateway.log.append(_fact(DocumentDeleted, key, idempotency_key))
     return Json({"document_id": key.document_id}, status_code=202)
 

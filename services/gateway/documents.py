@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from services.gateway import cursors, filenames, multipart
@@ -23,6 +24,7 @@ from shared.given import Given
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 STATUSES: Final = "uploaded|processing|processed|completed|failed|retrying|cancelling|cancelled"
+_SILENCE_SECONDS: Final = 60.0  # meanwhile an upload holds one of the few places
 MOST: Final = 200  # documents in one answer
 
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
@@ -53,7 +55,7 @@ async def upload(
         offer = replace(await _offer(request, arrived, tenant, filename), wishes=wished, key=idempotency_key)
         taken = await gateway.uploads.take(offer, declared)
     document_id = taken.fact.document_id
-    if not taken.duplicate:
+    if document_id == offer.document_id:  # not where an Idempotency-Key stands for an earlier one
         said = Given(offer.filename, wished.batch, wished.tags)
         gateway.hub.memory.put(DocumentKey(tenant, document_id), said)
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
@@ -78,8 +80,15 @@ async def _offer(request: Request, arrived: Callable[[int], None], tenant: str, 
 
 
 async def told(chunks: AsyncIterator[bytes], arrived: Callable[[int], None]) -> AsyncIterator[bytes]:
-    """The same chunks; `arrived` hears of the size of each."""
-    async for chunk in chunks:
+    """The same chunks; `arrived` hears of the size of each. Who sends none for a minute is taken for gone."""
+    while True:
+        try:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise ClientDisconnect from None
         arrived(len(chunk))
         yield chunk
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
@@ -20,11 +21,13 @@ from services.gateway.problems import Problem
 from services.gateway.subscriptions import Change, Position, Subscriptions, Target
 from services.gateway.tally import Standing
 from shared import logs
+from shared.mongo import PyMongoError
 from shared.standalone import is_job_id
 
 log = logs.get(__name__)
 
 PATIENCE: Final = 2.0  # seconds that an unknown id may take to appear: somebody reads their own upload
+_AGAIN_SECONDS: Final = 1.0
 _BREATH: Final = 1_000  # deliveries after which others get a turn on the event loop
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -163,7 +166,7 @@ class Hub:
         delivered = 0
         for update in updates:
             if update.key == EPOCH_KEY:
-                self._start(self._refresh())
+                self._start(self._refresh)
                 continue
             self.news.wake(Target.of_key(update.tenant, update.key))
             self.news.wake(Target.of_feed(update.tenant))
@@ -174,7 +177,10 @@ class Hub:
                 await asyncio.sleep(0)
 
     async def reload(self) -> None:
-        """Show everybody the present state, as after a gap or when another generation went live."""
+        """Show everybody the present state, as after a gap or when another generation went live; as soon as it can."""
+        self._start(self._show_anew)
+
+    async def _show_anew(self) -> None:
         await self._projections.refresh()
         self._generation = self._projections.generation
         self.news.wake_all()
@@ -199,7 +205,12 @@ class Hub:
         for viewer in viewers:
             self._subscriptions.join(target, viewer)
         self._subscriptions.recount(target)
-        snapshot = await self._feeds.get(target)
+        try:
+            snapshot = await self._feeds.get(target)
+        except BaseException:
+            for viewer in viewers:
+                self._subscriptions.stay(target, viewer)
+            raise
         for viewer in viewers:
             if snapshot is None:
                 self._subscriptions.fail(target, viewer)
@@ -221,12 +232,12 @@ class Hub:
             log.warning("an update cannot be read and is skipped", document_id=update.key, reason=repr(error))
             return 0
         if change.epoch != self._projections.generation:
-            self._start(self._refresh())  # a newer generation is shown whole; an older one says nothing any more
+            self._start(self._refresh)  # a newer generation is shown whole; an older one says nothing any more
             return 0
         key = DocumentKey(update.tenant, update.key)
         given = self.memory.get(key)
         if is_job_id(update.key) or (change.view is not None and given is None):
-            self._start(self._reread(key))
+            self._start(partial(self._reread, key))
             return 0
         if change.view is None or given is None:
             return self._tell(replace(change, batch=given.batch if given else None))
@@ -266,7 +277,7 @@ class Hub:
     def _notice_generation(self) -> None:
         if self._generation != self._projections.generation:
             self._generation = self._projections.generation
-            self._start(self.reload())
+            self._start(self._show_anew)
 
     def _naming(self, target: Target) -> dict[str, Any]:
         """What every frame of a feed says of it."""
@@ -278,10 +289,23 @@ class Hub:
             return frames.deleted(change.document_id, change.epoch, change.version, feed)
         return frames.feed_update(feed, change.view) if feed else frames.update(change.view)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _start(self, read: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.create_task(_insisting(read))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _insisting(read: Callable[[], Awaitable[None]]) -> None:
+    """Read for watchers, as often as it takes: nobody asks for it again."""
+    while True:
+        try:
+            return await read()
+        except (Problem, PyMongoError) as error:
+            log.warning("watchers wait for what cannot be read now", reason=repr(error))
+        except Exception:
+            log.exception("watchers were not told of a change")
+            return None
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _deliver(viewers: Sequence[Viewer], slot: Slot, frame: Frame) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from services.gateway import cursors
 from services.gateway.answers import Json
+from services.gateway.bodies import SmallBody
 from services.gateway.context import Gateway, JobKey, Parts, Tenant
 from services.gateway.documents import MOST, IdempotencyKey, Since, Wait, viewed
 from services.gateway.mongo import JOBS, DocumentKey, Found, Wish
@@ -21,7 +22,7 @@ from shared.document import ALMOST
 from shared.events import utcnow
 from shared.standalone import ENDED, NAME, JobCompleted, JobFailed, JobProgress, JobStarted, OfJob, job_id_of
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=SmallBody)
 
 _PRODUCER: Final = "gateway"
 

@@ -169,6 +169,10 @@ class ResumableUploads:
                 upload = await self._join(upload)  # its fact may be in the log already
             await self._forget(upload)
 
+    async def forget_document(self, document_id: str) -> None:
+        """The document is being erased; of an upload that became it nothing is to be found any more."""
+        await self._rows.forget(document_id)
+
     async def _forget(self, upload: PartialUpload) -> None:
         await self._rows.remove(upload.document_id)
         if upload.result is None:

@@ -69,6 +69,13 @@ OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "There is no feed named {feed}.",
         "Subscribe to the feed `documents`, or to `batch` with the name of one.",
     ),
+    "head_too_large": (431, "Address and headers are larger than {limit}.", "Send less in them."),
+    "head_too_late": (408, "No request came within {seconds} seconds.", "Send the whole request at once."),
+    "body_too_large": (
+        413,
+        "This call takes no more than {limit} bytes.",
+        "Files are uploaded with POST /v1/documents.",
+    ),
     "method_not_allowed": (405, "{method} is not possible here.", "See /docs for what is."),
     "not_acceptable": (
         406,

@@ -10,10 +10,13 @@ from services.gateway.subscriptions import Position, Target
 MAX_BYTES: Final = 16 * 1024  # of one frame; the largest sensible one has 300
 
 
+_Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]  # more no answer can hold
+
+
 class _About(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    ref: Annotated[int | str | None, Field(union_mode="left_to_right")] = None
+    ref: Annotated[_Number | str | None, Field(union_mode="left_to_right")] = None
     document_id: Annotated[str, Field(max_length=64)] | None = None
     job_id: Annotated[str, Field(max_length=64)] | None = None
     feed: Annotated[str, Field(max_length=64)] | None = None

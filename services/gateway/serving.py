@@ -9,6 +9,7 @@ import uvicorn
 
 from services.gateway import app, revocation
 from services.gateway.context import Gateway
+from services.gateway.http import Http
 from services.gateway.settings import GatewaySettings
 from shared import logs
 
@@ -42,7 +43,7 @@ async def serve(settings: GatewaySettings) -> None:
             host=settings.gateway_host,
             port=settings.gateway_port,
             ws=gateway.sockets.protocol,  # type: ignore[arg-type]
-            http="httptools",
+            http=Http,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from services.gateway import cursors
 from services.gateway.answers import Json
+from services.gateway.bodies import SmallBody
 from services.gateway.callers import Caller
 from services.gateway.context import Asking, Parts, Tenant
 from services.gateway.mongo import DocumentKey
 from shared.mongo import Row
 
-router = APIRouter(prefix="/v1/tokens", tags=["tokens"])
+router = APIRouter(prefix="/v1/tokens", tags=["tokens"], route_class=SmallBody)
 
 _HOUR: Final = 3_600
 _YEAR: Final = 365 * 24 * _HOUR

@@ -3,11 +3,13 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final
 
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
+from services.gateway import outbox
 from services.gateway.callers import Caller
 from services.gateway.frames import Frame
 from services.gateway.hub import Hub
@@ -60,7 +62,9 @@ class Stream(StreamingResponse):
         self._streams.open.add(self)
         try:
             await self._streams.hub.subscribe(self, self._target, have=self._have)
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, partial(_in_time, send))
+        except TimeoutError:
+            pass  # a reader that takes nothing is let go, and with it what it held
         finally:
             self._streams.open.discard(self)
             self._streams.hub.leave(self)
@@ -96,6 +100,11 @@ class Stream(StreamingResponse):
                     await self._ready.wait()
             except TimeoutError:
                 yield b": alive\n\n"
+
+
+async def _in_time(send: Send, message: Message) -> None:
+    async with asyncio.timeout(outbox.PATIENCE):
+        await send(message)
 
 
 def event(frame: Frame) -> bytes:

@@ -166,6 +166,13 @@ class Subscriptions(Generic[M]):
         if not watch.waiting:
             self.leave(target, member)
 
+    def stay(self, target: Target, member: M) -> None:
+        """The snapshot could not be read and will be later: until then `member` watches on as if none were awaited."""
+        if watch := self._watches.get(target, {}).get(member):
+            watch.waiting = max(0, watch.waiting - 1)
+            if not watch.waiting:
+                watch.late.clear()  # the snapshot that is to come has it
+
     def leave(self, target: Target, member: M) -> None:
         """`member` does not watch `target` any more."""
         members = self._watches.get(target, {})

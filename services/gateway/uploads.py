@@ -95,9 +95,9 @@ class Uploads:
         except KeyReused:
             await self._blobs.delete_document(offer.tenant, document_id)
             raise Problem("idempotency_key_reused") from None
-        if upload.fact.document_id != document_id:
-            await self._blobs.delete_document(offer.tenant, document_id)
         await self._log.append(upload.fact)
+        if upload.fact.document_id != document_id:  # only now: until then a resumable upload may have to begin again
+            await self._blobs.delete_document(offer.tenant, document_id)
         return upload
 
     async def _store(self, offer: Offer) -> _Stored:

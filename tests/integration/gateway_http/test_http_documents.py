@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -151,3 +152,21 @@ async def test_a_deleted_document_is_gone_and_its_bytes_may_come_again(
     again = await http.post("/v1/documents", content=data, headers=key)
     assert again.status_code == 202
     assert again.json()["document_id"] != first
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/tokens"])
+async def test_a_body_that_is_no_upload_is_held_to_a_size(http: httpx.AsyncClient, path: str, declared: bool) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b" " * 10_000
+
+    body = b" " * 100_000 if declared else chunks()
+    answer = await http.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+    assert answer.json()["code"] == "body_too_large"
+
+
+async def test_a_name_that_is_none_is_a_foreign_one(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/v1/documents", headers={"Host": "["})
+    assert (answer.status_code, answer.json()["code"]) == (403, "foreign_host")

@@ -36,6 +36,7 @@ def test_unsubscribe_names_a_feed() -> None:
         '{"op":"subscribe"}',
         '{"op":"subscribe","document_id":"a","feed":"documents"}',
         '{"op":"subscribe","document_id":7}',
+        '{"op":"subscribe","document_id":"d","ref":9223372036854775808}',  # no answer could name it
         '{"op":"subscribe","document_id":"d","have":{"epoch":1}}',
         '{"op":"subscribe","document_id":"' + "x" * 20_000 + '"}',
         b'{"op":"subscribe","document_id":"d"}',

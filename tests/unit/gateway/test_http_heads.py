@@ -1,0 +1,106 @@
+"""The heads of requests at a real server: what is too long or too slow is refused before the application sees it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+import uvicorn
+
+from services.gateway import http
+
+ANSWERED = b"HTTP/1.1 204 No Content"
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Read the body to its end and answer 204."""
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+Connect = Callable[[], Any]
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Opens a connection to a server with the gateway's protocol: a reader and a writer."""
+    server = uvicorn.Server(uvicorn.Config(application, port=0, http=http.Http, lifespan="off", log_config=None))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+
+    @asynccontextmanager
+    async def connection() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        yield reader, writer
+        writer.close()
+
+    async with asyncio.timeout(20):
+        yield connection
+    server.should_exit = True
+    await serving
+
+
+def problem_in(answer: bytes) -> tuple[bytes, str]:
+    """The status line of an answer and the code of the problem in it."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.splitlines()[0], orjson.loads(body)["code"]
+
+
+async def test_a_head_that_never_ends_is_refused_and_the_connection_closed(connect: Connect) -> None:
+    async with connect() as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\nX-Endless: ")
+        for _ in range(http.HEAD_BYTES // 1024 + 1):
+            writer.write(b"x" * 1024)
+        assert problem_in(await reader.read()) == (b"HTTP/1.1 431 Request Header Fields Too Large", "head_too_large")
+
+
+async def test_an_address_counts_as_well(connect: Connect) -> None:
+    async with connect() as (reader, writer):
+        writer.write(b"GET /" + b"x" * http.HEAD_BYTES)
+        assert problem_in(await reader.read())[1] == "head_too_large"
+
+
+async def test_a_body_is_no_head_and_each_request_has_its_own(connect: Connect) -> None:
+    async with connect() as (reader, writer):
+        size = 3 * http.HEAD_BYTES
+        for _ in range(3):
+            writer.write(f"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n".encode() + bytes(size))
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(ANSWERED)
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\nX-Long: " + b"x" * (http.HEAD_BYTES // 2) + b"\r\n\r\n")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(ANSWERED)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: h\r\nX-Slow: "])
+async def test_who_does_not_come_to_the_end_of_the_head_is_not_waited_for(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(http, "HEAD_SECONDS", 0.3)
+    async with connect() as (reader, writer):
+        writer.write(sent)
+        assert problem_in(await reader.read()) == (b"HTTP/1.1 408 Request Timeout", "head_too_late")
+
+
+async def test_a_second_head_is_waited_for_no_longer_than_the_first(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect() as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(ANSWERED)
+        monkeypatch.setattr(http, "HEAD_SECONDS", 0.3)
+        writer.write(b"GET / HTTP/1.1\r\nHost: ")
+        assert problem_in(await reader.read())[1] == "head_too_late"
+
+
+async def test_a_long_answer_is_not_cut_off(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "HEAD_SECONDS", 0.3)
+    async with connect() as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na")
+        await asyncio.sleep(0.6)
+        writer.write(b"b")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(ANSWERED)
