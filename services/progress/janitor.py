@@ -19,7 +19,8 @@ log = logs.get(__name__)
 
 KEEP: Final = timedelta(hours=24)  # blobs without an event, idempotency keys
 _AT_ONCE: Final = 500  # documents in one query
-_A_FEW: Final = 20
+_A_FEW: Final = 20  # uploads that nobody finished: more than this and
+_IN_SO_MANY: Final = 20  # one in so many is a log that has lost a partition, or somebody else's store
 
 
 class Stored(NamedTuple):
@@ -90,10 +91,8 @@ class Janitor:
         return written is not None and written < utcnow() - KEEP
 
     async def _remove(self, orphans: Collection[Stored], known: int) -> None:
-        if len(orphans) > max(_A_FEW, known):
-            log.error(
-                "the store holds more that the log does not know than it knows; is it another's?", count=len(orphans)
-            )
+        if len(orphans) > max(_A_FEW, known // _IN_SO_MANY):
+            log.error("the store holds too much that the log does not know; is it another's?", count=len(orphans))
             return
         for one in orphans:
             for claims in self._claims:  # first, so that nobody finds a claim whose bytes are about to go

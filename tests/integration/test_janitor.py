@@ -127,8 +127,11 @@ async def test_idempotency_keys_are_kept_for_a_day(house: House) -> None:
     assert [row["_id"] async for row in keys.find()] == ["new"]
 
 
-async def test_a_store_that_is_mostly_unknown_to_the_log_is_another_installations(house: House) -> None:
-    foreign = {await house.store() for _ in range(21)}
-    known = {await house.store(erased=False) for _ in range(3)}
+@pytest.mark.parametrize("count", [3, 250])
+async def test_a_store_that_holds_much_that_the_log_does_not_know_is_another_installations(
+    house: House, count: int
+) -> None:
+    foreign = {await house.store() for _ in range(21)}  # as many as a log of 250 has in one of its twelve partitions
+    known = {await house.store(erased=False) for _ in range(count)}
     await house.clean()
     assert house.stored() == foreign | known

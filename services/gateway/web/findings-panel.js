@@ -8,11 +8,13 @@ const COLUMNS = ["field", "value", "page", "confidence"];
 
 export class FindingsPanel {
   #signature = null;
+  #asked = 0; // which answer is waited for; one to an older question is dropped
 
   constructor({ id, api, say, abort, showPlace }) {
     Object.assign(this, { id, api, say, signal: abort.signal, showPlace });
     this.gap = new Gap(say("view.findings.loading"), say, () => this.#load());
-    this.element = el("div.panel", {}, this.gap.element);
+    this.content = el("div");
+    this.element = el("div.panel", {}, this.gap.element, this.content);
   }
 
   /** Asks again when the state of the document or of the stage that finds things has changed. */
@@ -24,17 +26,18 @@ export class FindingsPanel {
   }
 
   async #load() {
+    const asked = (this.#asked += 1);
     const path = `v1/documents/${this.id}/extraction`;
     const found = await this.api.json(path, { signal: this.signal }).catch((problem) => ({ problem }));
-    if (this.signal.aborted) return;
+    if (asked !== this.#asked || this.signal.aborted) return;
     if (found.problem) return this.#failed(found.problem);
     const { findings = [], warnings = [] } = found;
     this.gap.say("");
-    this.element.replaceChildren(...this.#head(found), this.#table(findings), ...this.#warnings(warnings));
+    this.content.replaceChildren(...this.#head(found), this.#table(findings), ...this.#warnings(warnings));
   }
 
   #failed(problem) {
-    this.element.replaceChildren(this.gap.element);
+    this.content.replaceChildren();
     if (problem.status === 409) return this.gap.say(this.say("view.findings.pending"));
     this.#signature = null; // the next change asks again
     this.gap.fail(problem);

@@ -45,6 +45,7 @@ export class SearchBox {
   }
 
   async #load(cursor) {
+    this.#abort.abort(); // asked again before there was an answer
     this.#abort = new AbortController();
     this.#wanted = cursor;
     const { signal } = this.#abort;
