@@ -76,6 +76,14 @@ class PartialUploads:
         """The upload moves: it expires later."""
         await self._uploads.update_one({"_id": document_id}, {"$set": {"expires_at": expires_at}})
 
+    async def announced(self, tenant: str) -> int:
+        """The bytes that the tenant's uploads will have which are not whole yet."""
+        steps: list[Row] = [
+            {"$match": {"tenant": tenant, "result": None}},
+            {"$group": {"_id": None, "bytes": {"$sum": "$length"}}},
+        ]
+        return sum([int(row["bytes"]) async for row in self._uploads.aggregate(steps)])
+
     async def finish(self, document_id: str, result: tuple[str, bool]) -> None:
         """The upload is whole and its fact is in the log; its parts are needed no more."""
         await self._uploads.update_one({"_id": document_id}, {"$set": {"result": list(result)}})

@@ -74,7 +74,8 @@ class ResumableUploads:
         document_id = str(uuid.uuid4())
         offer(tenant, document_id, metadata)  # so is this
         upload = PartialUpload(document_id, tenant, length, metadata, utcnow() + EXPIRES_AFTER)
-        async with self._quotas.room(tenant, length):  # refused now, not after the last byte
+        # Refused now, not after the last byte; and with what others were announced to bring, for they may never end.
+        async with self._quotas.room(tenant, await self._rows.announced(tenant) + length):
             await self._rows.create(upload)
         return upload
 

@@ -142,6 +142,8 @@ async def test_a_resumable_upload_is_held_to_bytes_in_flight_and_quota_and_keeps
         assert code_of(refused) == (429, "quota_exceeded")
         assert refused.headers["tus-resumable"] == "1.0.0"
         url = await begun(http, 900)
+        two = await http.post("/v1/uploads", headers={**TUS, "Upload-Length": "601"})
+        assert code_of(two) == (429, "quota_exceeded")  # together they would be more than there is room for
         await hand.put(new_id(), 1, tenant="initech", bytes=1_000, status="completed")
         assert (await part_of(http, url, b"%PDF-1.7 " + b"x" * 890)).status_code == 204
         assert code_of(await part_of(http, url, b"x", 899)) == (429, "quota_exceeded")  # it would be a document now
