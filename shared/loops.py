@@ -30,7 +30,7 @@ def _telling_a_broken_connection(plain: Callable[..., Any]) -> Callable[..., Any
     def sending(connection: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
         try:
             return plain(connection, *args, **options)
-        except KafkaError:  # which is a RuntimeError too
+        except (KafkaError, NotImplementedError):  # which are RuntimeErrors too
             raise
         except RuntimeError as error:
             connection.close(reason=CloseReason.CONNECTION_BROKEN)
