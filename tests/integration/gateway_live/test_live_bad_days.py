@@ -45,7 +45,12 @@ async def test_who_never_reads_is_let_go_and_holds_up_nobody(gateway: GatewayPro
         await hear(reader)
         version, loop = 1, asyncio.get_running_loop()
         slowest, started = 0.0, loop.time()
+        goodbye: asyncio.Task[int | None] | None = None
         while loop.time() - started < 26:  # longer than a reader may stay behind
+            if goodbye is None and loop.time() - started > 23.5:  # it is let go, and not cut off yet: it reads again
+                awake = stuck.pop()
+                awake.transport.resume_reading()
+                goodbye = asyncio.create_task(closing(awake, 30))
             version += 1
             sent = loop.time()
             await hand.publish({**view, "version": version})
@@ -54,6 +59,8 @@ async def test_who_never_reads_is_let_go_and_holds_up_nobody(gateway: GatewayPro
             await asyncio.sleep(0.05)
         assert slowest < 2
         assert resident(gateway.pid) < 200_000
+        assert goodbye
+        assert await goodbye == 4408
     for one in stuck:
         one.transport.resume_reading()
         assert await closing(one, 30) in (4408, 1006)  # 1006: it was cut off, since it did not take the goodbye
