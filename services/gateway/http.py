@@ -50,8 +50,13 @@ class Http(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._received = 0
-        late = Problem("head_too_late", seconds=f"{HEAD_SECONDS:g}")
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self._refuse, late)
+        self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
+
+    def _too_late(self) -> None:
+        if self._received:
+            self._refuse(Problem("head_too_late", seconds=f"{HEAD_SECONDS:g}"))
+        else:  # browsers open connections in advance, and have asked nothing that could be answered
+            self.transport.close()
 
     def _has_head(self) -> None:
         self._received = None

@@ -76,7 +76,7 @@ async def test_a_body_is_no_head_and_each_request_has_its_own(connect: Connect) 
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(ANSWERED)
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: h\r\nX-Slow: "])
+@pytest.mark.parametrize("sent", [b"GET / HT", b"GET / HTTP/1.1\r\nHost: h\r\nX-Slow: "])
 async def test_who_does_not_come_to_the_end_of_the_head_is_not_waited_for(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
@@ -84,6 +84,14 @@ async def test_who_does_not_come_to_the_end_of_the_head_is_not_waited_for(
     async with connect() as (reader, writer):
         writer.write(sent)
         assert problem_in(await reader.read()) == (b"HTTP/1.1 408 Request Timeout", "head_too_late")
+
+
+async def test_a_connection_without_a_request_is_closed_without_a_word(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "HEAD_SECONDS", 0.3)
+    async with connect() as (reader, _):
+        assert await reader.read() == b""
 
 
 async def test_a_second_head_is_waited_for_no_longer_than_the_first(
