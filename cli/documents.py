@@ -1,7 +1,7 @@
 """`pagestream list`, `show`, `retry`, `cancel`: ask about documents, and what a person may do to one."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
@@ -18,10 +18,12 @@ from stack.settings import StackSettings
 
 View = dict[str, Any]
 
+_AT_ONCE: Final = 200  # documents of one answer
+
 
 def list_documents(
     status: Annotated[str | None, typer.Option(help="Only documents in this state, e.g. failed.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first; any number.")] = 50,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
@@ -90,7 +92,7 @@ async def _newest(pagestream: PagestreamClient, status: str | None, limit: int) 
     views: list[View] = []
     cursor = None
     while len(views) < limit:
-        page = await pagestream.documents(status, limit - len(views), cursor)
+        page = await pagestream.documents(status, min(limit - len(views), _AT_ONCE), cursor)
         views += page["documents"]
         cursor = page.get("next_cursor")
         if cursor is None:

@@ -43,7 +43,12 @@ async def told(settings: StackSettings, here: Running, module: str, *arguments: 
         stdout=asyncio.subprocess.PIPE, env={**os.environ, **environment},
     )  # fmt: skip
     assert process.stdout
-    async for line in process.stdout:
-        yield orjson.loads(line)
-    if await process.wait():
-        raise typer.Exit(exits.FAILED)
+    try:
+        async for line in process.stdout:
+            yield orjson.loads(line)
+        if await process.wait():
+            raise typer.Exit(exits.FAILED)
+    finally:
+        if process.returncode is None:  # we are interrupted: it ends in order, with nobody to talk to
+            process.terminate()
+            await process.communicate()

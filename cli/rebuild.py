@@ -1,6 +1,8 @@
 """`pagestream rebuild`: the projection anew from the log, with the proof that it is the same."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
 import typer
@@ -33,14 +35,15 @@ def rebuild(
     """
     if dry_run and rollback:
         raise typer.BadParameter("choose --dry-run or --rollback")
-    exits.run(until_interrupted(_rebuild("dry-run" if dry_run else "rollback" if rollback else "swap")))
+    wish = "dry-run" if dry_run else "rollback" if rollback else "swap"
+    exits.run(until_interrupted(_rebuild(wish), exits.INTERRUPTED))
 
 
 async def _rebuild(wish: str) -> int:
     out = console()
     settings = read(StackSettings)
     told: dict[str, Any] = {}
-    async with folds.infrastructure(settings) as here:
+    async with folds.infrastructure(settings) as here, saying_that_it_goes_on():
         with Progress(*COLUMNS, console=out, disable=not out.is_terminal, transient=True) as bar:
             task = bar.add_task("facts", total=None)
             async for told in folds.told(settings, here, "services.progress.rebuild", wish):
@@ -51,6 +54,16 @@ async def _rebuild(wish: str) -> int:
                 elif "exception" in told:
                     out.print(told["exception"], markup=False, soft_wrap=True)
     return _tell(out, told)
+
+
+@asynccontextmanager
+async def saying_that_it_goes_on() -> AsyncIterator[None]:
+    """What an interrupted rebuild leaves is no loss."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        typer.echo("Stopped. Run it again: it goes on where it was.", err=True)
+        raise
 
 
 def _tell(out: Console, outcome: Mapping[str, Any]) -> int:

@@ -69,8 +69,11 @@ async def for_ever() -> NoReturn:
     raise AssertionError("nobody ends this future")
 
 
-async def until_interrupted(work: Coroutine[Any, Any, int]) -> int:
-    """The code of `work`, or 0 if SIGINT or SIGTERM ended it. Only the first one counts: nothing cuts the end short."""
+async def until_interrupted(work: Coroutine[Any, Any, int], interrupted: int = exits.COMPLETED) -> int:
+    """The code of `work`, or `interrupted` if SIGINT or SIGTERM ended it.
+
+    Only the first one counts: nothing cuts the end short.
+    """
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
 
@@ -84,7 +87,7 @@ async def until_interrupted(work: Coroutine[Any, Any, int]) -> int:
         return await task
     except asyncio.CancelledError:
         if task.cancelled():
-            return exits.COMPLETED
+            return interrupted
         raise
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):

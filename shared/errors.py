@@ -125,6 +125,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "Another rebuild is at work.",
         "Wait for it; one that was killed is forgotten after ten seconds.",
     ),
+    "rebuild_taken_over": (
+        "Another rebuild was started here and has taken this one over.",
+        "Wait for it: it goes on where this one was.",
+    ),
     "rebuild_overtaken": (
         "Another generation became live meanwhile, for example because the database was dropped.",
         "Run `pagestream rebuild` again.",

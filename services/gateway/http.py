@@ -17,6 +17,7 @@ class Http(HttpToolsProtocol):
     """Refuses a head that is too long or takes too long, and closes; as long as it waits for one it costs a socket."""
 
     _received: int | None = 0  # bytes of the head that is under way
+    _heads = 0  # that have begun
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -30,12 +31,18 @@ class Http(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and count what belongs to no complete head yet."""
-        super().data_received(data)
-        if self._received is not None:
-            self._received += len(data)
-            if self._received > HEAD_BYTES:
-                self._refuse(Problem("head_too_large", limit=f"{HEAD_BYTES:,} bytes"))
+        """Parse, of a head not more than it may have, whatever comes at once."""
+        while data and not self.transport.is_closing():
+            if self.transport.get_protocol() is not self:  # it is a WebSocket from here on
+                self.transport.get_protocol().data_received(data)  # type: ignore[attr-defined]
+                return
+            heads, part = self._heads, data if self._received is None else data[: HEAD_BYTES - self._received]
+            super().data_received(part)
+            data = data[len(part) :]
+            if self._received is not None and heads == self._heads:
+                self._received += len(part)
+                if self._received >= HEAD_BYTES:
+                    self._refuse(Problem("head_too_large", limit=f"{HEAD_BYTES:,} bytes"))
 
     def on_message_begin(self) -> None:
         """The head of another request on the same connection."""
@@ -50,6 +57,7 @@ class Http(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._received = 0
+        self._heads += 1
         self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
 
     def _too_late(self) -> None:

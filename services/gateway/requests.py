@@ -3,6 +3,7 @@
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from services.gateway.problems import Problem
 from services.gateway.subscriptions import Position, Target
@@ -25,7 +26,7 @@ class _About(BaseModel):
     @model_validator(mode="after")
     def _one_target(self) -> "_About":
         if [self.document_id, self.job_id, self.feed].count(None) != 2:
-            raise ValueError("it must name a document_id, a job_id or a feed")
+            raise ValueError("it must name exactly one: a document_id, a job_id or a feed")
         if self.feed == "batch" and not self.batch:
             raise ValueError("the feed batch needs the name of a batch")
         return self
@@ -66,6 +67,8 @@ class Unsubscribe(_About):
     op: Literal["unsubscribe"]
 
 
+_FIELDS: Final = frozenset({*Subscribe.model_fields, *_Have.model_fields})
+
 Request = Subscribe | Unsubscribe
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="op")])
 
@@ -79,6 +82,17 @@ def parse(data: str | bytes) -> Request:
     try:
         return _REQUEST.validate_json(data)
     except ValidationError as refused:
-        first = refused.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Problem("bad_frame", detail=f"{where}: {first['msg']}" if where else first["msg"]) from None
+        raise Problem("bad_frame", detail=_why(refused.errors()[0])) from None
+
+
+def _why(error: ErrorDetails) -> str:
+    """What is wrong with a frame, in words that its sender knows."""
+    match error["type"]:
+        case "json_invalid":
+            return "it is no JSON"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return "its op must be subscribe or unsubscribe"
+        case "value_error":
+            return str(error["ctx"]["error"])
+    names = [str(part) for part in error["loc"][1:] if part in _FIELDS]
+    return f"{'.'.join(names)}: {error['msg'].lower()}" if names else "it is no JSON object"

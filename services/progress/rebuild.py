@@ -22,7 +22,7 @@ from services.progress.settings import ProgressSettings
 from shared import kafka, logs, mongo
 from shared.errors import Rejected, describe
 from shared.kafka import Log
-from shared.leases import Owner, Ownership, holding
+from shared.leases import LeaseLost, Owner, Ownership, holding
 from shared.mongo import Mongo
 from shared.process import run
 from shared.settings import read
@@ -127,6 +127,8 @@ async def main(wish: str) -> None:
         await rebuild(read(ProgressSettings), wish)
     except Rejected as error:
         say(step="refused", reason=" ".join(describe(error.code, error.facts)))
+    except LeaseLost:
+        say(step="refused", reason=" ".join(describe("rebuild_taken_over", {})))
 
 
 if __name__ == "__main__":

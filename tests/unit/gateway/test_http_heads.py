@@ -60,6 +60,21 @@ async def test_a_head_that_never_ends_is_refused_and_the_connection_closed(conne
         assert problem_in(await reader.read()) == (b"HTTP/1.1 431 Request Header Fields Too Large", "head_too_large")
 
 
+async def test_a_head_that_comes_whole_at_once_is_held_to_the_same(connect: Connect) -> None:
+    async with connect() as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\nX-Long: " + b"x" * 2 * http.HEAD_BYTES + b"\r\n\r\n")
+        assert problem_in(await reader.read())[1] == "head_too_large"
+
+
+async def test_requests_that_come_together_are_answered_one_by_one(connect: Connect) -> None:
+    size = http.HEAD_BYTES - 100
+    request = f"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n".encode() + bytes(size)
+    async with connect() as (reader, writer):
+        writer.write(request * 5)
+        for _ in range(5):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(ANSWERED)
+
+
 async def test_an_address_counts_as_well(connect: Connect) -> None:
     async with connect() as (reader, writer):
         writer.write(b"GET /" + b"x" * http.HEAD_BYTES)

@@ -48,6 +48,29 @@ def test_anything_else_is_a_bad_frame(frame: str | bytes) -> None:
     assert refused.value.code == "bad_frame"
 
 
+@pytest.mark.parametrize(
+    ("frame", "sentence"),
+    [
+        ("{", "The frame cannot be read: it is no JSON."),
+        ("[]", "The frame cannot be read: it is no JSON object."),
+        ('{"op":"zap"}', "The frame cannot be read: its op must be subscribe or unsubscribe."),
+        ("{}", "The frame cannot be read: its op must be subscribe or unsubscribe."),
+        (
+            '{"op":"subscribe","document_id":7}',
+            "The frame cannot be read: document_id: input should be a valid string.",
+        ),
+        (
+            '{"op":"subscribe","document_id":"a","job_id":"b"}',
+            "The frame cannot be read: it must name exactly one: a document_id, a job_id or a feed.",
+        ),
+    ],
+)
+def test_a_bad_frame_is_told_what_is_wrong_with_it(frame: str, sentence: str) -> None:
+    with pytest.raises(Problem) as refused:
+        requests.parse(frame)
+    assert refused.value.sentence == sentence
+
+
 @given(st.text())
 def test_any_text_is_a_request_or_a_bad_frame(frame: str) -> None:
     with pytest.raises(Problem, match="bad_frame"):  # hypothesis does not hit upon a request by chance
