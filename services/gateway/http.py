@@ -11,6 +11,7 @@ from services.gateway.problems import Problem
 
 HEAD_BYTES: Final = 64 * 1024  # address and headers; tus puts the names of files into one
 HEAD_SECONDS: Final = 30.0
+_LINGER_SECONDS: Final = 1.0
 
 
 class Http(HttpToolsProtocol):
@@ -18,6 +19,7 @@ class Http(HttpToolsProtocol):
 
     _received: int | None = 0  # bytes of the head that is under way
     _heads = 0  # that have begun
+    _refused = False
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -32,7 +34,7 @@ class Http(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, of a head not more than it may have, whatever comes at once."""
-        while data and not self.transport.is_closing():
+        while data and not self._refused and not self.transport.is_closing():
             if self.transport.get_protocol() is not self:  # it is a WebSocket from here on
                 self.transport.get_protocol().data_received(data)  # type: ignore[attr-defined]
                 return
@@ -61,7 +63,7 @@ class Http(HttpToolsProtocol):
         self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_late)
 
     def _too_late(self) -> None:
-        if self._received:
+        if self._received or self._heads > 1:
             self._refuse(Problem("head_too_late", seconds=f"{HEAD_SECONDS:g}"))
         else:  # browsers open connections in advance, and have asked nothing that could be answered
             self.transport.close()
@@ -74,9 +76,12 @@ class Http(HttpToolsProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         self._has_head()
+        self._refused = True
         answer = problem_answer(problem)
         headers: list[tuple[bytes, bytes]] = [*answer.raw_headers, (b"connection", b"close")]
         status = f"HTTP/1.1 {answer.status_code} {HTTPStatus(answer.status_code).phrase}".encode()
         lines: list[Any] = [status, *(name + b": " + value for name, value in headers), b"", answer.body]
         self.transport.write(b"\r\n".join(lines))
-        self.transport.close()
+        self.transport.write_eof()
+        # Closed at once, what is still on its way here would take the answer from whoever sends it.
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
