@@ -21,6 +21,8 @@ def words(event: Event) -> str | None:
             return f"{name} is starting ({provider})"
         case Ready(seconds=seconds):
             return f"{name} ready in {seconds:.1f} s"
+        case Died(code=0, restart_in=wait):  # as the projector does that makes way for a rebuild
+            return f"{name} ended by itself, again in {wait:g} s"
         case Died(code=code, restart_in=wait):
             return f"{name} died (exit {code}), again in {wait:g} s"
         case Stopped(seconds=seconds, killed=True):

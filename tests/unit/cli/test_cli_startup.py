@@ -15,6 +15,7 @@ from stack.events import Died, Downloading, Ready, Starting, Stopped, Stopping
         (Starting("kafka", "packaged Java 25"), "Kafka is starting (packaged Java 25)"),
         (Ready("kafka", 2.31), "Kafka ready in 2.3 s"),
         (Died("ocr", -9, 0.5, ("last words",)), "ocr died (exit -9), again in 0.5 s"),
+        (Died("progress", 0, 0.5, ()), "progress ended by itself, again in 0.5 s"),
         (Downloading("Kafka", 10, 46), None),
         (Downloading("Kafka", 46, 46), "Kafka downloaded"),
         (Stopping("ocr"), None),
