@@ -154,6 +154,10 @@ export const ERRORS = {
     "Starten Sie noch einmal; geschieht es wieder, verändert etwas zwischen Ihnen und dem Paketverzeichnis die Dateien."
   ],
   "rebuild_running": ["Ein anderer Neuaufbau ist am Werk.", "Warten Sie auf ihn; ein abgebrochener ist nach zehn Sekunden vergessen."],
+  "rebuild_taken_over": [
+    "Ein anderer Neuaufbau wurde hier begonnen und hat diesen übernommen.",
+    "Warten Sie auf ihn: er macht weiter, wo dieser war.",
+  ],
   "rebuild_overtaken": [
     "Inzwischen ist eine andere Generation in Gebrauch, etwa weil die Datenbank gelöscht wurde.",
     "Führen Sie `pagestream rebuild` noch einmal aus."
