@@ -29,6 +29,6 @@ async def erase_elsewhere(database: Mongo, live: str, document_id: str) -> None:
     One that catches up later (a rollback, a rebuild that was killed) reads of the deletion itself.
     """
     gone = {"$set": {"deleted": True, "view": {"status": "deleted"}, **NOTHING.to_row()}}
-    for generation in await generations.beside(database, live):
+    for generation in await generations.beside(database, [live]):
         await database.projection("documents", generation).update_one({"_id": document_id}, gone)
         await erase(database, generation, [document_id])

@@ -64,9 +64,9 @@ async def unfinished(mongo: Mongo) -> str | None:
     return row["_id"] if row else None
 
 
-async def beside(mongo: Mongo, live: str) -> list[str]:
-    """Every generation but the live one: that of before, and one that is being built."""
-    return [row["_id"] async for row in mongo.generations.find({"_id": {"$nin": ["live", live]}})]
+async def beside(mongo: Mongo, these: Collection[str]) -> list[str]:
+    """Every generation that is not in `these`. Beside the live one: that of before, and one that is being built."""
+    return [row["_id"] async for row in mongo.generations.find({"_id": {"$nin": ["live", *these]}})]
 
 
 async def name_job(mongo: Mongo, generation: str, job_id: str | None) -> None:
@@ -87,8 +87,8 @@ async def jobs(mongo: Mongo) -> dict[str, str]:
 
 async def forget(mongo: Mongo, but: Collection[str]) -> None:
     """Drop every generation that is not in `but`."""
-    async for row in mongo.generations.find({"_id": {"$nin": ["live", *but]}}):
-        await drop(mongo, row["_id"])
+    for generation in await beside(mongo, but):
+        await drop(mongo, generation)
 
 
 async def drop(mongo: Mongo, generation: str) -> None:

@@ -106,17 +106,21 @@ export class TextPanel {
   }
 
   #note(word) {
-    setText(this.source, "");
-    this.#take(null);
-    this.text.replaceChildren(el("p.hint", {}, this.say(word)));
+    this.#without(el("p.hint", {}, this.say(word)));
   }
 
   #lacks(page, problem) {
-    this.#note("view.page.pending");
     this.#shown = null; // so that it is asked for again whenever the page is turned to
     const gap = new Gap("", this.say, () => this.open(page, this.#span));
     gap.fail(problem);
-    this.text.replaceChildren(gap.element);
+    this.#without(gap.element);
+  }
+
+  /** Shows `why` in place of a text. */
+  #without(why) {
+    setText(this.source, "");
+    this.#take(null);
+    this.text.replaceChildren(why);
   }
 
   #take(content) {
