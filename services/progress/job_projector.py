@@ -48,7 +48,7 @@ class JobProjector:
         """Write jobs and publish them; what is read again is published again."""
         if jobs:
             rows = {i: projection.to_row(found, self._generation) for i, found in jobs.items()}
-            await self._states.store(rows)
+            await self._states.store(jobs, rows)
             await self._publish(rows)
 
     async def silent(self, now: datetime) -> list[JobStalled]:

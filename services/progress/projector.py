@@ -79,7 +79,7 @@ class Projector:
         begun = {i for i, row in jobs if row["document_id"] in new}
         await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._stage_jobs, jobs, begun))
         # The states last: what is in them is not folded again.
-        await self._states.store(rows, new)
+        await self._states.store(shown, rows, new)
         gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in _GONE]  # once more when erased
         await erase(self._database, self.generation, gone)
         reach("progress.written")

@@ -84,8 +84,7 @@ class Coordination:
     async def _store(self) -> None:
         """Write every assignment that has changed since it was written, once, however often it did."""
         changed, self._changed = self._changed, {}
-        rows = {i: to_row(assignment) for i, assignment in changed.items()}
-        await self._states.store(rows, unwritten=self._changed)
+        await self._states.store(changed, {i: to_row(assignment) for i, assignment in changed.items()})
 
     def _landed(self, fact: Fact) -> None:
         """What has come back from a worker is in flight no more."""
