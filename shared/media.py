@@ -123,8 +123,10 @@ _MEMBERS: Final[tuple[tuple[bytes, Kind | str], ...]] = (
     (b"content.xml", Kind.ZIPPED),
 )
 _HEIF: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+# Possessive throughout: a run of comments has one way to match, so a head that is no page is refused in one pass.
 _HTML: Final = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    r"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:[^-]|-(?!->))*+-->\s*+)*+<(?:!doctype\s++html|html|head|body)\b",
+    re.IGNORECASE,
 )
 _HEADER: Final = re.compile(r"([!-9;-~]+):")
 _MAIL_HEADERS: Final = frozenset(

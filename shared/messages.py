@@ -80,7 +80,7 @@ CATALOG: Final[Mapping[str, str]] = {
 }
 
 
-_OPTIONAL: Final = re.compile(r"\[(.*?)\]")
+_OPTIONAL: Final = re.compile(r"\[([^\[\]]*+)\]")
 
 
 def _names(template: str) -> set[str]:

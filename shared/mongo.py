@@ -34,7 +34,7 @@ Collection = AsyncIOMotorCollection[Row]
 _POINTER_SECONDS: Final = 5.0  # how long a worker trusts the generation pointer it read
 _AT_ONCE: Final = 4_000  # rows of one insert: while the database works on some, the next are encoded
 _DUPLICATE: Final = 11000  # MongoDB's code of a duplicate key
-_UNTRUSTED: Final = re.compile(r"certificate verify failed: ([^(\[]+?) \(")  # as OpenSSL and the driver word it
+_UNTRUSTED: Final = re.compile(r"certificate verify failed: ([^(\[]{1,200}?) \(")  # as OpenSSL and the driver word it
 PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions", "jobs")
 
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _LONGEST: Final = 90  # characters; a longer line is text
-_MARKDOWN: Final = re.compile(r"(?P<depth>#{1,6})\s+(?P<title>.*?\S)\s*#*")
+_MARKDOWN: Final = re.compile(r"(?P<depth>#{1,6})\s+(?P<title>\S.*)")
 _DIVISION: Final = re.compile(
     r"(?:chapter|section|article|part|appendix|annex|schedule|exhibit|kapitel|abschnitt|artikel|teil|anhang|anlage"
     r"|chapitre|partie|titre|annexe|capítulo|sección|artículo|anexo|capitolo|articolo|sezione|§)"
@@ -47,7 +47,7 @@ def heading(line: str, *, alone: bool, following: str) -> Heading | None:
     if not following or len(line) > _LONGEST:
         return None
     if match := _MARKDOWN.fullmatch(line):
-        return Heading(len(match["depth"]), match["title"])
+        return Heading(len(match["depth"]), match["title"].rstrip("#").rstrip() or "#")
     if not alone and following[0].islower():
         return None  # the sentence goes on
     rank = _division(line) or _numbered(line, following) or _capitals(line, alone, following)

@@ -11,13 +11,13 @@ from services.extractor.labels import COUNTERPARTY, PARTY, fold
 TITLE_LINES: Final = 12  # lines with text in which a title is looked for
 VENDOR_LINES: Final = 80
 LONGEST: Final = 90  # characters of a title
-_HEADING: Final = re.compile(r"^#{1,2} (?!\S*\d\S*$)(?P<title>\S.{1,200})$", re.MULTILINE)
+_HEADING: Final = re.compile(r"^#{1,2} (?![^\s\d]*+\d\S*+$)(?P<title>\S.{1,200})$", re.MULTILINE)
 _SUBJECT: Final = re.compile(
     r"^(?:subject|betreff|objet|asunto|oggetto|re):[ \t]{0,4}(?P<title>\S.{2,200})$", re.IGNORECASE | re.MULTILINE
 )
 _NOT_TITLE: Final = re.compile(
     r"^(?:page|seite|folio|p\.) ?\d|@|https?://|www\.|^dear\b|^sehr geehrte|^cher|^to:|^from:"
-    r"|^date\b|^\W*$|^\W*\S*\d\S*$",
+    r"|^date\b|^\W*$|^(?:[^\w\s]*+\s++)*+[^\s\d]*+\d\S*+$",
     re.IGNORECASE,
 )
 _LEGAL: Final = re.compile(

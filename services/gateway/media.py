@@ -8,8 +8,8 @@ HEAD: Final = 4096  # bytes that `sniff` wants to see
 
 
 def sniff(head: bytes) -> str:
-    """The media type of the document that begins with `head` (its first HEAD bytes, or all of it).
+    """The media type of the document that begins with `head`, of which no more than HEAD bytes are looked at.
 
     Raises Rejected: empty_file, or unsupported_type with what was found.
     """
-    return media.MEDIA_TYPES[media.sniff(head)]
+    return media.MEDIA_TYPES[media.sniff(head[:HEAD])]
