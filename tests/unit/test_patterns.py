@@ -90,42 +90,62 @@ def everything() -> list[Found]:
     return list(found.values())
 
 
+REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
+
+
+def branches(operation: Any, argument: Any) -> list[Any]:
+    """The sequences within one element of a pattern."""
+    if operation in REPEATS:
+        return [argument[2]]
+    if operation is sre.SUBPATTERN:
+        return [argument[3]]
+    if operation is sre.BRANCH:
+        return list(argument[1][:12])
+    if operation is sre.ATOMIC_GROUP:
+        return [argument]
+    return [argument[1]] if operation in (sre.ASSERT, sre.ASSERT_NOT) else []
+
+
+def sample(items: Any, *, full: bool) -> str:
+    """A short text that a sequence matches; `full`: also with one of what may be left out."""
+    said = ""
+    for operation, argument in items:
+        if operation is sre.LITERAL:
+            said += chr(argument)
+        elif operation is sre.IN:
+            said += member(argument)
+        elif operation is sre.ANY:
+            said += "."
+        elif operation is sre.NOT_LITERAL:
+            said += "a" if argument != ord("a") else "b"
+        elif operation in REPEATS:
+            said += sample(argument[2], full=full) * (max(argument[0], 1) if full else argument[0])
+        elif operation in (sre.SUBPATTERN, sre.BRANCH, sre.ATOMIC_GROUP):
+            said += sample(branches(operation, argument)[0], full=full)
+    return said
+
+
 def atoms(pattern: "re.Pattern[Any]") -> list[str]:
-    """What the elements of a pattern match: one character for each class, words for runs of literals."""
-    found: dict[str, None] = {}
+    """What the elements of a pattern match, each alone, and each sequence within it at its shortest and in full.
 
-    def walk(items: Any) -> None:
-        word = ""
+    What stands in a repeated group comes first: repetitions within repetitions are where time is lost.
+    """
+    inner: dict[str, None] = {}
+    single: dict[str, None] = {}
+
+    def walk(items: Any, *, repeated: bool) -> None:
         for operation, argument in items:
-            if operation is sre.LITERAL:
-                word += chr(argument)
-                found[chr(argument)] = None
-                continue
-            if word:
-                found[word] = None
-            word = ""
-            if operation is sre.IN:
-                found[member(argument)] = None
-            elif operation is sre.ANY:
-                found["."] = None
-            elif operation is sre.NOT_LITERAL:
-                found["a" if argument != ord("a") else "b"] = None
-            elif operation in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
-                walk(argument[2])
-            elif operation is sre.SUBPATTERN:
-                walk(argument[3])
-            elif operation is sre.BRANCH:
-                for branch in argument[1][:12]:
-                    walk(branch)
-            elif operation is sre.ATOMIC_GROUP:
-                walk(argument)
-            elif operation in (sre.ASSERT, sre.ASSERT_NOT):
-                walk(argument[1])
-        if word:
-            found[word] = None
+            if not branches(operation, argument):
+                single[sample([(operation, argument)], full=True)] = None
+            for sequence in branches(operation, argument):
+                if repeated or operation in REPEATS:
+                    inner.update(dict.fromkeys((sample(sequence, full=False), sample(sequence, full=True))))
+                walk(sequence, repeated=repeated or operation in REPEATS)
 
-    walk(_parser.parse(pattern.pattern, pattern.flags))
-    return list(found)
+    whole = _parser.parse(pattern.pattern, pattern.flags)
+    walk(whole, repeated=False)
+    found = [*list(inner)[:16], *list(single)[:16], sample(whole, full=False), sample(whole, full=True)]
+    return [atom for atom in dict.fromkeys(found) if atom]
 
 
 def member(items: Any) -> str:
@@ -144,7 +164,7 @@ def member(items: Any) -> str:
 
 def repeats(pattern: "re.Pattern[Any]") -> list[tuple[str, str]]:
     """What to begin with and what to repeat: each atom, each two of them, and all in their order."""
-    single = atoms(pattern)[:24]
+    single = atoms(pattern)
     small = sorted(single, key=len)[:5]
     repeated = [*single, *("".join(two) for two in product(small, small)), "".join(single)]
     starts = ["", "".join(single[:2])]
