@@ -84,6 +84,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "A stored result ({name}) is missing or damaged.",
         "Retry: the missing piece is computed again.",
     ),
+    "result_unusable": (
+        "A stored result ({name}) cannot be read by this version.",
+        "Upload the file again with force; the reason is in the log of the progress service, under the document's id.",
+    ),
     "no_image": ("This page is text and has no image.", "Ask for its text: GET …/pages/N."),
     "source_missing": ("The uploaded file is no longer in the store.", "Upload it again."),
     "log_unavailable": ("The event log does not answer: {detail}.", "Try again in a few seconds."),

@@ -24,6 +24,9 @@ class Unconfirmed(RuntimeError):
     """The broker did not confirm in time: the record may or may not be in the log. Send the same event again."""
 
 
+OUTAGES: Final = (KafkaError, Unconfirmed)  # what a broker raises that is away, elects or is overloaded
+
+
 class Log:
     """Where facts are appended. All in-sync replicas confirm before a call returns."""
 

@@ -19,7 +19,16 @@ from bson.binary import VECTOR_SUBTYPE, Binary
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import (
+    BulkWriteError,
+    CollectionInvalid,
+    ConnectionFailure,
+    ExecutionTimeout,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
 from pymongo.errors import DuplicateKeyError as DuplicateKeyError  # noqa: PLC0414 — for callers that insert
 from pymongo.errors import PyMongoError as PyMongoError  # noqa: PLC0414 — for callers that answer for an outage
 from pymongo.write_concern import WriteConcern
@@ -27,6 +36,9 @@ from pymongo.write_concern import WriteConcern
 from shared import addresses
 from shared.errors import Rejected
 from shared.settings import SharedSettings
+
+# What a database raises that is away, elects or is overloaded; anything else is about what it was given.
+OUTAGES: Final = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, WriteConcernError)
 
 Row = dict[str, Any]
 Collection = AsyncIOMotorCollection[Row]
@@ -187,6 +199,11 @@ def vector(float32: bytes) -> Binary:
 def float32(stored: Binary) -> bytes:
     """The float32 values of a BSON vector."""
     return bytes(stored)[2:]
+
+
+def size_of(row: Row) -> int:
+    """How many bytes the database keeps of a row. Raises what it would raise of a row that it cannot take."""
+    return len(encode(row))
 
 
 async def replace(rows: Collection, found: Sequence[Row]) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
-from services.extractor.findings import Finding, best, contradict, merge
+from services.extractor.findings import Finding, best, contradict, merge, surest
 from services.extractor.kinds import UNKNOWN
 from services.extractor.totals import settle_totals
+
+MOST: Final = 20_000  # findings of one document: a table of 31,000 rows has five in each
 
 
 def conclude_findings(
@@ -18,9 +20,12 @@ def conclude_findings(
     """
     kind = whole.get("document_type", UNKNOWN)
     settled, mismatches = settle_totals(sorted(found, key=lambda f: f.start))
-    findings = merge(contradict(_promoted(_one_vendor(settled), kind, first_page)))
+    merged = merge(contradict(_promoted(_one_vendor(settled), kind, first_page)))
+    findings = surest(merged, MOST)
     warnings = [{"code": "sum_mismatch", "text": sentence} for sentence in mismatches]
     warnings += [{"code": "partial", "text": _missed(pages)} for pages in missing]
+    if len(findings) < len(merged):
+        warnings.append({"code": "findings_capped", "text": _capped(len(findings), len(merged))})
     return {
         "document_type": kind,
         "language": whole.get("language", "und"),
@@ -30,6 +35,10 @@ def conclude_findings(
         "findings": [finding.to_json() for finding in findings],
         "warnings": warnings,
     }
+
+
+def _capped(kept: int, found: int) -> str:
+    return f"Only the {kept:,} surest of {found:,} findings are listed: the document holds more than are kept of one."
 
 
 def _missed(pages: tuple[int, int] | None) -> str:

@@ -62,6 +62,14 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(best.values(), key=lambda f: (f.page, f.start, f.end, f.field))
 
 
+def surest(findings: list[Finding], most: int) -> list[Finding]:
+    """At most `most` of the findings, in their order: the most confident, of equals the first."""
+    if len(findings) <= most:
+        return findings
+    kept = {id(finding) for finding in sorted(findings, key=lambda f: -f.confidence)[:most]}
+    return [finding for finding in findings if id(finding) in kept]
+
+
 def contradict(findings: list[Finding]) -> list[Finding]:
     """The findings with less confidence in single-valued fields that were printed with different values."""
     values: dict[str, set[str]] = {}

@@ -14,6 +14,7 @@ _SHARED: Final[Mapping[str, int]] = {
     "no_image": 404,
     "source_missing": 404,
     "result_missing": 409,
+    "result_unusable": 409,
     "too_large": 413,
     "unsupported_type": 415,
     "log_unavailable": 503,

@@ -109,6 +109,8 @@ async def extraction(gateway: Parts, key: Key) -> Response:
     found = await gateway.projections.extraction(key)
     if found is None:
         raise _not_ready("extraction", row)
+    if "findings_in" in found:  # too many for one row
+        found["findings"] = (await _stored(gateway, found.pop("findings_in"), "extraction"))["findings"]
     return Json(_public(found))
 
 
@@ -172,16 +174,21 @@ async def _plan(gateway: Gateway, key: DocumentKey, row: Row) -> Plan | None:
 
 async def _result(gateway: Gateway, row: Row, stage: str, what: str) -> Any:
     _require(row, stage, what)
+    return await _stored(gateway, row["results"][stage], what)
+
+
+async def _stored(gateway: Gateway, name: str, what: str) -> Any:
     try:
-        return await gateway.blobs.get_result(row["results"][stage])
+        return await gateway.blobs.get_result(name)
     except (BlobMissing, BlobDamaged):
         raise Problem("result_missing", name=what) from None
 
 
 def _require(row: Row, stage: str, what: str) -> None:
     """Raise unless the stage has concluded and its result could be loaded."""
-    if stage in row.get("faults", {}):
-        raise Problem("result_missing", name=what)
+    if fault := row.get("faults", {}).get(stage):
+        code = "result_unusable" if fault["code"] == "result_unusable" else "result_missing"
+        raise Problem(code, name=what)
     if stage not in row.get("results", {}):
         raise _not_ready(what, row)
 

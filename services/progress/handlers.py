@@ -15,6 +15,8 @@ from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.errors import Transient
 from shared.events import Record, utcnow
+from shared.failpoints import provoke
+from shared.fences import PASSES, fenced, told
 from shared.folding import Batch, Loop, Write
 from shared.kafka import Log
 from shared.leases import LeaseBook
@@ -26,6 +28,8 @@ log = logs.get(__name__)
 _SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is said again
 _SWEEP_SECONDS: Final = 1.0
 _TIDY_SECONDS: Final = 3600.0
+_AGAIN_SECONDS: Final = 1.0  # after an outage
+_ASIDE_SECONDS: Final = 30.0
 _WAITING: Final = frozenset({"processed", "cancelling", "retrying"})  # states that something other than a fact ends
 
 
@@ -73,8 +77,17 @@ class LiveProjection:
         states = await self._projector.states(self._due)
         for document_id in list(self._due):
             state = states.get(document_id)
-            if state is None or not await self._decide(state):
-                self._due.discard(document_id)
+            with fenced("progress.decide", document_id) as outcome:
+                provoke("progress.decide", document_id)
+                if state is None or not await self._decide(state):
+                    self._due.discard(document_id)
+            if outcome.error:
+                self._set_aside(document_id)
+
+    def _set_aside(self, document_id: str) -> None:
+        """Look at a document that cannot be decided again after a while, or with its next fact."""
+        self._due.discard(document_id)
+        asyncio.get_running_loop().call_later(_ASIDE_SECONDS, self._due.add, document_id)
 
     def _check_handover(self) -> None:
         """End here, between two batches: the checkpoint covers what is written, so that it can be compared."""
@@ -118,12 +131,17 @@ class LiveProjection:
         task = self._loading.get(document_id)
         if task is None or not task.done():
             return task is not None
-        self._loading.pop(document_id).result()  # an error ends the process
+        self._loading.pop(document_id).result()  # what is left to raise is no document's: it ends the process
         return False
 
     async def _load(self, state: DocumentState, wanted: dict[str, str]) -> None:
         async with self._places:
-            await self._results.load([state])
+            try:
+                await self._results.load([state])
+            except PASSES as error:
+                log.warning("storing waits for the store or the database", reason=told(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
+                return
         self._stored[state.document_id] = wanted
 
     async def _at_work(self, document_id: str) -> bool:
@@ -138,7 +156,9 @@ class LiveProjection:
             found = await self._leases.expired() if loop.caught_up else []
             states = await self._projector.states({lease["document_id"] for lease in found})
             for lease in found:
-                await self._judge(lease, states.get(lease["document_id"]))
+                with fenced("progress.sweep", lease["document_id"]):
+                    provoke("progress.sweep", lease["document_id"])
+                    await self._judge(lease, states.get(lease["document_id"]))
             for fact in await self._projector.jobs.silent(utcnow()) if loop.caught_up else ():
                 await self._say(fact)
             await asyncio.sleep(_SWEEP_SECONDS)

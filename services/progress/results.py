@@ -2,15 +2,30 @@
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared import mongo
 from shared.blobs import Blobs
 from shared.document import DocumentState
 from shared.errors import describe
+from shared.failpoints import provoke
+from shared.fences import PASSES, fenced
 from shared.mongo import Mongo, Row
 
-Store = Callable[[Sequence[tuple[DocumentState, Any]]], Awaitable[None]]
+_LOAD: Final = "progress.load"  # the fence and its failpoint
+_MOST_BYTES: Final = 4 * 1024 * 1024  # of an extraction in one row; the database takes 16 MiB
+
+
+class Found(NamedTuple):
+    """The stored result of one stage of one document; None where it is missing or damaged."""
+
+    state: DocumentState
+    stage: str
+    name: str
+    result: Any
+
+
+Store = Callable[[Sequence[Found]], Awaitable[None]]
 
 
 class Results:
@@ -30,8 +45,24 @@ class Results:
     async def load(self, states: Sequence[DocumentState]) -> None:
         """Store every result of the documents that is not stored yet; all of them are in memory at once.
 
-        A missing or damaged blob becomes a fault of that document and stage, which readers are told.
+        A result that is missing, damaged, or of a shape or size that cannot be stored becomes a fault of that document
+        and stage, which readers are told. Raises what the world raises: the store or the database away.
         """
+        found = await self._missing(states)
+        unusable: set[str] = set()
+        try:
+            await self._put(found)
+        except PASSES:
+            raise
+        except Exception:  # of one of them: each for itself shows whose
+            for one in found:
+                with fenced(_LOAD, one.state.document_id) as outcome:
+                    await self._put([one])
+                if outcome.error:
+                    unusable.add(one.name)
+        await mongo.change(self._documents, [(one.state.document_id, _note(one, unusable)) for one in found])
+
+    async def _missing(self, states: Sequence[DocumentState]) -> list[Found]:
         ids = [state.document_id for state in states]
         rows = self._documents.find({"_id": {"$in": ids}}, {"loaded": 1})
         loaded = {row["_id"]: row.get("loaded", {}) async for row in rows}
@@ -42,11 +73,13 @@ class Results:
             if loaded.get(state.document_id, {}).get(stage) != name
         ]
         results = await self._blobs.get_results([name for _, _, name in missing])
-        found = [(*wanted, result) for wanted, result in zip(missing, results, strict=True)]
+        return [Found(*wanted, result) for wanted, result in zip(missing, results, strict=True)]
+
+    async def _put(self, found: Sequence[Found]) -> None:
+        for one in found:
+            provoke(_LOAD, one.state.document_id)
         for stage, store in self._store.items():
-            await store([(state, result) for state, of, _, result in found if of == stage and result is not None])
-        noted = [(s.document_id, _note(stage, name, is_there=result is not None)) for s, stage, name, result in found]
-        await mongo.change(self._documents, noted)
+            await store([one for one in found if one.stage == stage and one.result is not None])
 
     async def unloaded(self) -> list[str]:
         """The documents with results that are not stored."""
@@ -54,27 +87,33 @@ class Results:
         found = self._documents.find({"deleted": False, "$expr": {"$or": differs}}, {"_id": 1})
         return [row["_id"] async for row in found]
 
-    async def _store_chunks(self, results: Sequence[tuple[DocumentState, Any]]) -> None:
-        await mongo.replace(
-            self._chunks, [_chunk(state, chunk) for state, found in results for chunk in found["chunks"]]
-        )
+    async def _store_chunks(self, found: Sequence[Found]) -> None:
+        await mongo.replace(self._chunks, [_chunk(one.state, chunk) for one in found for chunk in one.result["chunks"]])
         # A run before may have cut the document into more.
-        beyond = [{"document_id": s.document_id, "index": {"$gte": len(found["chunks"])}} for s, found in results]
+        beyond = [{"document_id": one.state.document_id, "index": {"$gte": len(one.result["chunks"])}} for one in found]
         if beyond:
             await self._chunks.delete_many({"$or": beyond})
 
-    async def _store_extractions(self, results: Sequence[tuple[DocumentState, Any]]) -> None:
-        rows = [{**found, "_id": state.document_id, "tenant": state.tenant} for state, found in results]
-        await mongo.replace(self._extractions, rows)
+    async def _store_extractions(self, found: Sequence[Found]) -> None:
+        await mongo.replace(self._extractions, [_extraction(one) for one in found])
 
 
-def _note(stage: str, name: str, *, is_there: bool) -> Row:
+def _note(one: Found, unusable: set[str]) -> Row:
     """The change of a document's row once a result has been looked at."""
-    loaded = {f"loaded.{stage}": name}
-    if is_there:
-        return {"$set": loaded, "$unset": {f"faults.{stage}": ""}}
-    sentence, action = describe("result_missing", {"name": stage})
-    return {"$set": {**loaded, f"faults.{stage}": {"code": "result_missing", "message": sentence, "action": action}}}
+    loaded = {f"loaded.{one.stage}": one.name}
+    if one.result is not None and one.name not in unusable:
+        return {"$set": loaded, "$unset": {f"faults.{one.stage}": ""}}
+    code = "result_missing" if one.result is None else "result_unusable"
+    sentence, action = describe(code, {"name": one.stage})
+    return {"$set": {**loaded, f"faults.{one.stage}": {"code": code, "message": sentence, "action": action}}}
+
+
+def _extraction(one: Found) -> Row:
+    """The row of an extraction; the findings of a large one stay in the blob store, under the name in `findings_in`."""
+    row = {**one.result, "_id": one.state.document_id, "tenant": one.state.tenant}
+    if mongo.size_of(row) <= _MOST_BYTES:
+        return row
+    return {**row, "findings": [], "findings_in": one.name}
 
 
 def _chunk(state: DocumentState, chunk: Any) -> Row:

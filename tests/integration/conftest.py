@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from bench import Bench
 from desk import STAGES, Desk
 from infrastructure import PARTITIONS, REPOSITORY, Infrastructure
 
@@ -118,3 +119,8 @@ async def desk(
     )
     yield Desk(worker, database, settings)
     await pool.close()
+
+
+@pytest.fixture
+async def bench(database: Mongo, log: Log, settings: SharedSettings) -> Bench:
+    return Bench(database, Blobs.open(settings.store), log)

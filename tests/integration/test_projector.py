@@ -4,18 +4,17 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import pytest
+from bench import Bench, batches
 from facts import AT, life, say
 from waiting import until
 
 from services.progress import digest
 from services.progress.handlers import LiveProjection
-from services.progress.projector import Projector
 from services.progress.results import Results
 from shared import mongo
-from shared.blobs import Blobs, meta
 from shared.events import (
     DocumentDeleted,
     DocumentErased,
@@ -26,61 +25,6 @@ from shared.events import (
 from shared.folding import Batch, Entry
 from shared.kafka import Log
 from shared.mongo import Collection, Mongo, Row
-from shared.settings import SharedSettings
-
-VECTOR: Final = "AACAPwAAAEA="  # [1.0, 2.0] as float32 in base64
-
-
-def batches(facts: Sequence[Fact], size: int) -> list[Batch]:
-    """The facts as one partition of the log hands them out, `size` at a time."""
-    entries = [Entry(offset, fact) for offset, fact in enumerate(facts)]
-    return [Batch(facts=entries[at : at + size]) for at in range(0, len(entries), size)]
-
-
-class Bench:
-    """Generations of the projection in the test's database, each fed by hand."""
-
-    def __init__(self, database: Mongo, blobs: Blobs, log: Log) -> None:
-        self.database = database
-        self.blobs = blobs
-        self.log = log
-
-    async def generation(self) -> str:
-        name = uuid.uuid4().hex[:6]
-        await self.database.create_projections(name)
-        await self.database.generations.insert_one({"_id": name, "live_since": None})
-        return name
-
-    def projector(self, generation: str, log: Log | None = None) -> Projector:
-        return Projector(self.database, generation, self.blobs, log)
-
-    async def folded(self, facts: Sequence[Fact], size: int) -> str:
-        """A generation with these facts."""
-        generation = await self.generation()
-        projector = self.projector(generation)
-        for batch in batches(facts, size):
-            await (await projector.apply(batch))()
-        return generation
-
-    async def store_results(self, generation: str) -> None:
-        results = Results(self.database, generation, self.blobs)
-        states = await self.projector(generation).states(await results.unloaded())
-        await results.load(list(states.values()))
-
-    async def upload(self, document_id: str) -> None:
-        """The blobs of a document whose stages are done."""
-        await self.blobs.put_result(meta("default", document_id), {"filename": "lease.pdf"})
-        chunk = {"index": 0, "text": "a", "pages": [1, 2], "start": 0, "end": 1, "heading_path": [], "vector": VECTOR}
-        await self.blobs.put_result(f"default/{document_id}/chunk/p/result", {"chunks": [chunk]})
-        await self.blobs.put_result(f"default/{document_id}/extract/p/result", {"title": "Lease", "findings": []})
-
-    async def row(self, name: str, generation: str, i: str) -> dict[str, Any] | None:
-        return await self.database.projection(name, generation).find_one({"_id": i})
-
-
-@pytest.fixture
-async def bench(database: Mongo, log: Log, settings: SharedSettings) -> Bench:
-    return Bench(database, Blobs.open(settings.store), log)
 
 
 @pytest.mark.parametrize("size", [2, 3, 7, 100])

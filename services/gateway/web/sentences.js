@@ -109,6 +109,10 @@ export const ERRORS = {
     "Ein gespeichertes Ergebnis ({name}) fehlt oder ist beschädigt.",
     "Versuchen Sie es noch einmal: das fehlende Stück wird neu berechnet."
   ],
+  "result_unusable": [
+    "Ein gespeichertes Ergebnis ({name}) ist für diese Version nicht lesbar.",
+    "Laden Sie die Datei noch einmal hoch und erzwingen Sie die Verarbeitung; der Grund steht unter der Kennung des Dokuments im Protokoll des Dienstes progress."
+  ],
   "no_image": ["Diese Seite ist Text und hat kein Bild.", "Fragen Sie nach ihrem Text: GET …/pages/N."],
   "source_missing": ["Die hochgeladene Datei ist nicht mehr im Speicher.", "Laden Sie sie noch einmal hoch."],
   "store_unavailable": ["Der Dateispeicher antwortet nicht: {detail}.", "Nichts: es wird von selbst wieder versucht."],

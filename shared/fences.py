@@ -1,0 +1,49 @@
+"""The fence around one document within a loop that serves all of them.
+
+Whatever one document's data raises is noted under its id and ends there. What the world raises (the broker, the
+database, the store away) and what ends the loop itself passes: it would meet every document alike.
+"""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from shared import kafka, logs, mongo
+from shared.errors import Transient
+
+log = logs.get(__name__)
+
+PASSES: Final = (Transient, *kafka.OUTAGES, *mongo.OUTAGES)
+
+
+@dataclass
+class Fenced:
+    """What came of the body: `error` is what it raised, None where it went well."""
+
+    error: Exception | None = None
+
+
+@contextmanager
+def fenced(where: str, document_id: str, *, passes: tuple[type[Exception], ...] = ()) -> Iterator[Fenced]:
+    """Run the body for one document; what it raises is logged and kept, but for outages and what is in `passes`.
+
+    The log names the document, the place and the line, never the error's own words: they may be the document's.
+    The body calls `provoke(where, document_id)`, so that a test can make it raise.
+    """
+    outcome = Fenced()
+    try:
+        yield outcome
+    except (*PASSES, *passes):
+        raise
+    except Exception as error:
+        outcome.error = error
+        log.error("one document is set aside", where=where, document_id=document_id, error=told(error))
+
+
+def told(error: BaseException) -> str:
+    """An error's type and the innermost lines of code that it passed, without what it says."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames)]
+    return f"{type(error).__name__} at {' < '.join(places)}"
