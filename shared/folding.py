@@ -93,8 +93,11 @@ class Fold(Protocol):
         After a crash the same batch may come again.
         """
 
-    async def decide(self) -> None:
-        """Do what is due; called after each batch and at least every POLL_MS once the fold has caught up."""
+    async def decide(self) -> bool:
+        """Do what is due; called after each batch and at least every POLL_MS once the fold has caught up.
+
+        It does a bounded part of it; True where more is due at once.
+        """
 
 
 class Share(NamedTuple):
@@ -237,6 +240,7 @@ class Loop:
     async def _follow(self, consumer: AIOKafkaConsumer, until: Positions | None) -> None:
         checked = time.monotonic()
         fetching = Fetching(consumer)
+        hurry = False  # more is due than one turn decides
         while True:
             self._measure(consumer)
             if until is not None and all(self.positions[place] >= offset for place, offset in until.items()):
@@ -246,9 +250,9 @@ class Loop:
             if self.lag < BATCH:
                 await self._written()
                 if self.caught_up and until is None:
-                    await self._fold.decide()
+                    hurry = await self._fold.decide()
             try:
-                records = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+                records = await consumer.getmany(timeout_ms=0 if hurry else POLL_MS, max_records=BATCH)
             except OffsetOutOfRangeError as error:
                 raise Halted(f"the log was cut: {error}") from error
             if records:

@@ -7,7 +7,7 @@ ends a lease names both.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -129,10 +129,12 @@ class LeaseBook:
     def __init__(self, mongo: Mongo) -> None:
         self._rows = mongo.control["leases"]
 
-    async def at_work(self, document_id: str) -> bool:
-        """Whether somebody holds a live lease of the document."""
-        live = {"document_id": document_id, "ended": False, **_LIVE}
-        return await self._rows.find_one(live, {"_id": 1}) is not None
+    async def at_work_among(self, document_ids: Sequence[str]) -> set[str]:
+        """Those of the documents of which somebody holds a live lease."""
+        if not document_ids:
+            return set()
+        live = {"document_id": {"$in": [*document_ids]}, "ended": False, **_LIVE}
+        return {lease["document_id"] async for lease in self._rows.find(live, {"document_id": 1})}
 
     async def in_flight(self, stage: str) -> dict[str, set[int]]:
         """The slices of a stage that somebody holds a live lease of, by document."""

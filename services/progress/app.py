@@ -41,8 +41,11 @@ async def serve(settings: ProgressSettings) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(loop.run())
+                tasks.create_task(live.append())
                 tasks.create_task(live.sweep(loop))
                 tasks.create_task(live.report(loop))
                 tasks.create_task(live.tidy(loop, Janitor(database, projector.documents, blobs)))
         except* Handover:
             log.info("makes way for a rebuild", generation=generation)
+        finally:
+            await live.close()

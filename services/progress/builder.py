@@ -65,8 +65,9 @@ class Builder:
             self._told_at = time.monotonic()
             self._on_progress(self._folded, self._total)
 
-    async def decide(self) -> None:
+    async def decide(self) -> bool:
         """Decisions are the live projection's."""
+        return False
 
     async def barrier(self, live: str | None) -> Positions:
         """Where the projection of `live` stands; where there is none, the end of the log."""

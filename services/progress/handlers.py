@@ -5,7 +5,10 @@ import time
 from typing import Final
 
 from services.progress import generations, policy, sweeper
-from services.progress.erasing import erase_elsewhere
+from services.progress.appending import SAID_SECONDS, Appender
+from services.progress.due import Due
+from services.progress.erasing import erase, erase_elsewhere
+from services.progress.errands import Errands
 from services.progress.janitor import Janitor
 from services.progress.projector import Projector
 from services.progress.rebuild_job import RebuildTicks
@@ -14,9 +17,9 @@ from shared import logs, status
 from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.errors import Transient
-from shared.events import Record, utcnow
+from shared.events import utcnow
 from shared.failpoints import provoke
-from shared.fences import PASSES, fenced, told
+from shared.fences import fenced
 from shared.folding import Batch, Loop, Write
 from shared.kafka import Log
 from shared.leases import LeaseBook
@@ -25,12 +28,11 @@ from shared.parking import park
 
 log = logs.get(__name__)
 
-_SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is said again
+_AT_ONCE: Final = 200  # documents that are looked at between two batches
+_HELD_SECONDS: Final = 0.25  # how soon a document is looked at again whose work has to stop first
+_ASIDE_SECONDS: Final = 30.0  # how long one is left alone that cannot be decided
 _SWEEP_SECONDS: Final = 1.0
 _TIDY_SECONDS: Final = 3600.0
-_AGAIN_SECONDS: Final = 1.0  # after an outage
-_ASIDE_SECONDS: Final = 30.0
-_WAITING: Final = frozenset({"processed", "cancelling", "retrying"})  # states that something other than a fact ends
 
 
 class Handover(RuntimeError):
@@ -49,16 +51,17 @@ class LiveProjection:
         self._projector = projector
         self._results = results
         self._log = sink
-        self._due: set[str] = set()
-        self._loading: dict[str, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(loaders)
-        self._stored: dict[str, dict[str, str]] = {}
-        self._said: dict[str, float] = {}
+        self._appender = Appender(sink)
+        self._due = Due()
+        self._errands = Errands(loaders, self._done)
+        self._stored: dict[str, dict[str, str]] = {}  # the results that are where their endpoints read them
+        self._erased: set[str] = set()  # and not known to be so by the log yet
         self._makes_way = False
 
     async def start(self) -> None:
         """Take up what an earlier life left undone."""
-        self._due = {*await self._projector.unfinished(), *await self._results.unloaded()}
+        self._due.now(await self._projector.unfinished())
+        self._due.now(await self._results.unloaded())
 
     async def apply(self, batch: Batch) -> Write:
         """Fold a batch; what nobody can read is parked. Raises Handover."""
@@ -67,88 +70,93 @@ class LiveProjection:
             await park(self._log, record, reason)
         return await self._projector.apply(batch)
 
-    async def decide(self) -> None:
-        """Run the policy over every document that has something due. Raises Handover."""
+    async def decide(self) -> bool:
+        """Run the policy over documents that have something due; whether more of them wait. Raises Handover."""
         self._check_handover()
-        self._due |= self._projector.changed
+        self._due.now(self._projector.changed)
         self._projector.changed.clear()
-        if not self._due:
-            return
-        states = await self._projector.states(self._due)
-        for document_id in list(self._due):
-            state = states.get(document_id)
-            with fenced("progress.decide", document_id) as outcome:
-                provoke("progress.decide", document_id)
-                if state is None or not await self._decide(state):
-                    self._due.discard(document_id)
-            if outcome.error:
-                self._set_aside(document_id)
-
-    def _set_aside(self, document_id: str) -> None:
-        """Look at a document that cannot be decided again after a while, or with its next fact."""
-        self._due.discard(document_id)
-        asyncio.get_running_loop().call_later(_ASIDE_SECONDS, self._due.add, document_id)
+        if ids := self._due.take(time.monotonic(), _AT_ONCE):
+            states = await self._projector.states(ids)
+            ending = [i for i, state in states.items() if state.status in ("cancelling", "deleted")]
+            held = await self._leases.at_work_among(ending)
+            for document_id, state in states.items():
+                with fenced("progress.decide", document_id) as outcome:
+                    provoke("progress.decide", document_id)
+                    self._decide(state, held=document_id in held)
+                if outcome.error:
+                    self._due.at(time.monotonic() + _ASIDE_SECONDS, document_id)
+        return bool(self._due)
 
     def _check_handover(self) -> None:
         """End here, between two batches: the checkpoint covers what is written, so that it can be compared."""
         if self._makes_way:
             raise Handover("a rebuild takes over")
 
-    async def _decide(self, state: DocumentState) -> bool:
-        """Say what is due for one document; whether it has to be looked at again without a new fact."""
+    def _decide(self, state: DocumentState, *, held: bool) -> None:
+        """Say what is due for one document, and begin what is to be done; `held`: somebody has a live lease of it."""
+        document_id, now, clock = state.document_id, utcnow(), time.monotonic()
         stored = self._is_stored(state)
-        at_work = state.status in ("cancelling", "deleted") and await self._at_work(state.document_id)
-        if state.status == "deleted" and not state.erased and not at_work:
-            await erase_elsewhere(self._mongo, self._projector.generation, state.document_id)
-            await self._blobs.delete_document(state.tenant, state.document_id)
-        for fact in policy.decide(state, utcnow(), stored=stored, at_work=at_work):
-            await self._say(fact)
+        at_work = held or self._errands.under_way(document_id)
+        if state.status == "deleted":
+            self._stored.pop(document_id, None)
+            at_work = not state.erased and not self._is_erased(state, at_work=at_work)
+        for fact in policy.decide(state, now, stored=stored, at_work=at_work):
+            self._appender.append(fact)
+            self._due.at(clock + SAID_SECONDS, document_id)
+        if held:
+            self._due.at(clock + _HELD_SECONDS, document_id)
+        for job in state.jobs.values():
+            if state.status == "retrying" and job.due_at and job.due_at > now:
+                self._due.at(clock + (job.due_at - now).total_seconds(), document_id)
         if stored and state.status in TERMINAL:
-            self._stored.pop(state.document_id, None)
-        return state.status in _WAITING or not stored or (state.status == "deleted" and not state.erased)
-
-    async def _say(self, fact: Record) -> None:
-        now = time.monotonic()
-        if now - self._said.get(fact.event_id, -_SAID_SECONDS) < _SAID_SECONDS:
-            return  # on its way back through the log
-        self._said = {i: at for i, at in self._said.items() if now - at < _SAID_SECONDS} | {fact.event_id: now}
-        await self._log.append(fact)
+            self._stored.pop(document_id, None)
 
     def _is_stored(self, state: DocumentState) -> bool:
         """Whether every result is in its collection; starts the storing where it is not."""
         if state.status == "deleted":
             return True
-        if self._is_loading(state.document_id):
+        if self._errands.under_way(state.document_id):
             return False
         wanted = self._results.wanted(state)
         if self._stored.get(state.document_id, {}) == wanted:
             return True
-        self._loading[state.document_id] = asyncio.create_task(self._load(state, wanted))
+
+        async def load() -> None:
+            await self._results.load([state])
+            self._stored[state.document_id] = wanted
+
+        self._errands.start("progress.store", state.document_id, load)
         return False
 
-    def _is_loading(self, document_id: str) -> bool:
-        """Whether results of the document are on their way into the collections."""
-        task = self._loading.get(document_id)
-        if task is None or not task.done():
-            return task is not None
-        self._loading.pop(document_id).result()  # what is left to raise is no document's: it ends the process
-        return False
+    def _is_erased(self, state: DocumentState, *, at_work: bool) -> bool:
+        """Whether nothing of a deleted document is stored; starts the erasing once nobody writes about it any more."""
 
-    async def _load(self, state: DocumentState, wanted: dict[str, str]) -> None:
-        async with self._places:
-            try:
-                await self._results.load([state])
-            except PASSES as error:
-                log.warning("storing waits for the store or the database", reason=told(error))
-                await asyncio.sleep(_AGAIN_SECONDS)
-                return
-        self._stored[state.document_id] = wanted
+        async def everywhere() -> None:
+            await erase(self._mongo, self._projector.generation, [state.document_id])
+            await erase_elsewhere(self._mongo, self._projector.generation, state.document_id)
+            await self._blobs.delete_document(state.tenant, state.document_id)
+            self._erased.add(state.document_id)
 
-    async def _at_work(self, document_id: str) -> bool:
-        """Whether somebody may still write about the document: a worker with a live lease, or a loader of ours."""
-        if self._is_loading(document_id):
+        if state.document_id in self._erased:
             return True
-        return await self._leases.at_work(document_id)
+        if not at_work:
+            self._errands.start("progress.erase", state.document_id, everywhere)
+        return False
+
+    def _done(self, document_id: str, error: Exception | None) -> None:
+        """Look at the document again once its errand has ended."""
+        if error:
+            self._due.at(time.monotonic() + _ASIDE_SECONDS, document_id)
+        else:
+            self._due.now([document_id])
+
+    async def append(self) -> None:
+        """Append what was decided, for ever. Raises Unconfirmed."""
+        await self._appender.run()
+
+    async def close(self) -> None:
+        """End what runs beside the fold."""
+        await self._errands.close()
 
     async def sweep(self, loop: Loop) -> None:
         """Look for leases that expired without an end and for silent jobs, for ever, once all that is said is read."""
@@ -160,7 +168,7 @@ class LiveProjection:
                     provoke("progress.sweep", lease["document_id"])
                     await self._judge(lease, states.get(lease["document_id"]))
             for fact in await self._projector.jobs.silent(utcnow()) if loop.caught_up else ():
-                await self._say(fact)
+                self._appender.append(fact)
             await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _judge(self, lease: Row, state: DocumentState | None) -> None:

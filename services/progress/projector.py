@@ -51,7 +51,8 @@ class Projector:
 
     async def unfinished(self) -> list[str]:
         """The documents that have not come to an end."""
-        return list(await self._states.where({"view.status": {"$nin": sorted(TERMINAL)}, "settled.erased": False}))
+        query = {"view.status": {"$nin": sorted(TERMINAL)}, "settled.erased": False}
+        return [row["_id"] async for row in self.documents.find(query, {"_id": 1})]
 
     async def apply(self, batch: Batch) -> Write:
         """Fold a batch; the result writes what changed and publishes it, also where the batch is read again."""
@@ -80,8 +81,9 @@ class Projector:
         await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._stage_jobs, jobs, begun))
         # The states last: what is in them is not folded again.
         await self._states.store(shown, rows, new)
-        gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in _GONE]  # once more when erased
-        await erase(self._database, self.generation, gone)
+        if self._log is None:  # the live projection erases beside its loop
+            gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in _GONE]  # again when erased
+            await erase(self._database, self.generation, gone)
         reach("progress.written")
         self.changed |= shown.keys()
         self.unreadable += len(batch.unreadable)

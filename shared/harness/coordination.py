@@ -108,11 +108,11 @@ class Coordination:
                 for kept in (self._open, self._in_flight, self._served, self._given_up, self._traces):
                     kept.pop(document_id, None)
 
-    async def decide(self) -> None:
+    async def decide(self) -> bool:
         """Send what is due and end what has ended."""
         now = time.monotonic()
         if not self._open:
-            return
+            return False
         if now - self._looked_at > _LOOK_AGAIN_SECONDS:
             await self._look_again(now)
         if now - self._slots_at > _WINDOW_SECONDS:
@@ -127,6 +127,7 @@ class Coordination:
         if now - self._told_at > _QUEUE_SECONDS:
             self._told_at = now
             self._tell_the_queue()
+        return False
 
     def _tell_the_queue(self) -> None:
         """Say to the next in line how many are before them, where that has changed."""

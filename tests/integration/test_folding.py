@@ -41,8 +41,9 @@ class Notebook:
     async def write(self, noted: list[str]) -> None:
         self.written = noted
 
-    async def decide(self) -> None:
+    async def decide(self) -> bool:
         self.decisions.append(len(self.noted))
+        return False
 
 
 @dataclass

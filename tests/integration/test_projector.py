@@ -194,11 +194,12 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     monkeypatch.setattr(bench.blobs, "get_results", slowly)
     said: list[Fact] = []
 
-    async def note(_: Log, fact: Fact) -> None:
-        said.append(fact)
+    async def note(_: Log, facts: Sequence[tuple[Fact, Any]]) -> None:
+        said.extend(fact for fact, _ in facts)
 
-    monkeypatch.setattr(Log, "append", note)
+    monkeypatch.setattr(Log, "append_all", note)
     live = LiveProjection(bench.database, bench.blobs, projector, results, bench.log, 1)
+    appending = asyncio.create_task(live.append())
     await live.start()
     await live.decide()
     await reading.wait()
@@ -213,6 +214,7 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
 
     await until(erased)
     assert [fact.type for fact in said] == ["DocumentErased"]
+    appending.cancel()
     await (await live.apply(Batch(facts=[Entry(len(facts) + 1, said[0])])))()
     for kept in (generation, older):
         for name in ("chunks", "extractions", "timeline", "processing_jobs"):

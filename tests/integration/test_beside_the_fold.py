@@ -1,0 +1,124 @@
+"""What takes long does not stop the fold: erasing, storing and many decisions run beside its loop."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from bench import Bench
+from facts import AT, life, say, uploaded
+from waiting import until
+
+from services.progress.handlers import LiveProjection
+from services.progress.results import Results
+from shared import failpoints
+from shared.events import DocumentDeleted, Fact, Failure, RetryScheduled, StageFailed, StageStarted
+from shared.folding import Batch, Entry
+from shared.kafka import Log
+
+STAGE: dict[str, Any] = {"stage": "ocr", "attempt": 1}
+BUSY = Failure(code="provider_unavailable", facts={"provider": "model", "detail": "503"}, retryable=True)
+MANY = 2_000
+
+
+async def live_on(bench: Bench, generation: str) -> LiveProjection:
+    results = Results(bench.database, generation, bench.blobs)
+    live = LiveProjection(bench.database, bench.blobs, bench.projector(generation, bench.log), results, bench.log, 2)
+    await live.start()
+    return live
+
+
+async def fold(live: LiveProjection, facts: Sequence[Fact], first: int) -> None:
+    entries = [Entry(first + number, fact) for number, fact in enumerate(facts)]
+    await (await live.apply(Batch(facts=entries)))()
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[Fact]:
+    """What was appended; the broker takes half a second for each append."""
+    said: list[Fact] = []
+
+    async def slowly(_: Log, facts: Sequence[tuple[Fact, Any]]) -> None:
+        await asyncio.sleep(0.5)
+        said.extend(fact for fact, _ in facts)
+
+    monkeypatch.setattr(Log, "append_all", slowly)
+    return said
+
+
+async def test_a_document_that_takes_long_to_erase_stops_nobody(
+    bench: Bench, said: list[Fact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id, other = str(uuid.uuid4()), str(uuid.uuid4())
+    generation = await bench.folded(life(document_id), size=100)
+    removing = asyncio.Event()
+
+    async def for_ever(*_: Any) -> None:
+        removing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.blobs, "delete_document", for_ever)
+    live = await live_on(bench, generation)
+    await fold(live, [say(DocumentDeleted, document_id)], first=100)
+    await live.decide()
+    await removing.wait()
+    await asyncio.wait_for(fold(live, [uploaded(other)], first=101), timeout=2)
+    await asyncio.wait_for(live.decide(), timeout=2)
+    assert await bench.row("documents", generation, other)
+    await live.close()
+
+
+async def test_many_retries_that_fall_due_together_are_appended_beside_the_loop(bench: Bench, said: list[Fact]) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(MANY)]
+    facts = [
+        fact
+        for i in ids
+        for fact in (
+            uploaded(i),
+            say(StageStarted, i, "ocr/1", **STAGE),
+            say(StageFailed, i, "ocr/1", **STAGE, error=BUSY, final=False),
+            say(RetryScheduled, i, "ocr/2", stage="ocr", attempt=2, error=BUSY, due_at=AT),
+        )
+    ]
+    generation = await bench.folded(facts, size=10_000)
+    live = await live_on(bench, generation)
+    appending = asyncio.create_task(live.append())
+    turns = []
+    more = True
+    while more:
+        began = time.process_time()
+        more = await live.decide()
+        turns.append(time.process_time() - began)
+    assert len(turns) >= MANY // 200
+    assert max(turns) < 0.2, "one turn decides about a bounded number of documents"
+    await until(lambda: len(said) == MANY, within=20)
+    assert {fact.type for fact in said} == {"StageRequested"}
+    assert len({fact.event_id for fact in said}) == MANY
+    appending.cancel()
+    await live.close()
+
+
+async def test_a_document_that_cannot_be_decided_keeps_nobody_waiting(
+    bench: Bench, said: list[Fact], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken, other = str(uuid.uuid4()), str(uuid.uuid4())
+    generation = await bench.generation()
+    monkeypatch.setattr(failpoints, "_RAISE", "progress.decide")
+    monkeypatch.setattr(failpoints, "_DOCUMENT", broken)
+    for i in (broken, other):
+        await bench.upload(i)
+    live = await live_on(bench, generation)
+    appending = asyncio.create_task(live.append())
+    await fold(live, [*life(broken)[:-2], *life(other)[:-2]], first=0)
+
+    async def completed() -> bool:
+        await live.decide()
+        return bool(said)
+
+    await until(completed)
+    assert {(fact.type, fact.key) for fact in said} == {("DocumentCompleted", other)}
+    assert broken in "".join(capfd.readouterr())
+    appending.cancel()
+    await live.close()
