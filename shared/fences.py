@@ -39,7 +39,12 @@ def fenced(where: str, document_id: str, *, passes: tuple[type[Exception], ...] 
         raise
     except Exception as error:
         outcome.error = error
-        log.error("one document is set aside", where=where, document_id=document_id, error=told(error))
+        note(where, document_id, error)
+
+
+def note(where: str, document_id: str, error: Exception) -> None:
+    """Log that one document's data raised."""
+    log.error("one document is set aside", where=where, document_id=document_id, error=told(error))
 
 
 def told(error: BaseException) -> str:

@@ -194,7 +194,11 @@ class LiveProjection:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""
         rebuilds = RebuildTicks(self._mongo, self._log)
         while True:
-            more = {"generation": self._projector.generation, "unreadable": self._projector.unreadable}
+            more = {
+                "generation": self._projector.generation,
+                "unreadable": self._projector.unreadable,
+                "set_aside": self._projector.set_aside,
+            }
             await status.tell(self._mongo, "progress", loop, more)
             await rebuilds.tell(loop.positions)
             self._makes_way = await generations.must_make_way(self._mongo)

@@ -7,6 +7,7 @@ updates, store the checkpoint (which the loop does). A rebuild has no log to pub
 import asyncio
 from collections.abc import Collection, Mapping, Set
 from functools import partial
+from typing import Any
 
 import orjson
 
@@ -19,8 +20,9 @@ from shared import blobs as names
 from shared import given, mongo, topics
 from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
-from shared.failpoints import reach
-from shared.folding import Batch, Write
+from shared.failpoints import provoke, reach
+from shared.fences import PASSES, fenced, note
+from shared.folding import Batch, Entry, Write
 from shared.given import NOTHING, Given
 from shared.kafka import Log
 from shared.mongo import Mongo, Row
@@ -38,6 +40,7 @@ class Projector:
         self.jobs = JobProjector(database, generation, blobs, sink)
         self.changed: set[str] = set()
         self.unreadable = 0
+        self.set_aside = 0  # times that one document's data raised
         self._blobs = blobs
         self._log = sink
         self._states: States[Projection] = States(database.projection("documents", generation), projection.from_row)
@@ -62,25 +65,31 @@ class Projector:
         known = frozenset(kept)
         told = self._fold(batch, kept)
         await self._name(batch, kept)
-        shown = {i: projection.settle(kept[i]) for i in touched & kept.keys()}
+        shown = {i: self._settled(kept[i]) for i in touched & kept.keys()}
         self._states.keep(shown)
         return partial(self._write, batch, told, shown, shown.keys() - known, jobs)
 
     async def _write(
         self,
         batch: Batch,
-        told: list[Row],
+        told: Mapping[str, list[Row]],
         shown: Mapping[str, Projection],
         new: Set[str],
         standalone: Mapping[str, JobProjection],
     ) -> None:
         await self.jobs.write(standalone)
-        rows = {i: projection.to_row(found, self.generation) for i, found in shown.items()}
-        jobs = [row for i, found in shown.items() for row in projection.job_rows(found, rows[i])]
-        begun = {i for i, row in jobs if row["document_id"] in new}
-        await asyncio.gather(mongo.add(self._timeline, told), mongo.advance(self._stage_jobs, jobs, begun))
-        # The states last: what is in them is not folded again.
-        await self._states.store(shown, rows, new)
+        rows = self._rows(shown)
+        try:
+            await self._put(rows, told, shown, new)
+        except PASSES:
+            raise
+        except Exception:  # of one of them: each for itself shows whose
+            for i in list(rows):
+                with fenced("progress.write", i) as outcome:
+                    await self._put({i: rows[i]}, told, shown, new)
+                if outcome.error:
+                    self.set_aside += 1
+                    del rows[i]  # nor is it published
         if self._log is None:  # the live projection erases beside its loop
             gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in _GONE]  # again when erased
             await erase(self._database, self.generation, gone)
@@ -89,41 +98,95 @@ class Projector:
         self.unreadable += len(batch.unreadable)
         await self._publish(rows)
 
-    def _fold(self, batch: Batch, kept: dict[str, Projection]) -> list[Row]:
-        rows: dict[str, Row] = {}
+    async def _put(
+        self, rows: Mapping[str, Row], told: Mapping[str, list[Row]], shown: Mapping[str, Projection], new: Set[str]
+    ) -> None:
+        """Write the rows of some documents, and what is told of them in the timeline."""
+        for i in rows:
+            provoke("progress.write", i)
+        jobs = [row for i in rows for row in projection.job_rows(shown[i], rows[i])]
+        begun = {i for i, row in jobs if row["document_id"] in new}
+        lines = [line for i in rows for line in told.get(i, ())]
+        await asyncio.gather(mongo.add(self._timeline, lines), mongo.advance(self._stage_jobs, jobs, begun))
+        # The states last: what is in them is not folded again.
+        await self._states.store({i: shown[i] for i in rows}, rows, new)
+
+    def _rows(self, shown: Mapping[str, Projection]) -> dict[str, Row]:
+        """The documents' rows; one that cannot be shown keeps the row that it has."""
+        rows = {}
+        for i, found in shown.items():
+            try:
+                provoke("progress.render", i)
+                rows[i] = projection.to_row(found, self.generation)
+            except Exception as error:
+                self._aside("progress.render", i, error)
+        return rows
+
+    def _settled(self, found: Projection) -> Projection:
+        try:
+            return projection.settle(found)
+        except Exception as error:
+            self._aside("progress.settle", found.state.document_id, error)
+            return found
+
+    def _aside(self, where: str, document_id: str, error: Exception) -> None:
+        self.set_aside += 1
+        note(where, document_id, error)
+
+    def _fold(self, batch: Batch, kept: dict[str, Projection]) -> dict[str, list[Row]]:
+        """Fold the batch into `kept`; the new rows of the timeline, by document.
+
+        A fact or tick that raises changes nothing, here and in every rebuild alike; the others of the document go on.
+        """
+        rows: dict[str, dict[str, Row]] = {}
         for entry in batch.facts:
-            fact = entry.fact
-            before = kept.get(fact.document_id)
-            if before and entry.offset <= before.offset:
-                continue  # it is in there already
-            after = projection.take(before, fact, entry.offset)
-            if after:
-                kept[fact.document_id] = after
-                if after.state.status != "deleted":
-                    row = timeline.row(after.state, fact, entry.offset)
-                    rows.setdefault(row["_id"], row)  # a fact that was said again stands where it was said first
+            try:
+                self._take(entry, kept, rows)
+            except Exception as error:
+                self._aside("progress.fold", entry.fact.document_id, error)
         for progress in batch.ticks:
             if before := kept.get(progress.document_id):
-                kept[progress.document_id] = projection.tick(before, progress)
-        return list(rows.values())
+                try:
+                    kept[progress.document_id] = projection.tick(before, progress)
+                except Exception as error:
+                    self._aside("progress.tick", progress.document_id, error)
+        return {i: list(found.values()) for i, found in rows.items()}
+
+    def _take(self, entry: Entry, kept: dict[str, Projection], rows: dict[str, dict[str, Row]]) -> None:
+        fact = entry.fact
+        provoke("progress.fold", fact.document_id)
+        before = kept.get(fact.document_id)
+        if before and entry.offset <= before.offset:
+            return  # it is in there already
+        after = projection.take(before, fact, entry.offset)
+        if after is None:
+            return
+        if after.state.status != "deleted":
+            row = timeline.row(after.state, fact, entry.offset)
+            # a fact that was said again stands where it was said first
+            rows.setdefault(fact.document_id, {}).setdefault(row["_id"], row)
+        kept[fact.document_id] = after
 
     async def _name(self, batch: Batch, kept: dict[str, Projection]) -> None:
         """Give new documents their names, batches and tags, which the log does not hold."""
         uploaded = {entry.fact.document_id for entry in batch.facts if entry.fact.type == "DocumentUploaded"}
-        nameless = [kept[document_id] for document_id in uploaded if not kept[document_id].given.filename]
+        nameless = [kept[i] for i in uploaded if i in kept and not kept[i].given.filename]
         stored = await self._blobs.get_results(
             [names.meta(found.state.tenant, found.state.document_id) for found in nameless]
         )
         for found, meta in zip(nameless, stored, strict=True):
             # None: erased, or lost with the document's source; its stages will say so.
-            kept[found.state.document_id] = projection.named(found, Given.of(meta) if meta else NOTHING)
+            kept[found.state.document_id] = projection.named(found, _given(found.state.document_id, meta))
 
     async def _publish(self, rows: Mapping[str, Row]) -> None:
         if self._log is None:
             return
-        records = [
-            (i, self._update(i, row), [(topics.TENANT_HEADER, row["tenant"].encode())]) for i, row in rows.items()
-        ]
+        records = []
+        for i, row in rows.items():
+            try:
+                records.append((i, self._update(i, row), [(topics.TENANT_HEADER, row["tenant"].encode())]))
+            except Exception as error:
+                self._aside("progress.publish", i, error)
         await self._log.send_all(topics.UPDATES, records)
         reach("progress.published")
 
@@ -138,3 +201,9 @@ class Projector:
 async def announce_epoch(log: Log, generation: str) -> None:
     """Tell every gateway that another generation is live: they read their documents anew."""
     await log.send(topics.UPDATES, orjson.dumps({"epoch": generation}), key="epoch")
+
+
+def _given(document_id: str, meta: Any) -> Given:
+    with fenced("progress.name", document_id):
+        return Given.of(meta) if meta else NOTHING
+    return NOTHING

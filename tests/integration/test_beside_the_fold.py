@@ -122,3 +122,37 @@ async def test_a_document_that_cannot_be_decided_keeps_nobody_waiting(
     assert broken in "".join(capfd.readouterr())
     appending.cancel()
     await live.close()
+
+
+@pytest.mark.parametrize("where", ["progress.fold", "progress.render", "progress.write"])
+async def test_a_document_that_cannot_be_folded_or_written_is_set_aside_alone(
+    bench: Bench, where: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken, other = str(uuid.uuid4()), str(uuid.uuid4())
+    for i in (broken, other):
+        await bench.upload(i)
+    facts = [fact for pair in zip(life(broken), life(other), strict=True) for fact in pair]
+    sound = await bench.folded(facts, size=100)
+    monkeypatch.setattr(failpoints, "_RAISE", where)
+    monkeypatch.setattr(failpoints, "_DOCUMENT", broken)
+    projector = bench.projector(generation := await bench.generation(), bench.log)
+    entries = [Entry(offset, fact) for offset, fact in enumerate(facts)]
+    await (await projector.apply(Batch(facts=entries)))()
+    assert projector.set_aside > 0
+    assert await bench.row("documents", generation, broken) is None
+    expected = await bench.row("documents", sound, other)
+    found = await bench.row("documents", generation, other)
+    assert found
+    assert expected
+    assert found["settled"] == expected["settled"]
+    assert await bench.database.projection("timeline", generation).count_documents({"document_id": other}) > 0
+    assert broken in "".join(capfd.readouterr())
+
+
+async def test_a_fact_with_a_number_that_the_database_does_not_take_stops_nobody(bench: Bench) -> None:
+    odd, other = str(uuid.uuid4()), str(uuid.uuid4())
+    large = uploaded(odd).model_copy(update={"size": 2**70})
+    projector = bench.projector(generation := await bench.generation(), bench.log)
+    await (await projector.apply(Batch(facts=[Entry(0, large), Entry(1, uploaded(other))])))()
+    assert await bench.row("documents", generation, odd) is None
+    assert await bench.row("documents", generation, other)

@@ -78,7 +78,7 @@ async def test_a_row_that_was_believed_to_be_new_moves_forward_like_any_other(da
     assert {row["_id"]: row["version"] async for row in rows.find()} == {"one": 2, "two": 3, "three": 1}
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """What stands for kill -9."""
 
 
