@@ -41,7 +41,7 @@ def replay(record: ParkedId) -> None:
 async def _list() -> int:
     table = Table("id", "parked at", "bytes", "reason", box=None, pad_edge=False)
     async for parked in parking.found(_broker()):
-        table.add_row(parked.id, f"{parked.parked_at:%Y-%m-%d %H:%M:%S}", str(len(parked.value)), parked.reason)
+        table.add_row(parked.id, f"{parked.parked_at:%Y-%m-%d %H:%M:%S}", str(parked.length), parked.reason)
     out = console()
     if table.row_count:
         out.print(table)
@@ -58,7 +58,9 @@ async def _show(record: str) -> int:
     out.print(f"key      {parked.key!r}", markup=False)
     for name, value in parked.headers:
         out.print(f"header   {name}: {value!r}", markup=False)
-    more = f" … and {len(parked.value) - _SHOWN} bytes more" if len(parked.value) > _SHOWN else ""
+    more = f" … and {parked.length - _SHOWN} bytes more" if parked.length > _SHOWN else ""
+    if parked.is_cut:
+        out.print(f"kept     the first {len(parked.value)} of {parked.length} bytes: it cannot be put back")
     out.print(f"value    {parked.value[:_SHOWN]!r}{more}", markup=False)
     return exits.COMPLETED
 

@@ -84,6 +84,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "A stored result ({name}) is missing or damaged.",
         "Retry: the missing piece is computed again.",
     ),
+    "parked_cut": (
+        "The record {record} is too large to be put back: {kept} of its {length} bytes were kept.",
+        "Produce it anew from where it came from; what is kept shows what it was.",
+    ),
     "result_unusable": (
         "A stored result ({name}) cannot be read by this version.",
         "Upload the file again with force; the reason is in the log of the progress service, under the document's id.",

@@ -46,6 +46,7 @@ from services.gateway.tokens import Tokens
 from services.gateway.traced import Traced
 from services.gateway.uploads import Uploads
 from services.gateway.vectors import Vectors
+from shared import blobs as names
 from shared import kafka, mongo, topics
 from shared.blobs import Blobs
 from shared.keys import Keys
@@ -74,7 +75,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         quotas = Quotas(projections, settings.quotas)
         uploads = Uploads(blobs, claims, log, quotas, await claims.prepare(), **limits)
         metrics = Metrics()
-        hub = Hub(projections, metrics.delivered)
+        hub = Hub(projections, metrics.delivered, accepted=lambda key: blobs.exists(names.meta(*key)))
         await hub.start()
         doorkeeper = Doorkeeper(settings.origins)
         each = limits_of(settings)

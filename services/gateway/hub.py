@@ -21,12 +21,15 @@ from services.gateway.problems import Problem
 from services.gateway.subscriptions import Change, Position, Subscriptions, Target
 from services.gateway.tally import Standing
 from shared import logs
+from shared.failpoints import provoke
+from shared.fences import note
 from shared.mongo import PyMongoError
 from shared.standalone import is_job_id
 
 log = logs.get(__name__)
 
 PATIENCE: Final = 2.0  # seconds that an unknown id may take to appear: somebody reads their own upload
+LONG_PATIENCE: Final = 20.0  # and one whose upload is stored: as long as a switch of generations takes
 _AGAIN_SECONDS: Final = 1.0
 _BREATH: Final = 1_000  # deliveries after which others get a turn on the event loop
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -48,8 +51,14 @@ class _Snapshot(NamedTuple):
 class Hub:
     """One for each gateway. `receive` is fed by the feed; everything else is called by connections."""
 
-    def __init__(self, projections: Projections, delivered: Callable[[View], None]) -> None:
+    def __init__(
+        self,
+        projections: Projections,
+        delivered: Callable[[View], None],
+        accepted: Callable[[DocumentKey], Awaitable[bool]],
+    ) -> None:
         self._projections = projections
+        self._accepted = accepted  # whether an upload of this id was stored, whatever the projection knows
         self._delivered = delivered  # is told of each change that went to somebody
         self._subscriptions: Subscriptions[Viewer] = Subscriptions()
         self._rows = Bulk(projections.documents)
@@ -70,24 +79,31 @@ class Hub:
     async def document(self, key: DocumentKey, patience: float = PATIENCE) -> Found:
         """The row of a document, or of a standalone job; an unknown id has `patience` seconds to appear.
 
+        One whose upload is stored has longer: a projection that is replaced or replayed comes to it in time.
         Raises Problem: (document|job).not_found (at once for what is deleted or no id), or projection_unavailable.
         """
         target = Target.of_key(*key)
         if target.kind != "job" and not _ID.fullmatch(key.document_id):
             raise Problem("document.not_found")
+        found = await self._appears(key, target, patience)
+        accepted = found is None and target.kind != "job" and await self._accepted(key)
+        if accepted and patience > 0:
+            found = await self._appears(key, target, LONG_PATIENCE)
+        if found is not None:
+            return self._known(key, found)
+        if accepted or self._projections.generation is None:
+            raise Problem("projection_unavailable", retry_after=2)
+        raise Problem(f"{target.kind}.not_found")
+
+    async def _appears(self, key: DocumentKey, target: Target, patience: float) -> Found | None:
         until = asyncio.get_running_loop().time() + patience
         with self.news.expecting(target) as news:
             while True:
                 news.clear()
                 found = await self._rows.get(key)
                 self._notice_generation()
-                if found is not None:
-                    return self._known(key, found)
-                if not await within(news, until):
-                    break
-        if self._projections.generation is None:
-            raise Problem("projection_unavailable", retry_after=2)
-        raise Problem(f"{target.kind}.not_found")
+                if found is not None or not await within(news, until):
+                    return found
 
     def _known(self, key: DocumentKey, found: Found) -> Found:
         if found.row.get("deleted"):
@@ -170,8 +186,10 @@ class Hub:
                 continue
             self.news.wake(Target.of_key(update.tenant, update.key))
             self.news.wake(Target.of_feed(update.tenant))
-            if self._is_wanted(update):
-                delivered += self._carry(update)
+            try:
+                delivered += self._carry(update) if self._is_wanted(update) else 0
+            except Exception as error:  # one document's update; the next one of it is shown whole
+                note("gateway.carry", update.key, error)
             if delivered >= _BREATH:
                 delivered = 0
                 await asyncio.sleep(0)
@@ -225,12 +243,9 @@ class Hub:
         return self._subscriptions.is_watched(update.tenant, update.key, given.batch if given else None)
 
     def _carry(self, update: Update) -> int:
-        try:
-            body = orjson.loads(update.value)
-            change = Change(update.tenant, update.key, body["epoch"], body["version"], body.get("document"))
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            log.warning("an update cannot be read and is skipped", document_id=update.key, reason=repr(error))
-            return 0
+        provoke("gateway.carry", update.key)
+        body = orjson.loads(update.value)
+        change = Change(update.tenant, update.key, body["epoch"], body["version"], body.get("document"))
         if change.epoch != self._projections.generation:
             self._start(self._refresh)  # a newer generation is shown whole; an older one says nothing any more
             return 0

@@ -109,6 +109,10 @@ export const ERRORS = {
     "Ein gespeichertes Ergebnis ({name}) fehlt oder ist beschädigt.",
     "Versuchen Sie es noch einmal: das fehlende Stück wird neu berechnet."
   ],
+  "parked_cut": [
+    "Der Datensatz {record} ist zu groß, um zurückgelegt zu werden: {kept} seiner {length} Bytes wurden behalten.",
+    "Erzeugen Sie ihn dort neu, woher er kam; was behalten wurde, zeigt, was er war."
+  ],
   "result_unusable": [
     "Ein gespeichertes Ergebnis ({name}) ist für diese Version nicht lesbar.",
     "Laden Sie die Datei noch einmal hoch und erzwingen Sie die Verarbeitung; der Grund steht unter der Kennung des Dokuments im Protokoll des Dienstes progress."

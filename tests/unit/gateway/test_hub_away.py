@@ -61,6 +61,10 @@ def update(projections):
     return Update("d", TENANT, orjson.dumps(body))
 
 
+async def never(key):
+    return False
+
+
 async def until(condition):
     async with asyncio.timeout(5):
         while not condition():
@@ -72,7 +76,7 @@ async def test_a_feed_whose_reload_failed_is_shown_anew_and_hears_of_every_chang
 ) -> None:
     monkeypatch.setattr(hubs, "_AGAIN_SECONDS", 0.05)
     projections, viewer = Projections(), Viewer()
-    hub = Hub(projections, delivered=lambda view: None)
+    hub = Hub(projections, delivered=lambda view: None, accepted=never)
     await hub.start()
     await hub.subscribe(viewer, FEED, ref=1)
     assert viewer.shown == [("snapshot", "g1", 1)]
@@ -95,4 +99,72 @@ async def test_a_feed_whose_reload_failed_is_shown_anew_and_hears_of_every_chang
     projections.version = 3
     await hub.receive([update(projections)])
     await until(lambda: viewer.shown[-1] == ("update", "g2", 3))
+    await hub.close()
+
+
+KEY = hubs.DocumentKey(TENANT, "6f1c2b8e-6a53-4c36-9a3e-3f1f0d1f7b11")
+
+
+async def test_an_accepted_upload_is_waited_for_while_the_projection_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beyond the time in which an unknown id may appear: the next generation comes to it."""
+
+    async def stored(key):
+        return True
+
+    projections = Projections()
+    row = projections.view()
+    found = hubs.Found("g1", {"view": row})
+    rows: dict = {}
+
+    async def documents(keys):
+        return {key: rows.get(key) for key in keys}
+
+    projections.documents = documents
+    hub = Hub(projections, delivered=lambda view: None, accepted=stored)
+    await hub.start()
+    waiting = asyncio.create_task(hub.document(KEY, patience=0.05))
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    rows[KEY] = found
+    hub.news.wake(hubs.Target.of_key(*KEY))
+    assert await asyncio.wait_for(waiting, 5) == found
+    await hub.close()
+
+
+@pytest.mark.parametrize(("accepted", "code"), [(True, "projection_unavailable"), (False, "document.not_found")])
+async def test_what_was_accepted_is_never_said_to_be_unknown(
+    monkeypatch: pytest.MonkeyPatch, accepted: bool, code: str
+) -> None:
+    monkeypatch.setattr(hubs, "LONG_PATIENCE", 0.05)
+
+    async def stored(key):
+        return accepted
+
+    async def documents(keys):
+        return {}
+
+    projections = Projections()
+    projections.documents = documents
+    hub = Hub(projections, delivered=lambda view: None, accepted=stored)
+    await hub.start()
+    with pytest.raises(hubs.Problem) as refused:
+        await hub.document(KEY, patience=0.05)
+    assert refused.value.code == code
+    await hub.close()
+
+
+async def test_an_update_that_raises_keeps_nobody_from_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    projections, viewer = Projections(), Viewer()
+    hub = Hub(projections, delivered=lambda view: None, accepted=never)
+    await hub.start()
+    await hub.subscribe(viewer, FEED, ref=1)
+    hub.memory.learn(hubs.DocumentKey(TENANT, "d"), projections.view())
+    projections.version = 2
+    broken = [
+        Update("x", TENANT, value) for value in (b"{", b"[]", b"null", b'{"epoch": "g1", "version": 1, "document": 7}')
+    ]
+    await hub.receive([*broken, update(projections)])
+    await until(lambda: viewer.shown[-1] == ("update", "g1", 2))
     await hub.close()
