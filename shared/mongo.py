@@ -43,6 +43,7 @@ OUTAGES: Final = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, Wr
 Row = dict[str, Any]
 Collection = AsyncIOMotorCollection[Row]
 
+ELECTION: Final = 40.0  # seconds in which a replica set finds a new primary: 10 to 30, and some to spare
 _POINTER_SECONDS: Final = 5.0  # how long a worker trusts the generation pointer it read
 _AT_ONCE: Final = 4_000  # rows of one insert: while the database works on some, the next are encoded
 _DUPLICATE: Final = 11000  # MongoDB's code of a duplicate key
@@ -245,13 +246,15 @@ def _only_duplicates(error: BulkWriteError) -> None:
 
 
 @asynccontextmanager
-async def connect(settings: SharedSettings) -> AsyncIterator[Mongo]:
+async def connect(settings: SharedSettings, patience: float = 10.0) -> AsyncIterator[Mongo]:
     """A connection that is closed on leaving; without TLS nothing is sent before the first call.
+
+    `patience`: seconds for which a call waits for a primary before it raises; ELECTION for whoever has time.
 
     Raises Rejected("untrusted") for a database whose certificate is not trusted.
     """
     client: AsyncIOMotorClient[Row] = AsyncIOMotorClient(
-        settings.mongo, serverSelectionTimeoutMS=10_000, appname="pagestream"
+        settings.mongo, serverSelectionTimeoutMS=round(patience * 1000), appname="pagestream"
     )
     try:
         if addresses.mongo_has_tls(settings.mongo):

@@ -25,7 +25,7 @@ async def serve(settings: ProgressSettings) -> None:
     await topics.verify(settings.kafka, [t for t in topics.all_topics(settings.partitions) if t.name in _TOPICS])
     blobs = Blobs.open(settings.store)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(mongo.connect(settings))
+        database = await stack.enter_async_context(mongo.connect(settings, mongo.ELECTION))
         sink = await stack.enter_async_context(kafka.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/progress")
         while await generations.must_make_way(database):

@@ -45,7 +45,7 @@ async def serve(stage: str, module: str, settings: StageSettings, *, online: boo
     needed = {topics.DOCUMENTS, topics.PROGRESS, topics.PARKED, topics.slices(stage)}
     await topics.verify(settings.kafka, [t for t in topics.all_topics(settings.partitions) if t.name in needed])
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(mongo.connect(settings))
+        database = await stack.enter_async_context(mongo.connect(settings, mongo.ELECTION))
         sink = await stack.enter_async_context(kafka.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/{stage}")
         pool = Pool(module, settings.children + _SPARE, settings.child_idle_seconds, online=online)
