@@ -15,7 +15,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -26,6 +27,7 @@ from shared.consuming import FOLLOWING, consuming
 from shared.events import Fact, NotAnEnvelope, Progress, UnknownFact, decode, decode_progress, is_of_job
 from shared.failpoints import reach
 from shared.fetching import Fetching
+from shared.marks import mark_of, strangers
 from shared.mongo import Mongo, Row
 from shared.standalone import JobProgress, OfJob
 
@@ -74,6 +76,7 @@ class Batch:
     jobs: list[JobEntry] = field(default_factory=list)
     unreadable: list[tuple[ConsumerRecord, str]] = field(default_factory=list)
     positions: dict[TopicPartition, int] = field(default_factory=dict)
+    marks: dict[TopicPartition, str] = field(default_factory=dict)  # of the last record in each partition of facts
     halt: UnknownFact | None = None
 
     def __len__(self) -> int:
@@ -148,9 +151,15 @@ class Checkpoint:
             raise CheckpointGone(self._id)
         return self._share.part(_from_row(row["offsets"]))
 
-    async def store(self, positions: Positions) -> None:
-        """Everything before `positions` is written. Raises CheckpointGone."""
+    async def marks(self) -> dict[TopicPartition, str]:
+        """The mark of the record before each position, as far as they are known."""
+        row = await self._rows.find_one({"_id": self._id}, {"marks": 1})
+        return _from_row(row.get("marks", {})) if row else {}
+
+    async def store(self, positions: Positions, marks: Mapping[TopicPartition, str] = MappingProxyType({})) -> None:
+        """Everything before `positions` is written; `marks` tell the records before them. Raises CheckpointGone."""
         changed = {f"offsets.{name}": offset for name, offset in _to_row(positions).items()}
+        changed |= {f"marks.{name}": mark for name, mark in _to_row(marks).items()}
         done = await self._rows.update_one({"_id": self._id}, {"$set": changed})
         if not done.matched_count:
             raise CheckpointGone(self._id)
@@ -171,11 +180,11 @@ def positions_of_json(line: bytes) -> dict[TopicPartition, int]:
     return _from_row(orjson.loads(line))
 
 
-def _to_row(positions: Positions) -> Row:
+def _to_row(positions: Mapping[TopicPartition, Any]) -> Row:
     return {f"{place.topic}-{place.partition}": offset for place, offset in positions.items()}
 
 
-def _from_row(row: Row) -> dict[TopicPartition, int]:
+def _from_row(row: Row) -> dict[TopicPartition, Any]:
     found = {}
     for name, offset in row.items():
         topic, _, partition = name.rpartition("-")
@@ -196,6 +205,7 @@ class Loop:
         self._waiting: list[Write] = []  # in the order of their batches
         self._waiting_since = 0.0
         self._writing: asyncio.Task[None] | None = None
+        self._marks: dict[TopicPartition, str] = {}
         self.positions: dict[TopicPartition, int] = {}
         self.caught_up = False
         self.halted: str | None = None
@@ -235,7 +245,13 @@ class Loop:
                     f"the log was cut: {place.topic}-{place.partition} holds {starts[place]} to {self._ends[place]}, "
                     f"this fold continues at {position}; restore the log, or `pagestream rebuild` from what is left"
                 )
-            consumer.seek(place, position)
+        for place in await strangers(consumer, self.positions, await self._checkpoint.marks()):
+            raise Halted(
+                f"the log is another one: the record before {self.positions[place]} of {place.topic}-{place.partition} "
+                "is not the one that was folded; restore the log, or `pagestream rebuild` from what there is"
+            )
+        for place in places:
+            consumer.seek(place, self.positions[place])
 
     async def _follow(self, consumer: AIOKafkaConsumer, until: Positions | None) -> None:
         checked = time.monotonic()
@@ -255,10 +271,10 @@ class Loop:
                 records = await consumer.getmany(timeout_ms=0 if hurry else POLL_MS, max_records=BATCH)
             except OffsetOutOfRangeError as error:
                 raise Halted(f"the log was cut: {error}") from error
+            await fetching.look(idle=not records)
             if records:
                 await self._take(read(_before(records, until)))
                 continue
-            await fetching.look()
             if time.monotonic() - checked > _CHECK_SECONDS:
                 await self._checkpoint.load()
                 checked = time.monotonic()
@@ -267,6 +283,7 @@ class Loop:
         self._waiting_since = self._waiting_since if self._waiting else time.monotonic()
         self._waiting.append(await self._fold.apply(batch))
         self.positions = {**self.positions, **batch.positions}
+        self._marks |= batch.marks
         reach("fold.folded")
         await self._write_if_due()
         if batch.halt:
@@ -278,12 +295,12 @@ class Loop:
         if self._waiting and time.monotonic() - self._waiting_since >= self._patience:
             await self._written()
             writes, self._waiting = self._waiting, []
-            self._writing = asyncio.create_task(self._write(writes, self.positions))
+            self._writing = asyncio.create_task(self._write(writes, self.positions, dict(self._marks)))
 
-    async def _write(self, writes: Sequence[Write], positions: Positions) -> None:
+    async def _write(self, writes: Sequence[Write], positions: Positions, marks: Mapping[TopicPartition, str]) -> None:
         for write in writes:
             await write()
-        await self._checkpoint.store(positions)
+        await self._checkpoint.store(positions, marks)
         reach("fold.stored")
 
     async def _written(self) -> None:
@@ -296,7 +313,7 @@ class Loop:
         """Write everything that was folded."""
         await self._written()
         if self._waiting:
-            await self._write(self._waiting, self.positions)
+            await self._write(self._waiting, self.positions, self._marks)
             self._waiting = []
 
     def _measure(self, consumer: AIOKafkaConsumer) -> None:
@@ -326,6 +343,9 @@ def read(records: Records) -> Batch:
                 batch.halt = error
                 break
             batch.positions[place] = record.offset + 1
+            last = record
+        if place in batch.positions and place.topic != topics.PROGRESS:  # ticks go with their day
+            batch.marks[place] = mark_of(last)
     return batch
 
 

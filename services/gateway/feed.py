@@ -93,9 +93,8 @@ class Feed:
                 await self._on_gap()
                 continue
             records = [record for found in fetched.values() for record in found]
-            if not records:
-                await fetching.look()
-            else:
+            await fetching.look(idle=not records)
+            if records:
                 await self._on_updates(newest(records) if is_behind(records) else [_update(r) for r in records])
 
 

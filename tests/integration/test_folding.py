@@ -296,3 +296,37 @@ async def test_a_checkpoint_is_made_once(tape: Tape, database: Mongo) -> None:
     with pytest.raises(CheckpointGone):
         await gone.store({tape.place: 3})
     assert not await gone.exists()
+
+
+async def test_a_log_that_was_made_anew_and_has_grown_past_the_checkpoint_halts(tape: Tape) -> None:
+    first, second = Notebook(), Notebook()
+    written = await tape.write(5)
+    async with tape.following(first):
+        await until(lambda: first.noted == written)
+        await until(lambda: stored(tape, 5))
+    async with kafka_side.admin(tape.settings.kafka) as client:
+        await client.delete_topics([tape.name])
+    await until(lambda: made_anew(tape))
+    await tape.write(9)
+    async with tape.following(second) as (loop, _):
+        await until(lambda: loop.halted)
+    assert "another one" in str(loop.halted)
+    assert second.noted == []
+
+
+async def made_anew(tape: Tape) -> bool:
+    try:
+        await kafka_side.create(tape.settings.kafka, tape.name)
+    except Exception:  # it is still being deleted
+        return False
+    return True
+
+
+async def test_a_checkpoint_of_before_has_no_marks_and_takes_them_up(tape: Tape) -> None:
+    fold = Notebook()
+    await tape.write(5)
+    await tape.checkpoint.store({tape.place: 3})
+    async with tape.following(fold):
+        await until(lambda: len(fold.noted) == 2)
+        await until(lambda: stored(tape, 5))
+    assert list(await tape.checkpoint.marks()) == [tape.place]
