@@ -30,8 +30,14 @@ def service_programs(running: Running) -> list[Program]:
     """The stages of the pipeline, the projector, and last the gateway, which is ready when uploads can come."""
     modules = [*(line.service for line in PIPELINE), "services.progress"]
     programs = [Program(module.rpartition(".")[2], (sys.executable, "-m", module)) for module in modules]
-    ready = partial(until_ready, f"{running.gateway}/readyz")
-    return [*programs, Program("gateway", (sys.executable, "-m", "services.gateway"), ready=ready)]
+    ready, alive = partial(until_ready, f"{running.gateway}/readyz"), partial(answers, f"{running.gateway}/healthz")
+    return [*programs, Program("gateway", (sys.executable, "-m", "services.gateway"), ready=ready, alive=alive)]
+
+
+async def answers(url: str) -> bool:
+    """Whether `url` answers at all within a few seconds."""
+    async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
+        return await _says_yes(client, url)
 
 
 async def until_ready(url: str) -> None:

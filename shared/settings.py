@@ -4,6 +4,7 @@ Every field has a default that works on one machine; the environment overrides i
 """
 
 import sys
+from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
@@ -24,6 +25,7 @@ class SharedSettings(BaseSettings):
     control_database: str = Field(default="pagestream_control", pattern=r"^[A-Za-z0-9_-]{1,38}$")
     partitions: int = Field(default=12, ge=1, le=1000)  # of the keyed topics; never changed afterwards
     replication: int = Field(default=1, ge=1)  # of every topic; 3 on a real cluster
+    heartbeat: Path | None = None  # a file that is touched every second while the service's event loop runs
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 

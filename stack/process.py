@@ -24,13 +24,15 @@ _TAIL_BYTES: Final = 16 * 1024
 class Program:
     """What to run. `env` is added to our own; `ready`, if given, returns once the program answers.
 
-    `ready` is cancelled when the program dies; it has no deadline of its own. `provider` is for people.
+    `ready` is cancelled when the program dies; it has no deadline of its own. `alive`, if given, tells once the program
+    is ready whether it answers; one that does not, several times in a row, is killed. `provider` is for people.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], Awaitable[None]] | None = None
+    alive: Callable[[], Awaitable[bool]] | None = None
     provider: str = "this project"
 
 

@@ -11,16 +11,26 @@ from stack.events import Died, OnEvent, Ready, Starting, Stopped, Stopping
 from stack.process import Log, Process, Program
 
 GRACE: Final = 10.0  # seconds between SIGTERM and SIGKILL
+PROBE_SECONDS: Final = 5.0  # between two looks whether a program answers
+_SILENT: Final = 3  # looks in a row without an answer: it lives, and only a new life helps
 
 
 class Supervisor:
     """Programs that live and die independently of each other, each with a log in `logs`."""
 
-    def __init__(self, logs: Path, on_event: OnEvent, backoff: Backoff | None = None, grace: float = GRACE) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        on_event: OnEvent,
+        backoff: Backoff | None = None,
+        grace: float = GRACE,
+        probe_every: float = PROBE_SECONDS,
+    ) -> None:
         self._logs = logs
         self._on_event = on_event
         self._backoff = backoff or Backoff()
         self._grace = grace
+        self._probe_every = probe_every
         self._watches: dict[str, _Watch] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -28,7 +38,7 @@ class Supervisor:
         """Run it from now on, whatever happens to it."""
         if program.name in self._watches:
             raise ValueError(f"{program.name} is already watched")
-        watch = _Watch(program, self._logs, self._on_event, self._backoff, self._grace)
+        watch = _Watch(program, self._logs, self._on_event, self._backoff, self._grace, self._probe_every)
         self._watches[program.name] = watch
         self._tasks.append(asyncio.create_task(watch.run(), name=f"watch {program.name}"))
 
@@ -57,7 +67,9 @@ class Supervisor:
 class _Watch:
     """One program over all its lives. `outcome` tells how the first one began: None when ready, else its death."""
 
-    def __init__(self, program: Program, logs: Path, on_event: OnEvent, backoff: Backoff, grace: float) -> None:
+    def __init__(
+        self, program: Program, logs: Path, on_event: OnEvent, backoff: Backoff, grace: float, probe_every: float
+    ) -> None:
         self.stopping = asyncio.Event()
         self.outcome: asyncio.Future[Died | None] = asyncio.get_running_loop().create_future()
         self._program = program
@@ -65,6 +77,7 @@ class _Watch:
         self._on_event = on_event
         self._backoff = backoff
         self._grace = grace
+        self._probe_every = probe_every
 
     async def run(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -91,7 +104,7 @@ class _Watch:
         ready = asyncio.create_task(self._until_ready())
         ready.add_done_callback(self._on_probed)
         try:
-            await _first_of(process.wait(), self.stopping.wait())
+            await _first_of(process.wait(), self.stopping.wait(), self._until_silent(ready))
             if self.stopping.is_set():
                 await self._end(process)
         finally:
@@ -106,6 +119,15 @@ class _Watch:
             await self._program.ready()
         self._on_event(Ready(self._program.name, clock() - born))
         self._conclude(None)
+
+    async def _until_silent(self, ready: asyncio.Task[None]) -> None:
+        """Return once the program has stopped answering; whoever ends its life then kills it."""
+        await asyncio.wait([ready])
+        alive, silent = self._program.alive, 0
+        while alive is None or silent < _SILENT:
+            await asyncio.sleep(self._probe_every)
+            if alive:
+                silent = 0 if await alive() else silent + 1
 
     async def _end(self, process: Process) -> None:
         clock = asyncio.get_running_loop().time

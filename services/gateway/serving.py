@@ -11,7 +11,7 @@ from services.gateway import app, revocation
 from services.gateway.context import Gateway
 from services.gateway.http import Http
 from services.gateway.settings import GatewaySettings
-from shared import logs
+from shared import logs, watchdog
 
 log = logs.get(__name__)
 
@@ -52,7 +52,12 @@ async def serve(settings: GatewaySettings) -> None:
             timeout_graceful_shutdown=_FINISH_WITHIN,
         )
         server = _Server(config, gateway)
-        watches = (gateway.feed.run(), gateway.sockets.let_go_of_the_slow(), revocation.enforce(gateway))
+        watches = (
+            gateway.feed.run(),
+            gateway.sockets.let_go_of_the_slow(),
+            revocation.enforce(gateway),
+            watchdog.beat(settings.heartbeat),
+        )
         running = [asyncio.create_task(work) for work in watches]
         for task in running:
             task.add_done_callback(lambda _: setattr(server, "should_exit", True))

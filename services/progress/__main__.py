@@ -8,4 +8,4 @@ from shared.settings import read
 
 settings = read(ProgressSettings)
 logs.configure("progress", settings.log_level)
-run(serve(settings))
+run(serve(settings), settings.heartbeat)

@@ -37,7 +37,7 @@ def main(stage: str, module: str, *, slots: int | None = None) -> None:
     if slots:
         settings = settings.model_copy(update={"children": slots})
     logs.configure(stage, settings.log_level)
-    run(serve(stage, module, settings, online=slots is not None))
+    run(serve(stage, module, settings, online=slots is not None), settings.heartbeat)
 
 
 async def serve(stage: str, module: str, settings: StageSettings, *, online: bool) -> None:

@@ -194,6 +194,31 @@ async def test_a_program_that_dies_takes_its_children_along_before_it_comes_back
         await until(lambda: not alive(orphan))
 
 
+async def test_what_lives_and_does_not_answer_is_killed_and_started_again(tmp_path: Path) -> None:
+    told, silent_pid = Told(), tmp_path / "silent"
+
+    async def answers() -> bool:
+        pids = tmp_path / "pid"
+        if not silent_pid.exists():
+            silent_pid.write_text(pids.read_text())
+        return pids.read_text() != silent_pid.read_text()
+
+    async def ready() -> None:
+        while not (tmp_path / "pid").exists():
+            await asyncio.sleep(0.01)
+
+    program = python("p", says_pid(tmp_path / "pid") + "time.sleep(60)", ready=ready, alive=answers)
+    supervisor = Supervisor(tmp_path / "logs", told, QUICK, probe_every=0.05)
+    supervisor.start(program)
+    await until(lambda: len(told.of(Died, "p")) == 1)
+    await until(lambda: (tmp_path / "pid").read_text() != silent_pid.read_text())
+    await asyncio.sleep(0.5)  # ten looks at one that answers
+    assert len(told.of(Died, "p")) == 1
+    assert told.of(Died, "p")[0].code == -signal.SIGKILL
+    assert not alive(int(silent_pid.read_text()))
+    await supervisor.stop()
+
+
 async def test_stopping_does_not_wait_for_the_next_restart(tmp_path: Path) -> None:
     told = Told()
     supervisor = Supervisor(tmp_path / "logs", told, Backoff(first=600, cap=600))
