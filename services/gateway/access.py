@@ -7,15 +7,17 @@ anything reads it.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.answers import RETRY_AFTER, problem_answer
 from services.gateway.callers import secret_of
 from services.gateway.keyring import LOOK_EVERY, Keyring
+from services.gateway.limits import Limits
 from services.gateway.problems import Problem
 from services.gateway.settings import is_loopback
 from shared.mongo import PyMongoError
@@ -72,20 +74,49 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a foreign request with a problem, pass on every other."""
         headers = Headers(scope=scope)
+        guarded = partial(_with_guards, send, embeddable=_is_embeddable(scope))
         try:
             self._doorkeeper.check(headers.get("host", ""), headers.get("origin"), self._keyring)
+            if not _is_embeddable(scope):
+                _check_site(scope["method"], headers)
         except Problem as problem:
-            await problem_answer(problem)(scope, receive, send)
+            await problem_answer(problem)(scope, receive, guarded)
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, guarded)
+
+
+def _is_embeddable(scope: Scope) -> bool:
+    """Whether pages of others may load it without asking: our elements, and what a token in the address opens."""
+    has_token = any(part.startswith(b"token=") for part in scope["query_string"].split(b"&"))
+    return has_token or scope["path"].startswith(_OPEN_BELOW)
+
+
+def _check_site(method: str, headers: Headers) -> None:
+    """Raise Problem for what a page of another site loads without saying whose it is (an image, a form).
+
+    Scripts that ask by CORS send their origin, which was checked; people may follow a link to here.
+    """
+    follows_a_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+    if headers.get("sec-fetch-site") == "cross-site" and "origin" not in headers and not follows_a_link:
+        raise Problem("foreign_origin", origin=headers.get("referer", "another site")[:200])
+
+
+async def _with_guards(send: Send, message: Message, *, embeddable: bool) -> None:
+    """Send on, with what keeps browsers from guessing a type and pages of others from embedding an answer."""
+    if message["type"] == "http.response.start":
+        headers = MutableHeaders(scope=message)
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin" if embeddable else "same-origin")
+    await send(message)
 
 
 class SignIn:
     """Lets nobody in who cannot say who they are; the routes find the caller in the request's state."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring, *, metrics_need_key: bool) -> None:
+    def __init__(self, app: ASGIApp, keyring: Keyring, limits: Limits, *, metrics_need_key: bool) -> None:
         self._app = app
         self._keyring = keyring
+        self._limits = limits
         self._metrics_need_key = metrics_need_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,7 +127,10 @@ class SignIn:
         secret: str | None = None
         try:
             secret = secret_of(Headers(scope=scope).get("authorization"), scope["query_string"].decode("latin-1"))
-            scope.setdefault("state", {})["caller"] = await self._keyring.caller(secret)
+            caller = await self._keyring.caller(secret)
+            scope.setdefault("state", {})["caller"] = caller
+            address = scope["client"][0] if scope.get("client") else ""
+            self._limits.ask((caller.name, address), asyncio.get_running_loop().time())
         except (Problem, PyMongoError) as error:
             await problem_answer(_as_problem(error))(scope, receive, send)
         else:

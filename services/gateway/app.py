@@ -31,7 +31,7 @@ from services.gateway.embedder import Embedder
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
-from services.gateway.limits import Allotment, Limits, Pace
+from services.gateway.limits import Allotment, BodyPace, Limits, Pace
 from services.gateway.metrics import Counted, Metrics
 from services.gateway.mongo import Projections, Status
 from services.gateway.parts import ResumableUploads
@@ -112,6 +112,8 @@ def limits_of(settings: GatewaySettings) -> Limits:
         uploads=Allotment("too_many_uploads_at_once", settings.uploads_each),
         upload_bytes=Allotment("too_many_upload_bytes", settings.upload_bytes_each),
         frames=Pace(settings.frames_per_second_each),
+        requests=Pace(settings.requests_per_second_each),
+        pace=BodyPace(settings.upload_bytes_per_second, settings.upload_seconds),
     )
 
 
@@ -125,7 +127,9 @@ def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
         dependencies=[Security(HTTPBearer(auto_error=False, description="An API key, or a token for one document."))],
     )
     app.state.gateway = gateway
-    app.add_middleware(SignIn, keyring=gateway.keyring, metrics_need_key=settings.metrics == "key")
+    app.add_middleware(
+        SignIn, keyring=gateway.keyring, limits=gateway.limits, metrics_need_key=settings.metrics == "key"
+    )
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,

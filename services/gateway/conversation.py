@@ -24,6 +24,7 @@ TRY_LATER: Final = 1013
 
 _BURST: Final = 2_000  # requests at once: a page that comes back subscribes to all that it shows
 _PER_SECOND: Final = 50
+_FEED_COST: Final = 20  # what a list's snapshot costs of them: it has 200 rows
 
 
 class Conversation:
@@ -50,6 +51,7 @@ class Conversation:
         self._allowance = Allowance(_BURST, _PER_SECOND)
         self._opening: dict[asyncio.Task[None], Target] = {}
         self._hang_up = hang_up
+        self._list = asyncio.Lock()  # of lists' snapshots on their way
 
     def start_with(self, target: Target) -> None:
         """The address itself names the document or job; the socket is about nothing else."""
@@ -71,6 +73,9 @@ class Conversation:
             self._hang_up(BAD_FRAME, problem.sentence)
             return
         target = request.target(self._caller.tenant)
+        if isinstance(request, Subscribe) and target.is_feed and not self._allowance.take(now, _FEED_COST - 1):
+            self._hang_up(TOO_MANY, "too many requests")
+            return
         match request:
             case Subscribe():
                 self._subscribe(request, target)
@@ -117,7 +122,12 @@ class Conversation:
             if self._caller.batch is not None and target.kind == "document":
                 found = await self._hub.document(DocumentKey(target.tenant, target.name))
                 self._caller.require_member(found.row["view"])
-            await self._hub.subscribe(self._viewer, target, ref, have)
+            if target.is_feed:  # one list after the other: a reader that takes none is owed no second
+                async with self._list:
+                    await self._viewer.caught_up()
+                    await self._hub.subscribe(self._viewer, target, ref, have)
+            else:
+                await self._hub.subscribe(self._viewer, target, ref, have)
         except Problem as problem:
             if problem.status >= 500:
                 self._hang_up(TRY_LATER, problem.code)

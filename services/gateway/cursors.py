@@ -3,11 +3,13 @@
 import base64
 import binascii
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from services.gateway.problems import Problem
+
+_HIGHEST: Final = 2**53 - 1  # what a browser counts to; the database's integers end later
 
 
 class After(NamedTuple):
@@ -29,9 +31,13 @@ def read(cursor: str, *kinds: type) -> tuple[Any, ...]:
     except (binascii.Error, ValueError):
         parts = None
     right = isinstance(parts, list) and len(parts) == len(kinds)
-    if not right or any(type(part) is not kind for part, kind in zip(parts, kinds, strict=True)):
+    if not right or not all(_is_a(part, kind) for part, kind in zip(parts, kinds, strict=True)):
         raise Problem("bad_request", detail="The cursor is not one that a list gave you")
     return tuple(parts)
+
+
+def _is_a(part: Any, kind: type) -> bool:
+    return type(part) is kind and (not isinstance(part, int) or abs(part) <= _HIGHEST)
 
 
 def write_after(at: datetime, key: str) -> str:

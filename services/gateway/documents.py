@@ -3,17 +3,17 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from services.gateway import cursors, filenames, multipart
 from services.gateway.answers import Json
-from services.gateway.context import Gateway, Holding, Key, Parts, Tenant
-from services.gateway.hub import Hub
+from services.gateway.arriving import told
+from services.gateway.context import Gateway, Holding, Key, Parts, Tenant, caller_of, holders_of
 from services.gateway.mongo import DOCUMENTS, DocumentKey, Wish
 from services.gateway.news import within
 from services.gateway.subscriptions import Target
@@ -24,7 +24,6 @@ from shared.given import Given
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 STATUSES: Final = "uploaded|processing|processed|completed|failed|retrying|cancelling|cancelled"
-_SILENCE_SECONDS: Final = 60.0  # meanwhile an upload holds one of the few places
 MOST: Final = 200  # documents in one answer
 
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
@@ -52,7 +51,8 @@ async def upload(
     declared = gateway.uploads.check_length(request.headers.get("content-length"))
     wished = wishes(languages, batch, tags, force=force)
     with gateway.limits.upload(holders, declared) as arrived:
-        offer = replace(await _offer(request, arrived, tenant, filename), wishes=wished, key=idempotency_key)
+        chunks = told(request.stream(), arrived, gateway.limits.pace)
+        offer = replace(await _offer(request, chunks, tenant, filename), wishes=wished, key=idempotency_key)
         taken = await gateway.uploads.take(offer, declared)
     document_id = taken.fact.document_id
     if document_id == offer.document_id:  # not where an Idempotency-Key stands for an earlier one
@@ -63,10 +63,9 @@ async def upload(
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
 
 
-async def _offer(request: Request, arrived: Callable[[int], None], tenant: str, filename: str | None) -> Offer:
+async def _offer(request: Request, chunks: AsyncIterator[bytes], tenant: str, filename: str | None) -> Offer:
     """What the body offers: a form's part `file`, or itself."""
     content_type = request.headers.get("content-type", "")
-    chunks = aiter(told(request.stream(), arrived))
     if boundary := multipart.boundary_of(content_type):
         part = multipart.FilePart(chunks, boundary)
         await part.open()
@@ -77,20 +76,6 @@ async def _offer(request: Request, arrived: Callable[[int], None], tenant: str, 
         content_type=content_type[:255] or None,
         chunks=chunks,
     )
-
-
-async def told(chunks: AsyncIterator[bytes], arrived: Callable[[int], None]) -> AsyncIterator[bytes]:
-    """The same chunks; `arrived` hears of the size of each. Who sends none for a minute is taken for gone."""
-    while True:
-        try:
-            async with asyncio.timeout(_SILENCE_SECONDS):
-                chunk = await anext(chunks)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise ClientDisconnect from None
-        arrived(len(chunk))
-        yield chunk
 
 
 @router.get("", summary="List documents, newest first")
@@ -116,7 +101,7 @@ async def list_documents(
         tag = f"{generation}:{_mark([row['view'] for row in shown])}"
         return tag, {"documents": [row["view"] for row in shown], "next_cursor": more}
 
-    tag, body = await newer(gateway.hub, Target.of_feed(tenant), read, wait, since)
+    tag, body = await newer(gateway, request, Target.of_feed(tenant), read, wait, since)
     return tagged(request, tag, body)
 
 
@@ -133,17 +118,24 @@ async def viewed(gateway: Gateway, key: DocumentKey, request: Request, wait: flo
         found = (await gateway.hub.document(key)).row["view"]
         return f"{found['epoch']}:{found['version']}", found
 
-    tag, body = await newer(gateway.hub, Target.of_key(*key), read, wait, since)
+    tag, body = await newer(gateway, request, Target.of_key(*key), read, wait, since)
     return tagged(request, tag, body)
 
 
 Read = Callable[[], Awaitable[tuple[str, Mapping[str, Any]]]]
 
 
-async def newer(hub: Hub, target: Target, read: Read, wait: float, since: str | None) -> tuple[str, Mapping[str, Any]]:
-    """What `read` returns (a tag and a body) as soon as it is newer than `since`; after `wait` seconds in any case."""
+async def newer(
+    gateway: Gateway, request: Request, target: Target, read: Read, wait: float, since: str | None
+) -> tuple[str, Mapping[str, Any]]:
+    """What `read` returns (a tag and a body) as soon as it is newer than `since`; after `wait` seconds in any case.
+
+    Who waits has a live connection. Raises Problem("too_many_connections").
+    """
+    hub = gateway.hub
     until = asyncio.get_running_loop().time() + wait
-    with hub.news.expecting(target) as news:
+    held = gateway.limits.connections.one(holders_of(caller_of(request), request)) if wait else nullcontext()
+    with held, hub.news.expecting(target) as news:
         while True:
             news.clear()
             tag, body = await read()

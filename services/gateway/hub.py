@@ -41,6 +41,9 @@ class Viewer(Hashable, Protocol):
     def deliver(self, slot: Slot | None, frame: Frame) -> None:
         """Send the frame, or keep it until it can be sent; never waits."""
 
+    async def caught_up(self) -> None:
+        """Return once everything that was delivered is on its way to the reader."""
+
 
 class _Snapshot(NamedTuple):
     generation: str

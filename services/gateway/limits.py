@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.gateway.problems import Problem
 
@@ -24,12 +24,12 @@ class Allowance:
         self._left = float(burst)
         self._at: float | None = None
 
-    def take(self, now: float) -> bool:
-        """Whether one more request is allowed at `now` (seconds, never going back)."""
+    def take(self, now: float, cost: float = 1) -> bool:
+        """Whether one more request, or one that costs as much as several, is allowed at `now` (seconds)."""
         if self._at is not None:
             self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
         self._at = now
-        self._left -= 1
+        self._left -= cost
         return self._left >= 0
 
 
@@ -37,7 +37,7 @@ class Pace:
     """An allowance for each holder."""
 
     def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
+        self.per_second = per_second
         self._allowances: OrderedDict[str, Allowance] = OrderedDict()
 
     def take(self, holders: Holders, now: float) -> bool:
@@ -46,7 +46,7 @@ class Pace:
         return all(allowed)
 
     def _of(self, holder: str) -> Allowance:
-        found = self._allowances.pop(holder, None) or Allowance(_BURST_SECONDS * self._per_second, self._per_second)
+        found = self._allowances.pop(holder, None) or Allowance(_BURST_SECONDS * self.per_second, self.per_second)
         self._allowances[holder] = found
         if len(self._allowances) > _REMEMBERED:
             self._allowances.popitem(last=False)
@@ -80,6 +80,13 @@ class Allotment:
             self.take(holders, -1)
 
 
+class BodyPace(NamedTuple):
+    """How slow a body may be, in the time that we wait for it: bytes a second, and seconds in all."""
+
+    bytes_per_second: float
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Limits:
     """The limits of one gateway."""
@@ -89,6 +96,13 @@ class Limits:
     uploads: Allotment
     upload_bytes: Allotment
     frames: Pace
+    requests: Pace  # over HTTP
+    pace: BodyPace  # of a body
+
+    def ask(self, holders: Holders, now: float) -> None:
+        """Count one request of `holders` at `now`. Raises Problem("too_many_requests")."""
+        if not self.requests.take(holders, now):
+            raise Problem("too_many_requests", limit=self.requests.per_second, retry_after=1)
 
     @contextmanager
     def upload(self, holders: Holders, declared: int) -> Iterator[Callable[[int], None]]:

@@ -58,9 +58,14 @@ class Outbox:
         place = next(iter(self._frames))
         return self._remove(place)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more waits than is kept for one reader."""
+        return len(self._frames) > self._max_frames or self._bytes > self._max_bytes
+
     def is_too_slow(self, now: float) -> bool:
         """Whether the reader is to be let go: too much waits for it, or it has been behind for too long."""
-        if len(self._frames) > self._max_frames or self._bytes > self._max_bytes:
+        if self.is_full:
             return True
         return self._behind_since is not None and now - self._behind_since > PATIENCE
 

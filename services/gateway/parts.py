@@ -100,7 +100,7 @@ class ResumableUploads:
         if offset != known:
             raise Problem("upload.wrong_offset", offset=known)
         body = Body(chunks, upload.length - offset, checksum)
-        async with self._uploads.place():
+        async with self._uploads.place(upload.tenant):
             while first := await body.read():
                 offset = await self._add(upload, offset, first, body)
         await self._rows.prolong(upload.document_id, utcnow() + EXPIRES_AFTER)

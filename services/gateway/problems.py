@@ -129,7 +129,26 @@ OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "This Idempotency-Key was used for something else.",
         "Use a new key for each request; repeat a key only to repeat the same request.",
     ),
-    "too_many_uploads": (429, "All {limit} places for uploads are taken.", "Try again in a few seconds."),
+    "upload.too_slow": (
+        408,
+        "The upload came with fewer than {limit} bytes a second for half a minute.",
+        "Send it again over a better connection; POST /v1/uploads keeps what has arrived.",
+    ),
+    "upload.took_too_long": (
+        408,
+        "The upload took longer than {limit} seconds.",
+        "Send it with POST /v1/uploads, in several requests: what has arrived is kept.",
+    ),
+    "too_many_requests": (
+        429,
+        "One key or address may send {limit} requests a second.",
+        "Wait for a second; one WebSocket tells of every change without asking.",
+    ),
+    "too_many_uploads": (
+        429,
+        "All {limit} places for uploads that a tenant may have at once are taken.",
+        "Try again in a few seconds.",
+    ),
     "too_many_connections": (
         429,
         "One key or address may have {limit} live connections.",

@@ -37,6 +37,18 @@ class Room:
     def __init__(self, size: int) -> None:
         self.size = size
         self.document_id: str | None = None  # once it is in the log
+        self._refusal: Problem | None = None  # of more than `size` bytes, where those are all that is left
+
+    def takes_what_is_left(self, quota: int, used: int) -> None:
+        """Reserve all that the tenant has left for an upload of unknown length. Raises Problem where nothing is."""
+        self.size = quota - used
+        self._refusal = _refused("bytes", quota, used)
+        self.hold(1)
+
+    def hold(self, size: int) -> None:
+        """Raise Problem once more bytes have come than there is room for."""
+        if self._refusal and size > self.size:
+            raise self._refusal
 
     def becomes(self, uploaded: DocumentUploaded) -> None:
         """The upload is a document now; its room is taken until the projection shows it."""
@@ -59,7 +71,7 @@ class Quotas:
         if quota is None:
             yield room
             return
-        await self._check(tenant, quota, size)
+        await self._check(tenant, quota, room)
         rooms = self._unseen[tenant]
         rooms.add(room)
         try:
@@ -68,7 +80,7 @@ class Quotas:
             if room.document_id is None:
                 rooms.discard(room)
 
-    async def _check(self, tenant: str, quota: Quota, size: int) -> None:
+    async def _check(self, tenant: str, quota: Quota, room: Room) -> None:
         now = utcnow()
         midnight = datetime.combine(now.date() + timedelta(days=1), time.min, now.tzinfo)
         await self._forget_seen(tenant)
@@ -79,7 +91,11 @@ class Quotas:
         if quota.pages_a_day is not None:
             _hold("pages_a_day", quota.pages_a_day, usage.pages, 1, now, midnight)
         if quota.bytes is not None:
-            _hold("bytes", quota.bytes, usage.bytes + sum(room.size for room in rooms), size)
+            used = usage.bytes + sum(other.size for other in rooms)
+            if room.size:
+                _hold("bytes", quota.bytes, used, room.size)
+            else:
+                room.takes_what_is_left(quota.bytes, used)
 
     async def _forget_seen(self, tenant: str) -> None:
         rooms = self._unseen[tenant]
@@ -90,11 +106,14 @@ class Quotas:
 def _hold(
     name: str, limit: int, used: int, more: int, now: datetime | None = None, until: datetime | None = None
 ) -> None:
-    if used + more <= limit:
-        return
+    if used + more > limit:
+        raise _refused(name, limit, used, now, until)
+
+
+def _refused(name: str, limit: int, used: int, now: datetime | None = None, until: datetime | None = None) -> Problem:
     wait = int((until - now).total_seconds()) + 1 if now and until else _WAIT
     resets_at = until.isoformat() if until else None
     left = max(0, limit - used)
-    raise Problem(
+    return Problem(
         "quota_exceeded", quota=name, limit=limit, used=used, left=left, resets_at=resets_at, retry_after=wait
     )

@@ -28,7 +28,7 @@ _HARMLESS: Final = {"Content-Security-Policy": "sandbox; default-src 'none'", "X
 
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Cursor = Annotated[str | None, Query(max_length=512)]
-PageNumber = Annotated[int, Path(ge=1)]
+PageNumber = Annotated[int, Path(ge=1, le=_HIGHEST)]
 Width = Annotated[int, Query(ge=WIDTHS[0], le=WIDTHS[1], description="At most so many pixels wide.")]
 
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from services.gateway import tus
 from services.gateway.answers import EXPECTED, as_problem, problem_answer
+from services.gateway.arriving import told
 from services.gateway.context import Gateway, Holding, Parts, Tenant
-from services.gateway.documents import told
 from services.gateway.limits import Holders
 from shared.partial_uploads import PartialUpload
 
@@ -96,7 +96,7 @@ async def _receive(
     checksum = tus.Checksum.of(request.headers)
     declared = gateway.uploads.check_length(request.headers.get("content-length"))
     with gateway.limits.upload(holders, declared) as arrived:
-        chunks = told(request.stream(), arrived)
+        chunks = told(request.stream(), arrived, gateway.limits.pace)
         offset = await gateway.resumable.receive(upload, at, chunks, checksum)
     return (await gateway.resumable.finish(upload) if offset == upload.length else upload), offset
 

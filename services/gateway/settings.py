@@ -19,6 +19,8 @@ class GatewaySettings(SharedSettings):
     gateway_port: int = Field(default=8000, ge=1, le=65535)
     max_upload: int = Field(default=1024**3, ge=1)  # bytes of one document
     uploads_at_once: int = Field(default=32, ge=1)  # each may hold three 5 MiB parts in memory; more wait their turn
+    upload_bytes_per_second: int = Field(default=1024, ge=0)  # of a body, over half a minute; slower ones are let go
+    upload_seconds: float = Field(default=6 * 3600, gt=0)  # for which we wait for one body in all
     images_at_once: int = Field(default=2, ge=1, le=64)  # pages drawn for people to look at; more wait their turn
     origins: tuple[str, ...] = ()  # pages that may call besides our own, as JSON: ["https://desk.example"]
     cache: Path = Path(".pagestream/cache")  # where the chunker's model is kept, for searching by meaning
@@ -27,6 +29,7 @@ class GatewaySettings(SharedSettings):
     connections_each: int = Field(default=10_000, ge=1)  # sockets and event streams
     subscriptions_each: int = Field(default=100_000, ge=1)
     frames_per_second_each: int = Field(default=2_000, ge=1)  # from the client; ten times as many at once
+    requests_per_second_each: int = Field(default=500, ge=1)  # over HTTP; ten times as many at once
     uploads_each: int = Field(default=256, ge=1)
     upload_bytes_each: int = Field(default=64 * 1024**3, ge=1)
     # By tenant, "*" for all others; none is no limit: {"*": {"documents": 100, "pages_a_day": 9000}}

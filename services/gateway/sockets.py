@@ -6,6 +6,7 @@ frame goes from the hub into the transport without an ASGI task for each socket,
 
 import asyncio
 import re
+from contextlib import suppress
 from functools import partial
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Final, cast
@@ -74,11 +75,21 @@ class Socket(ServerConnection):
         """Write the frame, or keep it until the reader has caught up."""
         if self.protocol.state is not OPEN:
             return
-        if self.paused:
-            self.sockets.merged += self.outbox.put(slot, frame, self.loop.time())
-            self.sockets.slow.add(self)
-        else:
+        if not self.paused:
             self._write(frame)
+            return
+        self.sockets.merged += self.outbox.put(slot, frame, self.loop.time())
+        self.sockets.slow.add(self)
+        if self.outbox.is_full:
+            self.outbox = Outbox()
+            self.sockets.let_go(self)
+
+    async def caught_up(self) -> None:
+        """Return once the reader has taken everything. It may never come to that; the caller is cancelled then."""
+        with suppress(ConnectionClosed):
+            await self.drain()
+            while len(self.outbox):
+                await self.drain()
 
     def resume_writing(self) -> None:
         """The reader caught up with what was written: what waits comes next."""
@@ -165,8 +176,13 @@ class Sockets:
             late = {socket for socket in self.slow if socket.outbox.is_too_slow(now)}
             self.slow -= late
             for socket in late:
-                self._hub.leave(socket)
-                self.part(socket, TOO_SLOW, "too slow")
+                self.let_go(socket)
+
+    def let_go(self, socket: Socket) -> None:
+        """Close a connection whose reader stays behind."""
+        self.slow.discard(socket)
+        self._hub.leave(socket)
+        self.part(socket, TOO_SLOW, "too slow")
 
     async def drain(self) -> None:
         """Take no more connections and close those there are with 1012, slice by slice."""

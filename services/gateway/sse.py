@@ -80,6 +80,9 @@ class Stream(StreamingResponse):
             self.end()
         self._ready.set()
 
+    async def caught_up(self) -> None:
+        """A stream has one target and never asks."""
+
     def end(self) -> None:
         """Send what is there already, then nothing more."""
         self._ended = True

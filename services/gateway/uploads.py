@@ -9,14 +9,15 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final
 
 from services.gateway import media
 from services.gateway.claims import Claims, KeyReused, Upload
+from services.gateway.places import Places
 from services.gateway.problems import Problem
-from services.gateway.quotas import Quotas
+from services.gateway.quotas import Quotas, Room
 from services.gateway.wishes import NO_WISHES, Wishes
 from shared import blobs as names
 from shared.blobs import Blobs
@@ -49,7 +50,7 @@ class _Stored:
 
 
 class Uploads:
-    """Takes uploads, a bounded number at once."""
+    """Takes uploads, a bounded number at once, of one tenant half of them at the most."""
 
     def __init__(
         self, blobs: Blobs, claims: Claims, log: Log, quotas: Quotas, secret: bytes, *, max_bytes: int, at_once: int
@@ -60,8 +61,7 @@ class Uploads:
         self._quotas = quotas
         self._secret = secret
         self.max_bytes = max_bytes
-        self._at_once = at_once
-        self._places = asyncio.Semaphore(at_once)
+        self._places = Places(at_once, "too_many_uploads", QUEUE_SECONDS)
 
     def check_length(self, declared: str | None) -> int:
         """The declared length, 0 without one. Raises Problem("too_large") for what says of itself that it is."""
@@ -81,15 +81,15 @@ class Uploads:
         Raises Problem, Rejected, Transient, Unconfirmed (the fact may or may not be in the log; claim and blobs stay).
         """
         async with self._quotas.room(offer.tenant, size) as room:
-            upload = await self._take(offer)
+            upload = await self._take(offer, room)
             if not upload.duplicate:
                 room.becomes(upload.fact)
         return upload
 
-    async def _take(self, offer: Offer) -> Upload:
+    async def _take(self, offer: Offer, room: Room) -> Upload:
         document_id = offer.document_id
-        async with self.place():
-            stored = await self._store(offer)
+        async with self.place(offer.tenant):
+            stored = await self._store(offer, room)
         try:
             upload = await self._claim(offer, _fact(offer, stored), stored.digest)
         except KeyReused:
@@ -100,7 +100,7 @@ class Uploads:
             await self._blobs.delete_document(offer.tenant, document_id)
         return upload
 
-    async def _store(self, offer: Offer) -> _Stored:
+    async def _store(self, offer: Offer, room: Room) -> _Stored:
         languages = "+".join(offer.wishes.languages).encode()  # in others the same bytes read otherwise
         digest = hmac.new(self._secret, languages, hashlib.sha256)
         head, rest = await _head(offer.chunks)
@@ -111,6 +111,7 @@ class Uploads:
             async for chunk in _chain(head, rest):
                 size += len(chunk)
                 self.check_size(size)
+                room.hold(size)
                 digest.update(chunk)
                 await writer.write(chunk)
         stored = _Stored(size, media_type, digest.hexdigest())
@@ -145,18 +146,9 @@ class Uploads:
         await self._claims.replace_content(name, winner.document_id, fact)
         return await self._claims.claim_content(name, fact, force=False)
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    def place(self, tenant: str) -> AbstractAsyncContextManager[None]:
         """Wait for a place and hold it. Raises Problem("too_many_uploads")."""
-        try:
-            async with asyncio.timeout(QUEUE_SECONDS):
-                await self._places.acquire()
-        except TimeoutError:
-            raise Problem("too_many_uploads", limit=self._at_once, retry_after=5) from None
-        try:
-            yield
-        finally:
-            self._places.release()
+        return self._places.one(tenant)
 
     def _too_large(self, got: int) -> Problem:
         return Problem(

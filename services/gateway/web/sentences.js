@@ -223,7 +223,22 @@ export const REFUSALS = {
     "Seite {page} war nicht lesbar.",
     "Versuchen Sie das Dokument noch einmal: nur was fehlt, wird wiederholt."
   ],
-  "too_many_uploads": ["Alle {limit} Plätze für Uploads sind belegt.", "Versuchen Sie es in einigen Sekunden noch einmal."],
+  "upload.too_slow": [
+    "Der Upload kam eine halbe Minute lang mit weniger als {limit} Bytes in der Sekunde.",
+    "Senden Sie ihn über eine bessere Verbindung noch einmal."
+  ],
+  "upload.took_too_long": [
+    "Der Upload dauerte länger als {limit} Sekunden.",
+    "Senden Sie ihn in mehreren Teilen: was angekommen ist, bleibt."
+  ],
+  "too_many_requests": [
+    "Ein Schlüssel oder eine Adresse darf {limit} Anfragen in der Sekunde senden.",
+    "Warten Sie eine Sekunde."
+  ],
+  "too_many_uploads": [
+    "Alle {limit} Plätze, die ein Mandant zugleich für Uploads haben darf, sind belegt.",
+    "Versuchen Sie es in einigen Sekunden noch einmal."
+  ],
   "too_many_uploads_at_once": [
     "Ein Schlüssel oder eine Adresse darf {limit} {limit|Dokument|Dokumente} zugleich senden.",
     "Senden Sie sie nacheinander."

@@ -31,9 +31,13 @@ class Viewer:
 
     def __init__(self):
         self.refused = []
+        self.reading = asyncio.Event()
 
     def deliver(self, target, frame):
         self.refused.append(frame)
+
+    async def caught_up(self):
+        await self.reading.wait()
 
 
 def conversation(hub, viewer, counted):
@@ -68,4 +72,37 @@ async def test_those_that_have_not_joined_yet_are_counted_too():
     for number in range(6):
         subscribe(talk, f"d{number}")
     assert len(viewer.refused) == 1
+    await talk.end()
+
+
+async def test_a_reader_that_takes_no_list_is_owed_no_second_one():
+    hub, viewer = SlowHub(), Viewer()
+    hub.answers.set()
+    opened = []
+
+    async def opens(viewer, target, ref, have):
+        opened.append(ref)
+
+    hub.subscribe = opens
+    talk = conversation(hub, viewer, [])
+    for ref in range(50):
+        talk.hear(orjson.dumps({"op": "subscribe", "ref": ref, "feed": "documents"}).decode(), now=0.0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert opened == []
+    viewer.reading.set()
+    async with asyncio.timeout(5):
+        while len(opened) < 50:
+            await asyncio.sleep(0)
+    assert opened == list(range(50))  # and each has its answer in the end
+    await talk.end()
+
+
+async def test_a_list_costs_as_much_as_its_rows():
+    hub, viewer, ends = SlowHub(), Viewer(), []
+    talk = conversation(hub, viewer, [])
+    talk._hang_up = lambda code, reason: ends.append(code)
+    for ref in range(101):
+        talk.hear(orjson.dumps({"op": "subscribe", "ref": ref, "feed": "documents"}).decode(), now=0.0)
+    assert ends == [4429]
     await talk.end()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.limits import Allotment, Limits, Pace
+from services.gateway.limits import Allotment, BodyPace, Limits, Pace
 from services.gateway.problems import Problem
 
 ANNE = ("key:anne", "10.0.0.1")
@@ -17,6 +17,8 @@ def limits(uploads: int = 10, upload_bytes: int = 100) -> Limits:
         uploads=Allotment("too_many_uploads_at_once", uploads),
         upload_bytes=Allotment("too_many_upload_bytes", upload_bytes),
         frames=Pace(1),
+        requests=Pace(2),
+        pace=BodyPace(1, 1),
     )
 
 
@@ -76,3 +78,15 @@ def test_uploads_under_way_are_counted_until_they_end_however_they_end() -> None
         arrived(101)
     with each.upload(ANNE, 100):
         pass
+
+
+def test_requests_are_paced_for_each_key_and_address() -> None:
+    held = limits()
+    for _ in range(20):  # ten seconds' worth at once
+        held.ask(ANNE, now=0.0)
+    with pytest.raises(Problem) as refused:
+        held.ask(BERT, now=0.0)  # from the same address
+    assert (refused.value.status, refused.value.code) == (429, "too_many_requests")
+    assert refused.value.headers["Retry-After"] == "1"
+    held.ask(CARL, now=0.0)
+    held.ask(ANNE, now=5.0)

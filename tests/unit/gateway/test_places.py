@@ -9,6 +9,7 @@ import pytest
 from services.gateway import pictures, uploads
 from services.gateway.mongo import DocumentKey
 from services.gateway.pictures import Pictures
+from services.gateway.places import Places
 from services.gateway.problems import Problem
 from services.gateway.uploads import Uploads
 from shared.blobs import Blobs
@@ -21,14 +22,46 @@ NOBODY = cast(Any, None)  # whom a place does not ask
 async def test_an_upload_that_finds_no_place_in_time_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "QUEUE_SECONDS", 0.05)
     house = Uploads(NOBODY, NOBODY, NOBODY, NOBODY, b"", max_bytes=1, at_once=1)
-    async with house.place():
+    async with house.place("acme"):
         with pytest.raises(Problem) as refused:
-            async with house.place():
+            async with house.place("acme"):
                 pass
     assert (refused.value.status, refused.value.code, refused.value.facts["limit"]) == (429, "too_many_uploads", 1)
     assert refused.value.headers["Retry-After"] == "5"
-    async with house.place():
+    async with house.place("acme"):
         pass
+
+
+async def test_one_tenant_takes_at_most_half_of_the_places() -> None:
+    places = Places(4, "too_many_uploads", 0.05)
+    async with places.one("mallory"), places.one("mallory"):
+        with pytest.raises(Problem) as refused:
+            async with places.one("mallory"):
+                pass
+        assert refused.value.facts["limit"] == 2
+        async with places.one("acme"), places.one("acme"):
+            with pytest.raises(Problem) as refused:
+                async with places.one("a third one"):
+                    pass
+            assert refused.value.facts["limit"] == 4
+    async with places.one("mallory"):
+        pass
+
+
+async def test_who_waits_gets_the_place_that_becomes_free() -> None:
+    places = Places(2, "too_many_uploads", 5)
+    order: list[str] = []
+
+    async def upload(tenant: str) -> None:
+        async with places.one(tenant):
+            order.append(tenant)
+
+    async with places.one("acme"):
+        waiting = asyncio.create_task(upload("acme"))
+        await upload("other")
+        assert order == ["other"]
+    await waiting
+    assert order == ["other", "acme"]
 
 
 async def test_an_image_more_than_may_wait_is_refused_and_who_asks_for_one_that_is_drawn_shares_it(

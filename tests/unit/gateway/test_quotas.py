@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
+
 from services.gateway.mongo import Usage
 from services.gateway.problems import Problem
 from services.gateway.quotas import Quota, Quotas
@@ -108,3 +110,33 @@ async def test_pages_count_from_midnight_and_the_refusal_says_when_they_start_an
     assert 0 < int(str(body["retry_after"])) <= 86_401
     assert shown.since <= utcnow() < midnight
     assert await refusal(quotas(shown, pages_a_day=51)) is None
+
+
+async def test_uploads_of_unknown_length_have_together_what_is_left() -> None:
+    house = quotas(Shown(size=999), bytes=1_000)
+    async with house.room("acme", 0) as room:
+        room.hold(1)
+        with pytest.raises(Problem) as refused:
+            room.hold(2)
+        assert (refused.value.code, refused.value.facts["left"]) == ("quota_exceeded", 1)
+        with pytest.raises(Problem):
+            async with house.room("acme", 0):
+                pass
+        with pytest.raises(Problem):
+            async with house.room("acme", 1):
+                pass
+    async with house.room("acme", 0) as room:
+        room.hold(1)
+
+
+async def test_where_nothing_is_left_an_upload_of_unknown_length_is_refused_at_once() -> None:
+    house = quotas(Shown(size=1_000), bytes=1_000)
+    with pytest.raises(Problem) as refused:
+        async with house.room("acme", 0):
+            pass
+    assert refused.value.code == "quota_exceeded"
+
+
+async def test_without_a_quota_nothing_is_held() -> None:
+    async with quotas(Shown(size=1_000), documents=9).room("acme", 0) as room:
+        room.hold(2**40)
