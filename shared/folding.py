@@ -157,10 +157,18 @@ class Checkpoint:
         return _from_row(row.get("marks", {})) if row else {}
 
     async def store(self, positions: Positions, marks: Mapping[TopicPartition, str] = MappingProxyType({})) -> None:
-        """Everything before `positions` is written; `marks` tell the records before them. Raises CheckpointGone."""
-        changed = {f"offsets.{name}": offset for name, offset in _to_row(positions).items()}
-        changed |= {f"marks.{name}": mark for name, mark in _to_row(marks).items()}
-        done = await self._rows.update_one({"_id": self._id}, {"$set": changed})
+        """Everything before `positions` is written; `marks` tell the records before them. Raises CheckpointGone.
+
+        A position never goes back: an earlier owner that was stopped and goes on may say late how far it was.
+        """
+        names = _to_row(marks)
+        changed: Row = {}
+        for name, offset in _to_row(positions).items():
+            changed[f"offsets.{name}"] = {"$max": [f"$offsets.{name}", offset]}
+            if name in names:
+                is_ahead = {"$gte": [offset, f"$offsets.{name}"]}
+                changed[f"marks.{name}"] = {"$cond": [is_ahead, {"$literal": names[name]}, f"$marks.{name}"]}
+        done = await self._rows.update_one({"_id": self._id}, [{"$set": changed}])
         if not done.matched_count:
             raise CheckpointGone(self._id)
 

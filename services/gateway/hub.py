@@ -21,6 +21,7 @@ from services.gateway.problems import Problem
 from services.gateway.subscriptions import Change, Position, Subscriptions, Target
 from services.gateway.tally import Standing
 from shared import logs
+from shared.errors import Transient
 from shared.failpoints import provoke
 from shared.fences import note
 from shared.mongo import PyMongoError
@@ -89,7 +90,7 @@ class Hub:
         if target.kind != "job" and not _ID.fullmatch(key.document_id):
             raise Problem("document.not_found")
         found = await self._appears(key, target, patience)
-        accepted = found is None and target.kind != "job" and await self._accepted(key)
+        accepted = found is None and target.kind != "job" and await self._is_accepted(key)
         if accepted and patience > 0:
             found = await self._appears(key, target, LONG_PATIENCE)
         if found is not None:
@@ -97,6 +98,12 @@ class Hub:
         if accepted or self._projections.generation is None:
             raise Problem("projection_unavailable", retry_after=2)
         raise Problem(f"{target.kind}.not_found")
+
+    async def _is_accepted(self, key: DocumentKey) -> bool:
+        try:
+            return await self._accepted(key)
+        except Transient:  # a store that does not answer says nothing against the document
+            raise Problem("projection_unavailable", retry_after=2) from None
 
     async def _appears(self, key: DocumentKey, target: Target, patience: float) -> Found | None:
         until = asyncio.get_running_loop().time() + patience

@@ -17,12 +17,14 @@ _ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 
 async def live(mongo: Mongo, partitions: int) -> str:
     """The generation that readers read; where there is none (a new or dropped database) one begins at offset 0."""
-    generation = await mongo.live_generation()
-    if generation is None or not await checkpoint(mongo, generation).exists():
+    while True:
+        generation = await mongo.live_generation()
+        if generation is not None and await checkpoint(mongo, generation).exists():
+            return generation
         began = await begin(mongo, partitions)
-        await point(mongo, began, instead_of=generation)
-        return began
-    return generation
+        if await point(mongo, began, instead_of=generation):
+            return began
+        await drop(mongo, began)  # the database was dropped meanwhile: nobody would ever read what is folded here
 
 
 async def begin(mongo: Mongo, partitions: int) -> str:

@@ -62,7 +62,7 @@ class Pieces:
 
     async def _slice(self, item: WorkItem, child: Child) -> Fact:
         assert item.plan
-        piece = (await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)).slices[item.slice]
+        piece = (await self._plan_of(item, child)).slices[item.slice]
         name = names.piece(item.tenant, item.document_id, item.stage, item.plan, item.slice)
         if not await self._is_done(name):
             request = {"function": "work", "slice": piece.model_dump(mode="json")}
@@ -96,10 +96,26 @@ class Pieces:
 
     async def _repair(self, item: WorkItem, child: Child) -> None:
         """Compute anew every piece whose stored result was lost or damaged since it was said to be done."""
-        assert item.plan
-        plan = await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)
+        plan = await self._plan_of(item, child)
         for number in sorted(set(range(len(plan.slices))) - set(item.missing)):
             await self._slice(item.model_copy(update={"slice": number}), child)
+
+    async def _plan_of(self, item: WorkItem, child: Child) -> Plan:
+        """The item's plan; one that was lost or damaged since is made again, which the same engine does alike.
+
+        Raises BlobMissing or BlobDamaged where another engine would plan now.
+        """
+        assert item.plan
+        where = (item.tenant, item.document_id, item.stage, item.plan)
+        try:
+            return await self.inputs.plan(*where)
+        except (BlobMissing, BlobDamaged):
+            sealed = await self._run(item, child, {"function": "plan"})
+            plan = Plan.model_validate(unseal(sealed))
+            if identity(item.inputs, plan.engine) != item.plan:
+                raise
+            await self._keep(item, names.plan(*where), sealed)
+            return plan
 
     async def _is_done(self, name: str) -> bool:
         """Whether a sound result is there already, from an earlier claim that died before its fact."""

@@ -8,7 +8,9 @@ import pytest
 from services.gateway import hub as hubs
 from services.gateway.feed import EPOCH_KEY, Update
 from services.gateway.hub import Hub
+from services.gateway.problems import Problem
 from services.gateway.subscriptions import Target
+from shared.errors import Transient
 from shared.mongo import PyMongoError
 
 TENANT = "default"
@@ -168,3 +170,14 @@ async def test_an_update_that_raises_keeps_nobody_from_theirs(monkeypatch: pytes
     await hub.receive([*broken, update(projections)])
     await until(lambda: viewer.shown[-1] == ("update", "g1", 2))
     await hub.close()
+
+
+async def test_where_the_store_is_away_too_an_unknown_document_is_to_be_asked_for_again() -> None:
+    async def away(key: hubs.DocumentKey) -> bool:
+        raise Transient("store_unavailable", detail="503")
+
+    hub = Hub(Projections(), delivered=lambda view: None, accepted=away)
+    await hub.start()
+    with pytest.raises(Problem) as refused:
+        await hub.document(KEY, patience=0)
+    assert (refused.value.code, refused.value.status) == ("projection_unavailable", 503)
