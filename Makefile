@@ -7,7 +7,7 @@ COMPILED := cli.programs, services.gateway.serving, services.progress.app, share
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test soak check bench lock clean
+.PHONY: help install up demo test simulate soak check bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +34,15 @@ demo: $(INSTALLED) ## start everything, run the sample documents, keep running
 test: $(INSTALLED) ## run all tests, the real parts included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
+simulate: $(INSTALLED) ## SEEDS=1000 worlds with faults in virtual time (FROM=, JOBS=); SEED=n tells one at length
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --shrink,--from $(FROM) --seeds $(SEEDS) --jobs $(JOBS))
+
+SEEDS ?= 1000
+FROM ?= 0
+JOBS ?= 2
+
 soak: $(INSTALLED) ## every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
-	@$(BIN)/python -m pytest tests/chaos -m "soak or not soak" --numprocesses 2 --dist worksteal --durations=20
+	@$(BIN)/python -m pytest tests/chaos tests/simulation -m "soak or not soak" --numprocesses 2 --dist worksteal --durations=20
 
 check: $(INSTALLED) ## lint, format, types, architecture
 	@$(BIN)/ruff check .

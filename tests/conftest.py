@@ -1,4 +1,4 @@
-"""Puts this folder on the path: every tier imports `history`, `world` and `sources`; fixtures live with their tests.
+"""Puts this folder on the path: every tier imports `history` and `sources`; fixtures live with their tests.
 
 Whichever process a fault's test ran in, the run ends with one table of the faults that were survived.
 """
@@ -45,6 +45,8 @@ def group_of(nodeid: str) -> str:
     folder, _, file = nodeid.partition("::")[0].rpartition("/")
     if folder in ("tests/system", "tests/browser") or file == "test_corpus.py":
         return "systems"
+    if folder == "tests/simulation":
+        return nodeid  # worlds share nothing
     together = folder == "tests/chaos" or folder.startswith("tests/integration/gateway_")
     return folder if together else f"{folder}/{file}"
 

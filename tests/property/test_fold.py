@@ -1,10 +1,12 @@
-"""Properties of the fold and of all that decides on it, in logs that a simulated world has written.
+"""Properties of the fold, in logs that the real services have written in simulated worlds (`tests/simulation`).
 
-The world (`tests/world.py`) runs the real coordinator, policy and sweeper against workers that succeed, fail, vanish
-and come back as zombies, readers that lag, records that are appended twice, and people who press buttons.
+In those worlds workers fail, vanish and come back, records are appended twice, folds are killed and people press
+buttons. That every document comes to its end there is what the simulation itself checks.
 """
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from functools import cache
 from random import Random
@@ -12,72 +14,43 @@ from typing import Any
 
 import bson
 import history
+import orjson
 from bson.codec_options import CodecOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import ENDED, STAGES, World, effective_facts
 
 from services.progress import projection
 from shared import percent
 from shared.document import TERMINAL, evolve
-from shared.events import DocumentDeleted, Fact, Progress, RetryRequested, StageRequested
+from shared.events import DocumentDeleted, Fact, Progress, RetryRequested, StageRequested, decode
 from shared.harness import coordinator
 from shared.harness.coordination import from_row, to_row
 
 AWARE = CodecOptions(tz_aware=True, tzinfo=UTC)
 SEEDS = st.integers(0, 2**32)
-CHOICES = st.lists(st.integers(0, 2**16), max_size=150)
-
-
-def tape(seed: int) -> list[int]:
-    """A long list of choices from one number: Hypothesis alone draws lists that end before a document does."""
-    random = Random(seed)
-    return [random.randrange(2**16) for _ in range(random.choice([50, 150, 300, 600]))]
+STAGES = ("ocr", "chunk", "extract")
 
 
 @cache
+def logs() -> list[tuple[Fact, ...]]:
+    """What was said of each document in some worlds, from its upload to its end."""
+    told = subprocess.run([sys.executable, "-m", "tests.simulation.logs", "60"], capture_output=True, check=True)
+    return [tuple(decode(fact.encode()) for fact in log) for log in map(orjson.loads, told.stdout.splitlines())]
+
+
 def written(seed: int) -> tuple[Fact, ...]:
-    """The log of one world, from the upload to the end."""
-    world = World(tape(seed))
-    world.run()
-    world.settle()
-    return tuple(world.log)
+    """The log of one document."""
+    return logs()[seed % len(logs())]
 
 
-@settings(max_examples=150, deadline=None)
-@given(CHOICES, SEEDS)
-def test_every_document_comes_to_an_end_once_the_world_settles(choices, seed):
-    world = World([*choices, *tape(seed)])
-    world.run()
-    world.settle()
-
-    assert world.state.status in ENDED
-    assert all(desk.assignment and desk.assignment.state == world.state for desk in world.desks.values())
-
-
-@settings(max_examples=60, deadline=None)
-@given(SEEDS)
-def test_a_document_that_ended_badly_is_whole_after_enough_retries(seed):
-    world = World([n for n in tape(seed) if n % 16 != 15])
-    world.run(people=False)
-    world.settle()
-    for attempt in range(3):
-        if world.state.status != "completed" or world.state.partial:
-            world.log.append(history.retry(f"again-{attempt}"))
-            world.settle()
-
-    assert world.state.status == "completed"
-    assert not world.state.partial
-    assert all(job.done.bit_count() == job.slices for job in world.state.jobs.values())
-
-
-def test_when_nothing_goes_wrong_nothing_is_said_twice_and_nothing_is_retried():
-    world = World([])
-    world.settle()
-
-    assert world.state.status == "completed"
-    assert [job.attempt for job in world.state.jobs.values()] == [1, 1, 1]
-    assert len(world.log) == len({fact.event_id for fact in world.log})
+def effective_facts(log: Sequence[Fact]) -> Iterator[Fact]:
+    """The facts that changed the state when they were first said."""
+    state = None
+    for fact in log:
+        after = evolve(state, fact)
+        if after is not state:
+            yield fact
+        state = after
 
 
 @settings(max_examples=100, deadline=None)
@@ -156,10 +129,11 @@ def test_a_coordinator_that_was_stored_and_loaded_goes_on_like_one_that_never_st
     one = two = None
     for fact in written(seed):
         one, two = coordinator.evolve(one, fact, stage), coordinator.evolve(two, fact, stage)
-        if random.random() < 0.1:
+        if two and random.random() < 0.1:
             two = from_row(bson.decode(bson.encode(to_row(two)), AWARE))
 
-        assert coordinator.decide([one], {}, {}, 2, 2) == coordinator.decide([two], {}, {}, 2, 2)
+        ones, twos = ([known] if known else [] for known in (one, two))  # its pipeline may end before this stage
+        assert coordinator.decide(ones, {}, {}, 2, 2) == coordinator.decide(twos, {}, {}, 2, 2)
     assert one == two
 
 

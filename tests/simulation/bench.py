@@ -1,0 +1,43 @@
+"""A world without processes, for tests that bring what runs in it."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from shared.mongo import Mongo
+from shared.settings import SharedSettings
+from tests.simulation import seams
+from tests.simulation.database import Client
+from tests.simulation.scenario import Document, Scenario
+from tests.simulation.world import World
+
+
+def empty(seed: int = 0) -> World:
+    """A world in which nothing happens by itself and nothing goes wrong."""
+    document = Document("doc-0", "a", 1, 0.0)
+    return World(
+        Scenario(
+            seed=seed,
+            stages=("ocr",),
+            machines=1,
+            partitions=3,
+            children=1,
+            batch=10,
+            capacity=10,
+            patience=0.0,
+            page_seconds=1.0,
+            clocks=(0.0,),
+            documents=(document,),
+        )
+    )
+
+
+def simulated(body: Callable[[World], Coroutine[Any, Any, Any]], seed: int = 0) -> Any:
+    """What `body` returns, run in an empty world."""
+    world = empty(seed)
+    with seams.patched(world.loop, world.scenario, world.tell):
+        return world.loop.run(body(world))
+
+
+def mongo_of(world: World) -> Mongo:
+    """The world's database, as the project sees it."""
+    return Mongo(Client(world.server), SharedSettings())  # type: ignore[arg-type]

@@ -1,0 +1,79 @@
+"""A child process of a stage, faked: what it computes follows from the document, how it goes is drawn."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.blobs import seal
+from shared.errors import Rejected, Transient
+from shared.harness.children import ChildFailed, Crashed
+from tests.simulation.scheduler import loop
+
+OnTick = Callable[[Mapping[str, Any]], None]
+
+
+class Child:
+    """In place of `shared.harness.children.Child`."""
+
+    kept_network = ""
+
+    def __init__(self, module: str, *_: Any, **__: Any) -> None:
+        self._stage = module
+
+    async def kill(self) -> None:
+        """Nothing of it stays."""
+
+    async def run(self, request: Mapping[str, Any], *, on_tick: OnTick, **_: Any) -> bytes:
+        """Raises Rejected, Transient, Crashed, ChildFailed; takes time."""
+        world: Any = loop().world
+        document = world.scenario.document(request["document"]["filename"])
+        function = request["function"]
+        await self._take_time(function, on_tick, world)
+        number = request["slice"]["args"]["number"] if function == "work" else -1
+        _fail(world, document, number)
+        return seal(getattr(self, f"_{function}")(request, document))
+
+    async def _take_time(self, function: str, on_tick: OnTick, world: Any) -> None:
+        random = loop().random
+        seconds = random.uniform(0.2, 1.0) * world.scenario.page_seconds if function == "work" else 0.05
+        if random.random() < world.faults.rates["slow_child"]:
+            seconds += random.uniform(2.0, 25.0)
+        if function == "work" and random.random() < world.faults.rates["ticks"]:
+            await asyncio.sleep(seconds / 2)
+            seconds /= 2
+            on_tick({"code": "ocr.reading_page", "fraction": 0.5, "params": {"page": 1}})
+        await asyncio.sleep(seconds)
+
+    def _plan(self, _: Any, document: Any) -> dict[str, Any]:
+        pages = document.pages if self._stage == "ocr" else max(1, document.pages // 2)
+        slices = [{"weight": 1.5, "pages": [n + 1, n + 1], "args": {"number": n}} for n in range(pages)]
+        return {"engine": "simulated/1", "slices": slices, "page_count": pages if self._stage == "ocr" else None}
+
+    def _work(self, request: Mapping[str, Any], document: Any) -> dict[str, Any]:
+        return {"text": f"{document.name} {self._stage} {request['slice']['args']['number']}"}
+
+    def _conclude(self, request: Mapping[str, Any], document: Any) -> dict[str, Any]:
+        there = [number for number, name in enumerate(request["results"]) if name is not None]
+        text = f"{document.name} {self._stage} {there}"
+        if self._stage == "chunk":
+            chunks = [
+                {"index": place, "text": f"{text} {n}", "pages": [n + 1, n + 1], "start": n, "end": n + 1}
+                | {"heading_path": [], "vector": None}
+                for place, n in enumerate(there)
+            ]
+            return {"chunks": chunks}
+        return {"title": text, "findings": [], "warnings": []}
+
+
+def _fail(world: Any, document: Any, number: int) -> None:
+    draw, rates = loop().random.random(), world.faults.rates
+    if number in document.bad and not world.healed:
+        raise Rejected("corrupt_image", detail="cut off", page=number + 1)
+    if draw < rates["transient"]:
+        raise Transient("provider_unavailable", provider="model", detail="503")
+    draw -= rates["transient"]
+    if draw < rates["crash"]:
+        raise Crashed("crashed", detail="SIGSEGV")
+    draw -= rates["crash"]
+    if draw < rates["bug"]:
+        raise ChildFailed("Traceback: simulated")

@@ -1,0 +1,136 @@
+"""Where the real code meets the fakes: every place through which the outside world is reached leads into this world."""
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from services.gateway import uploads
+from services.progress import app as progress_app
+from services.progress import handlers, rebuild
+from shared import blobs, consuming, events, folding, kafka, leases, mongo, status, topics
+from shared.blobs import Blobs
+from shared.harness import app as stage_app
+from shared.harness import children, consumer, folders
+from shared.pipeline import PIPELINE
+from shared.states import States
+from tests.simulation import store
+from tests.simulation.broker import Consumer, Producer
+from tests.simulation.child import Child
+from tests.simulation.database import Client
+from tests.simulation.scenario import Scenario
+from tests.simulation.scheduler import EPOCH, Scheduler, loop
+from tests.simulation.subscriber import KafkaBroker
+
+_NOWHERE: Final = Path("/nonexistent/simulated")
+# Less often than in life: what is looked at in between is told by events anyway, and each look costs time.
+_PACE: Final = (
+    (leases, "_STANDBY_SECONDS", 2.0), (status, "EVERY_SECONDS", 4.0), (handlers, "_SWEEP_SECONDS", 2.0),
+    (folding, "POLL_MS", 1000), (progress_app, "_STANDBY_SECONDS", 2.0),
+    (consumer, "_ANNOUNCE_SECONDS", 6.0),
+)  # fmt: skip
+
+
+class Clock(datetime):
+    """The wall clock of the process that asks."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        world = loop()
+        return datetime.fromtimestamp(EPOCH + world.now + world.process.clock, tz or UTC)
+
+
+@contextmanager
+def patched(scheduler: Scheduler, scenario: Scenario, tell: Callable[[str, str], None]) -> Iterator[None]:
+    """Let the project's modules run in the world of `scheduler`; everything is as before on leaving."""
+    draw = random.Random(scenario.seed ^ 0x5EED)
+    random.seed(scenario.seed)
+    logs = structlog.get_config() if structlog.is_configured() else None
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    structlog.configure(processors=[_to(tell)], cache_logger_on_first_use=False)
+    changes = [*_PACE, *_outside(scheduler, draw), *_sizes(scenario)]
+    before = [(where, name, getattr(where, name)) for where, name, _ in changes]
+    defaults = States.__init__.__defaults__
+    States.__init__.__defaults__ = (scenario.capacity,)
+    for where, name, value in changes:
+        setattr(where, name, value)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        structlog.configure(**logs) if logs else structlog.reset_defaults()
+        States.__init__.__defaults__ = defaults
+        for where, name, value in reversed(before):
+            setattr(where, name, value)
+
+
+def _sizes(scenario: Scenario) -> Iterator[tuple[Any, str, Any]]:
+    yield folding, "BATCH", scenario.batch
+    yield stage_app, "_PATIENCE", scenario.patience
+    yield uploads, "PIPELINE", [line for line in PIPELINE if line.stage in scenario.stages]
+
+
+def _outside(scheduler: Scheduler, draw: random.Random) -> Iterator[tuple[Any, str, Any]]:
+    yield mongo, "AsyncIOMotorClient", _client
+    yield kafka, "AIOKafkaProducer", lambda **options: Producer(loop().world.broker, options["max_request_size"])
+    yield consuming, "AIOKafkaConsumer", lambda **_: Consumer(loop().world.broker)
+    yield consumer, "KafkaBroker", KafkaBroker
+    yield blobs, "S3Store", store.S3Store
+    yield blobs, "obstore", store
+    yield Blobs, "local", _local
+    yield children, "Child", Child
+    yield topics, "verify", _verified
+    yield folders, "make", lambda: _NOWHERE
+    yield folders, "sweep", lambda: None
+    yield asyncio, "to_thread", _inline
+    yield time, "monotonic", lambda: scheduler.now + 1000.0
+    yield time, "time", lambda: EPOCH + scheduler.now + scheduler.process.clock
+    yield events, "datetime", Clock
+    yield uuid, "uuid4", lambda: uuid.UUID(int=draw.getrandbits(128), version=4)
+    yield secrets, "choice", draw.choice
+    yield secrets, "token_hex", lambda count=16: draw.randbytes(count).hex()
+    yield secrets, "token_bytes", lambda count=32: draw.randbytes(count)
+    yield secrets, "randbits", draw.getrandbits
+    yield rebuild, "say", lambda **words: scheduler.world.tell("rebuild", str(words)[:200])
+    yield folding, "decode", lru_cache(4096)(events.decode)
+
+
+def _client(*_: Any, serverSelectionTimeoutMS: int = 30_000, **__: Any) -> Client:
+    return Client(loop().world.server, serverSelectionTimeoutMS / 1000)
+
+
+async def _local(self: Blobs, name: str, into: Path) -> Path:
+    if not await self.exists(name):
+        raise blobs.BlobMissing(name)
+    return _NOWHERE / name
+
+
+async def _verified(*_: Any) -> None:
+    pass
+
+
+async def _inline(work: Callable[..., Any], /, *args: Any, **options: Any) -> Any:
+    return work(*args, **options)
+
+
+def _to(tell: Callable[[str, str], None]) -> Any:
+    def keep(_: Any, level: str, event: dict[str, Any]) -> Any:
+        if level not in ("info", "debug"):
+            said = event.pop("event")
+            if said == "one document is set aside":  # nothing in here is meant to need a fence
+                loop().world.surprises.append(f"{loop().process.name} sets a document aside: {event}")
+            tell(loop().process.name, f"{level}: {said} {event}"[:300])
+        raise structlog.DropEvent
+
+    return keep

@@ -1,0 +1,50 @@
+"""What was stored and is lost since is computed again by whoever needs it next."""
+
+import pytest
+
+from shared import blobs as names
+from shared.blobs import Blobs, unseal
+from shared.events import CONCLUDE, PLAN, SliceCompleted, StageCompleted, StagePlanned
+from shared.harness.contract import Document
+from shared.harness.inputs import Inputs
+from shared.harness.items import WorkItem
+from shared.harness.pieces import Pieces
+from shared.harness.settings import StageSettings
+from tests.simulation.bench import simulated
+from tests.simulation.child import Child
+from tests.simulation.world import World
+
+ID = "6f1c2b8e-6a53-4c36-9a3e-3f1f0d1f7b11"
+
+
+def item(number: int, plan: str | None) -> WorkItem:
+    where = {"document_id": ID, "tenant": "a", "stage": "ocr", "attempt": 1, "inputs": {}}
+    return WorkItem(**where, plan=plan, slice=number, opens=False)
+
+
+@pytest.mark.parametrize("number", [0, CONCLUDE])
+@pytest.mark.parametrize("lost", [None, b"damaged"])
+def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, lost: bytes | None) -> None:
+    async def body(world: World) -> None:
+        blobs, child = Blobs.open("s3://simulated"), Child("ocr")
+        document = Document(document_id=ID, tenant="a", filename="doc-0", content_type=None, size=1)
+        await blobs.put(names.source("a", ID), b"1")
+        await blobs.put_result(names.meta("a", ID), document.model_dump(mode="json"))
+
+        def worker() -> Pieces:
+            return Pieces(StageSettings(), None, blobs, Inputs(blobs))  # type: ignore[arg-type]
+
+        planned = await worker().do(item(PLAN, None), child)
+        assert isinstance(planned, StagePlanned)
+        await worker().do(item(0, planned.plan), child)
+        name = names.plan("a", ID, "ocr", planned.plan)
+        whole = await blobs.get(name)
+        del world.bucket.blobs[name]
+        if lost:
+            world.bucket.put(name, lost)
+        done = await worker().do(item(number, planned.plan), child)  # another machine, which remembers nothing
+
+        assert isinstance(done, SliceCompleted | StageCompleted)
+        assert unseal(await blobs.get(name)) == unseal(whole)
+
+    simulated(body)
