@@ -82,8 +82,12 @@ class DocumentState(Struct, frozen=True):
 
     def is_turn_of(self, stage: str) -> bool:
         """Whether every stage before `stage` is done: only then it may begin or go on."""
-        names = list(self.jobs)
-        return all(self.jobs[name].status == "completed" for name in names[: names.index(stage)])
+        for name, job in self.jobs.items():
+            if name == stage:
+                return True
+            if job.status != "completed":
+                return False
+        raise KeyError(stage)
 
 
 def evolve(state: DocumentState | None, fact: Fact) -> DocumentState | None:

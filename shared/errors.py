@@ -60,6 +60,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "The document has {got} pages; the limit is {limit}.",
         "Split it into parts, or ask your operator to raise {setting}.",
     ),
+    "plan_too_large": (
+        "The stage {stage} would cut the document into {got} {what}; the limit is {limit}.",
+        "Split it into parts.",
+    ),
     "timeout": (
         "{what} took longer than {limit} seconds and was stopped.",
         "Retry; if it happens again, upload a simpler version of the page.",

@@ -55,15 +55,20 @@ class Log:
             key = (progress.job_id if isinstance(progress, JobProgress) else progress.document_id).encode()
             await (await self._producer.send(topics.PROGRESS, progress.encode(), key=key))
 
-    async def send(self, topic: str, value: bytes, *, key: str | bytes | None = None, headers: Headers = ()) -> None:
-        """Send one record and wait for its confirmation. Raises Unconfirmed."""
-        await self.send_all(topic, [(key, value, headers)])
+    async def send(
+        self, topic: str, value: bytes, *, key: str | bytes | None = None, headers: Headers = ()
+    ) -> tuple[int, int]:
+        """Send one record and wait for its confirmation; its partition and offset. Raises Unconfirmed."""
+        return (await self.send_all(topic, [(key, value, headers)]))[0]
 
-    async def send_all(self, topic: str, records: Sequence[tuple[str | bytes | None, bytes, Headers]]) -> None:
-        """Send records in their order and wait until all are confirmed. Raises Unconfirmed.
+    async def send_all(
+        self, topic: str, records: Sequence[tuple[str | bytes | None, bytes, Headers]]
+    ) -> list[tuple[int, int]]:
+        """Send records in their order and wait until all are confirmed; their places. Raises Unconfirmed.
 
         The deadline holds for each thousand: a slow broker that takes them all the same is no broken one.
         """
+        places: list[tuple[int, int]] = []
         for at in range(0, len(records), _AT_ONCE):
             try:
                 async with asyncio.timeout(self._deadline):
@@ -71,9 +76,11 @@ class Log:
                         await self._producer.send(topic, value, key=_bytes(key), headers=list(headers))
                         for key, value, headers in records[at : at + _AT_ONCE]
                     ]
-                    await asyncio.gather(*confirmations)
+                    confirmed = await asyncio.gather(*confirmations)
             except (TimeoutError, KafkaError) as error:
                 raise Unconfirmed(f"{topic}: {error!r}") from error
+            places += [(record.partition, record.offset) for record in confirmed]
+        return places
 
 
 def _encoded(fact: Record) -> bytes:

@@ -121,16 +121,20 @@ class Mongo:
         pointer = await self.generations.find_one({"_id": "live"})
         return pointer["generation"] if pointer else None
 
-    async def document_status(self, document_id: str) -> str | None:
-        """The status that the live projection shows; None while it does not know the document."""
+    async def document_status(self, document_id: str) -> tuple[str, int] | None:
+        """The status that the live projection shows, and the run that it speaks of; None for an unknown document.
+
+        It may be old: a generation that is replayed, or one that was live a moment ago. The run tells.
+        """
         now = time.monotonic()
         if self._pointer is None or now - self._pointer[1] > _POINTER_SECONDS:
             self._pointer = (await self.live_generation(), now)
         generation, _ = self._pointer
         if generation is None:
             return None
-        row = await self.projection("documents", generation).find_one({"_id": document_id}, {"view.status": 1})
-        return row["view"]["status"] if row else None
+        shown = {"view.status": 1, "settled.run": 1}
+        row = await self.projection("documents", generation).find_one({"_id": document_id}, shown)
+        return (row["view"]["status"], row["settled"]["run"]) if row else None
 
     async def create_projections(self, generation: str) -> None:
         """Create the collections and indexes of a generation; existing ones stay as they are."""

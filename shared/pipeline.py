@@ -29,3 +29,9 @@ PIPELINE: Final[Sequence[StageLine]] = (
     StageLine(stage="chunk", weight=0.1, service="services.chunker"),
     StageLine(stage="extract", weight=0.1, service="services.extractor"),
 )
+
+
+def rank_of(stage: str) -> int:
+    """The place of a stage in the pipeline, from 0; 0 for one that is not in it."""
+    names = [line.stage for line in PIPELINE]
+    return names.index(stage) if stage in names else 0

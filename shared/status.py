@@ -1,6 +1,7 @@
 """What a fold says of itself every second, in the control database: how far behind it is, whether it has halted."""
 
 import asyncio
+from collections.abc import Callable
 
 from shared.events import utcnow
 from shared.folding import Loop
@@ -15,8 +16,8 @@ async def tell(database: Mongo, fold: str, loop: Loop, more: Row | None = None) 
     await database.control["status"].update_one({"_id": fold}, {"$set": row}, upsert=True)
 
 
-async def telling(database: Mongo, fold: str, loop: Loop) -> None:
-    """Tell for ever."""
+async def telling(database: Mongo, fold: str, loop: Loop, more: Callable[[], Row] = dict) -> None:
+    """Tell for ever, with what `more` says at the moment."""
     while True:
-        await tell(database, fold, loop)
+        await tell(database, fold, loop, more())
         await asyncio.sleep(EVERY_SECONDS)

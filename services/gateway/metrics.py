@@ -93,6 +93,8 @@ def _of_knowledge(known: Knowledge) -> Iterator[Metric]:
                  {row["_id"]: row.get("lag") or 0 for row in known.folds})  # fmt: skip
     yield _gauge("fold_halted", "1 where a fold has met what it must not skip.", "fold",
                  {row["_id"]: int(bool(row.get("halted"))) for row in known.folds})  # fmt: skip
+    yield _gauge("circulating_documents", "Documents that are sent to workers again and again without a word.", "fold",
+                 {row["_id"]: row["circulating"] for row in known.folds if "circulating" in row})  # fmt: skip
     for name, what in (("slots", "Places for slices of live workers."), ("busy", "Slices that are being worked on.")):
         yield _gauge(f"stage_{name}", what, "stage", {stage: row[name] for stage, row in known.stages.items()})
     yield _gauge("documents_failed", "Documents that have failed, by code.", "code", known.failures)

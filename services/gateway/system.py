@@ -32,6 +32,7 @@ async def system(gateway: Parts, tenant: Tenant) -> Response:
             "stages": await gateway.status.stages(workers),
             "folds": folds,
             "lag": sum(int(fold.get("lag") or 0) for fold in folds),
+            "circulating": sum(int(fold.get("circulating") or 0) for fold in folds),
             "halted": [fold["name"] for fold in folds if fold.get("halted")],
             "failures": await gateway.projections.failures(tenant),
             "parked": await gateway.feed.kept(topics.PARKED),

@@ -14,10 +14,12 @@ from shared.harness.coordination import Coordination, checkpoint_of
 from shared.harness.inputs import Inputs
 from shared.harness.pieces import Pieces
 from shared.harness.settings import StageSettings
+from shared.harness.taken import Taken
 from shared.harness.worker import Worker
 from shared.kafka import Log
 from shared.leases import Leases, Owner, Ownership, Workers, holding
 from shared.mongo import Mongo
+from shared.pipeline import rank_of
 from shared.process import run
 from shared.settings import read
 
@@ -65,7 +67,7 @@ async def work(stage: str, pool: Pool, settings: StageSettings, database: Mongo,
         log=sink,
         mongo=database,
         leases=Leases(database, owner),
-        pieces=Pieces(settings, sink, blobs, Inputs(blobs)),
+        pieces=Pieces(settings, sink, blobs, Inputs(blobs), rank_of(stage)),
         pool=pool,
     )
     log.info("worker starts", slots=settings.children)
@@ -76,10 +78,14 @@ async def coordinate(stage: str, settings: StageSettings, database: Mongo, sink:
     """Be the stage's one coordinator as soon as no other is."""
     async with holding(Ownership(database, f"coordinator/{stage}", owner)):
         checkpoint = await checkpoint_of(stage, database, settings.partitions)
-        coordination = Coordination(stage, database, sink, settings.max_attempts)
+        taken = Taken(settings.kafka, stage)
+        coordination = Coordination(stage, database, sink, settings.max_attempts, taken.offsets)
         await coordination.start()
         log.info("coordinator starts")
         loop = Loop(settings.kafka, checkpoint, coordination, patience=_PATIENCE)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(loop.run())
-            tasks.create_task(status.telling(database, f"coordinator/{stage}", loop))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(loop.run())
+                tasks.create_task(status.telling(database, f"coordinator/{stage}", loop, coordination.told))
+        finally:
+            await taken.close()

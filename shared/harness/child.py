@@ -34,6 +34,7 @@ from shared.harness.cores import Core
 READY, REQUEST, BEGUN, TICK, DONE, ERROR = b"h", b"q", b"b", b"t", b"r", b"e"
 ONLINE, OFFLINE = "online", "offline"
 FRAME: Final = struct.Struct(">Ic")
+MOST_SAID: Final = 64 * 1024  # bytes of any frame but a result
 
 _F_SETSIG: Final = 10  # linux/fcntl.h; the module has no name for it
 _TICK_SECONDS: Final = 0.1
@@ -54,14 +55,14 @@ def main() -> None:
         try:
             reply = serve(stage, orjson.loads(body), replies)
         except BaseException as error:  # every way to fail becomes a reply; the parent decides what it means
-            send(replies, ERROR, orjson.dumps(describe_failure(error), default=str))
+            send(replies, ERROR, encode_failure(error))
         else:
             send(replies, DONE, reply)
 
 
 def serve(stage: Stage, request: Mapping[str, Any], replies: BinaryIO) -> bytes:
     """Do what the request asks for, as soon as a core is free if it needs one; the sealed result."""
-    core = Core(Path(request["cores"]["folder"]), request["cores"]["count"])
+    core = Core(Path(request["cores"]["folder"]), request["cores"]["count"], request.get("rank", 0))
     with ExitStack() as held:
         if request["needs_core"]:
             held.enter_context(core.computing())
@@ -144,12 +145,21 @@ class Ticker:
         self._at = 0.0
 
     def __call__(self, code: str, fraction: float = 0.0, /, **params: Any) -> None:
+        """Never raises: a sign of life is worth no failure, so an odd one is told as far as it can be."""
+        try:
+            self._tell(code, fraction, params)
+        except (TypeError, ValueError) as error:
+            print(f"a tick is dropped: {error!r:.200}", file=sys.stderr)
+
+    def _tell(self, code: str, fraction: float, params: Mapping[str, Any]) -> None:
         now = time.monotonic()
         if now - self._at < _TICK_SECONDS or (fraction - self._fraction < _TICK_FRACTION and now - self._at < 1.0):
             return
         self._at, self._fraction = now, fraction
         tick = {"code": code, "fraction": min(1.0, max(0.0, fraction)), "params": params}
-        send(self._replies, TICK, orjson.dumps(tick))
+        body = orjson.dumps(tick, default=repr)
+        if len(body) < MOST_SAID:  # the worker would not read it, and kill us
+            send(self._replies, TICK, body)
 
 
 def describe_failure(error: BaseException) -> dict[str, Any]:
@@ -164,6 +174,14 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Transient):
         return {"kind": "transient", "code": error.code, "facts": error.facts, "retry_after": error.retry_after}
     return {"kind": "rejected", "code": error.code, "facts": error.facts}
+
+
+def encode_failure(error: BaseException) -> bytes:
+    """The failure as a frame's body; one that is too long for a frame is told as the bug it is."""
+    body = orjson.dumps(describe_failure(error), default=str, option=orjson.OPT_NON_STR_KEYS)
+    if len(body) < MOST_SAID:
+        return body
+    return orjson.dumps({"kind": "bug", "traceback": f"{type(error).__name__} with {len(body)} bytes of facts"})
 
 
 def send(stream: BinaryIO, kind: bytes, body: bytes) -> None:

@@ -16,7 +16,7 @@ from shared import logs
 from shared.blobs import BlobDamaged
 from shared.errors import Rejected, Transient
 from shared.harness import folders
-from shared.harness.child import BEGUN, DONE, ERROR, FRAME, OFFLINE, ONLINE, READY, REQUEST, TICK
+from shared.harness.child import BEGUN, DONE, ERROR, FRAME, MOST_SAID, OFFLINE, ONLINE, READY, REQUEST, TICK
 
 log = logs.get(__name__)
 
@@ -29,6 +29,15 @@ OnTick = Callable[[Mapping[str, Any]], None]
 
 class ChildFailed(Exception):
     """A bug in the stage's code, with the child's traceback."""
+
+
+class TooLong(Exception):
+    """A frame of a `kind` that has no business to be of this `size`; it is not read."""
+
+    def __init__(self, kind: bytes, size: int) -> None:
+        super().__init__(kind, size)
+        self.kind = kind
+        self.size = size
 
 
 class Crashed(Exception):
@@ -51,10 +60,13 @@ class Child:
         self._lifeline: int | None = None  # our end of the pipe whose closing kills the process
         self.kept_network = ""  # why the kernel left it the network that it was to do without
 
-    async def run(self, request: Mapping[str, Any], *, deadline: float, memory_mb: int, on_tick: OnTick) -> bytes:
+    async def run(
+        self, request: Mapping[str, Any], *, deadline: float, memory_mb: int, on_tick: OnTick, result_mb: int = 256
+    ) -> bytes:
         """Do one request in a private folder; its sealed result. The deadline counts from when it has its core.
 
-        Raises Rejected or Transient as the stage did, Crashed, ChildFailed. Cancelling kills the group.
+        Raises Rejected or Transient as the stage did, Rejected("too_large") for a result of more than `result_mb`,
+        Crashed, ChildFailed. Cancelling kills the group.
         """
         workdir = folders.make()
         limits = {"workdir": str(workdir), "memory": memory_mb * _MIB, "cpu_seconds": deadline}
@@ -64,7 +76,8 @@ class Child:
             async with asyncio.timeout(_START_SECONDS + _PATIENCE * deadline) as limit:
                 process = await self._started()
                 begun = partial(_reschedule, limit, deadline)
-                answer = await self._exchange(process, orjson.dumps({**request, **limits}), begun, on_tick)
+                body = orjson.dumps({**request, **limits})
+                answer = await self._exchange(process, body, begun, on_tick, result_mb * _MIB)
             sound = True
             return answer
         except (Rejected, Transient, BlobDamaged, ChildFailed):
@@ -74,6 +87,8 @@ class Child:
             raise Crashed("timeout", what=step, limit=deadline) from None
         except asyncio.IncompleteReadError:
             raise Crashed("crashed", detail=await self._epitaph()) from None
+        except TooLong as frame:
+            raise _refused(frame, step, result_mb) from None
         except MemoryError:
             setting = "PAGESTREAM_CHILD_MEMORY_MB"
             raise Crashed("out_of_memory", what=step, limit=f"{memory_mb} MiB", setting=setting) from None
@@ -93,6 +108,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+        await _read_out(process)
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process and self._process.returncode is None:
@@ -116,17 +132,18 @@ class Child:
         return process
 
     async def _exchange(
-        self, process: asyncio.subprocess.Process, body: bytes, begun: Callable[[], None], on_tick: OnTick
+        self, process: asyncio.subprocess.Process, body: bytes, begun: Callable[[], None], on_tick: OnTick, most: int
     ) -> bytes:
         assert process.stdin
         process.stdin.write(FRAME.pack(len(body), REQUEST) + body)
         await process.stdin.drain()
         while True:
-            kind, answer = await _receive(process)
+            kind, answer = await _receive(process, most)
             if kind == BEGUN:
                 begun()
             elif kind == TICK:
-                on_tick(orjson.loads(answer))
+                with contextlib.suppress(orjson.JSONDecodeError):
+                    on_tick(orjson.loads(answer))
             elif kind == DONE:
                 return answer
             elif kind == ERROR:
@@ -145,13 +162,33 @@ def _reschedule(limit: asyncio.Timeout, seconds: float) -> None:
     limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
-async def _receive(process: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+async def _receive(process: asyncio.subprocess.Process, most: int = MOST_SAID) -> tuple[bytes, bytes]:
+    """The next frame; a result has at most `most` bytes. Raises TooLong before it is read, IncompleteReadError."""
     assert process.stdout
     try:
         size, kind = FRAME.unpack(await process.stdout.readexactly(FRAME.size))
+        if size > (most if kind == DONE else MOST_SAID):
+            raise TooLong(kind, size)
         return kind, await process.stdout.readexactly(size)
     except ConnectionError as error:
         raise asyncio.IncompleteReadError(b"", None) from error
+
+
+async def _read_out(process: asyncio.subprocess.Process) -> None:
+    """Throw away what a dead process has said: an unread pipe is not seen to end, and its descriptor stays open."""
+    assert process.stdout
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            while await process.stdout.read(_MIB):
+                pass
+
+
+def _refused(frame: TooLong, step: str, result_mb: int) -> Exception:
+    """A result that is too large is the document's; anything else that long is no word of a child of ours."""
+    if frame.kind != DONE:
+        return Crashed("crashed", detail=f"a message of {frame.size} bytes")
+    got, limit = f"{frame.size // _MIB} MiB", f"{result_mb} MiB"
+    return Rejected("too_large", what=f"{step}'s result", got=got, limit=limit, setting="PAGESTREAM_RESULT_MB")
 
 
 def _failure(raw: Mapping[str, Any]) -> Exception:

@@ -1,6 +1,7 @@
 """The worker's consumer: FastStream hands over one record at a time, manually acknowledged after the claim."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from aiokafka import ConsumerRecord
@@ -17,8 +18,10 @@ from shared.failpoints import reach
 from shared.fetching import Fetching
 from shared.harness.items import WorkItem
 from shared.harness.settings import StageSettings
+from shared.harness.taken import group_of
 from shared.harness.worker import Worker
-from shared.leases import Owner, Workers
+from shared.leases import Owner, Workers, answered
+from shared.mongo import OUTAGES
 from shared.parking import park
 
 _SASL: Final = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
@@ -41,7 +44,7 @@ class Consumer:
     async def run(self) -> None:
         """Consume until cancelled, or raise what must end the process."""
         broker, subscriber = self.subscribed()
-        await self._worker.leases.expire_earlier_lives()
+        await answered(self._worker.leases.expire_earlier_lives)
         try:
             await broker.start()
             assert subscriber.consumer
@@ -49,13 +52,17 @@ class Consumer:
             while True:
                 if not self._taking:
                     await fetching.look()
-                worker, slots = self._worker, self._settings.children
-                await self._workers.announce(self._owner, worker.stage, slots, worker.pool.kept_network)
+                with suppress(*OUTAGES):  # it is said again in a moment; until then nobody else counts us either
+                    await self._announce()
                 done, _ = await asyncio.wait([self._broken], timeout=_ANNOUNCE_SECONDS)
                 for ended in done:
                     ended.result()
         finally:
             await self._stop(broker)
+
+    async def _announce(self) -> None:
+        worker, slots = self._worker, self._settings.children
+        await self._workers.announce(self._owner, worker.stage, slots, worker.pool.kept_network)
 
     def subscribed(self) -> tuple[KafkaBroker, DefaultSubscriber]:
         """The broker and its one subscriber: one consumer a process, manual acknowledgement, from the earliest."""
@@ -70,7 +77,7 @@ class Consumer:
         )
         subscriber = broker.subscriber(
             topics.slices(self._worker.stage),
-            group_id=f"workers.{self._worker.stage}",
+            group_id=group_of(self._worker.stage),
             group_instance_id=self._owner.slot,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
@@ -83,7 +90,12 @@ class Consumer:
         return broker, subscriber
 
     async def on_record(self, body: bytes, message: KafkaMessage) -> None:
-        """Claim, acknowledge, hand over. Anything unexpected ends the process: nothing may pass unacknowledged."""
+        """Claim, acknowledge, hand over.
+
+        A database that does not answer is waited for, a record that is no work item is parked. Anything else that goes
+        wrong before the acknowledgement ends the process: the lease is given back, and the record comes again. What
+        goes wrong afterwards costs the piece of work alone, but for a broker that does not take its fact.
+        """
         self._taking = True
         try:
             try:
@@ -95,7 +107,12 @@ class Consumer:
             tracing.begin(message.headers.get(tracing.HEADER))
             claimed = await self._worker.claim(item)
             reach(f"{item.stage}.claimed")
-            await message.ack()
+            try:
+                await message.ack()
+            except BaseException:
+                if claimed:
+                    await self._worker.leave(*claimed)
+                raise
             reach(f"{item.stage}.acknowledged")
             if claimed:
                 self._start(asyncio.ensure_future(self._worker.work(item, *claimed)))
@@ -124,7 +141,8 @@ class Consumer:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._worker.pool.close()
-        await self._workers.leave(self._owner)
+        with suppress(*OUTAGES):  # its row expires
+            await self._workers.leave(self._owner)
 
 
 def security_of(where: addresses.Broker) -> BaseSecurity:

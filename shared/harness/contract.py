@@ -13,11 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.errors import Rejected
+
 Result = dict[str, Any]
+
+MAX_SLICES: Final = 20_000  # of one plan: each is a lease, a blob and a fact
+MAX_PAGES: Final = 100_000  # that a plan may speak of
+MAX_WEIGHT: Final = 86_400.0  # seconds of one slice
+MAX_ENGINE: Final = 1_000  # characters
 
 
 class Frozen(BaseModel):
@@ -48,6 +55,20 @@ class Plan(Frozen):
     engine: str
     slices: tuple[Slice, ...] = Field(min_length=1)
     page_count: int | None = None
+
+    def check(self, stage: str) -> None:
+        """Refuse a plan that could not be carried out. Raises Rejected("plan_too_large") or ValueError."""
+        if len(self.slices) > MAX_SLICES:
+            raise Rejected("plan_too_large", stage=stage, what="pieces", got=len(self.slices), limit=MAX_SLICES)
+        last = max((piece.pages[1] for piece in self.slices if piece.pages), default=0)
+        if (pages := max(last, self.page_count or 0)) > MAX_PAGES:
+            raise Rejected("plan_too_large", stage=stage, what="pages", got=min(pages, 2**53), limit=MAX_PAGES)
+        for piece in self.slices:
+            first, last = piece.pages or (1, 1)
+            if not 1 <= first <= last or piece.weight > MAX_WEIGHT:
+                raise ValueError(f"no such piece: pages {piece.pages}, {piece.weight} seconds")
+        if (self.page_count or 0) < 0 or len(self.engine) > MAX_ENGINE:
+            raise ValueError("no such plan")
 
 
 class Document(Frozen):

@@ -1,26 +1,31 @@
 """The cores of this machine, one pool for all stages: a child holds one while it computes.
 
-A core is a lock file, so the kernel frees it however its holder dies. Those who wait stand in one line, the lock
-`turn`, which the kernel grants in order: no stage starves another, and only the first in line looks for a free core.
+A core is a lock file, so the kernel frees it however its holder dies. Those who wait stand in line, one line for each
+rank, the lock `turn`, which the kernel grants in order; only the first in each line looks for a free core. Where lines
+compete, the higher rank goes first: what is nearly done is finished before more is begun. So that no rank starves
+another, whoever has let higher ranks have YIELDS cores goes before them.
 """
 
 import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 _LOOK_SECONDS: Final = 0.005  # of the first in line, since no call waits for one of several locks
+RANKS: Final = 8  # lines; a longer pipeline shares the last
+YIELDS: Final = 3  # cores that the first of a line leaves to higher ranks before it takes one
 
 
 class Core:
-    """A process's hold on one of `count` cores. `folder` is the same for all who share them."""
+    """A process's hold on one of `count` cores. `folder` is the same for all who share them; higher ranks go first."""
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, rank: int = 0) -> None:
         self._folder = folder
         self._count = count
+        self._rank = min(rank, RANKS - 1)
         self._held: int | None = None
 
     @contextmanager
@@ -45,9 +50,10 @@ class Core:
 
     def _take(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        turn = self._open("turn")
+        turn = self._open(f"turn{self._rank}")
         try:
             fcntl.flock(turn, fcntl.LOCK_EX)
+            self._write(f"first{self._rank}", self._read("given"))
             while (held := self._free()) is None:
                 time.sleep(_LOOK_SECONDS)
             self._held = held
@@ -60,15 +66,59 @@ class Core:
         self._held = None
 
     def _free(self) -> int | None:
-        for number in range(self._count):
-            core = self._open(str(number))
-            try:
-                fcntl.flock(core, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(core)
-            else:
-                return core
-        return None
+        """A free core, unless it is another line's turn."""
+        choosing = self._open("choosing")  # one at a time, for as long as it takes to look
+        try:
+            fcntl.flock(choosing, fcntl.LOCK_EX)
+            if self._lets_others_go_first():
+                return None
+            for number in range(self._count):
+                if (core := self._locked(str(number))) is not None:
+                    self._write("given", self._read("given") + 1)
+                    return core
+            return None
+        finally:
+            os.close(choosing)
+
+    def _lets_others_go_first(self) -> bool:
+        if any(self._is_due(rank) and self._has_line(rank) for rank in range(self._rank)):
+            return True
+        return not self._is_due(self._rank) and any(map(self._has_line, range(self._rank + 1, RANKS)))
+
+    def _is_due(self, rank: int) -> bool:
+        """Whether the first of that line has let others go first for long enough."""
+        yielded = self._read("given") - self._read(f"first{rank}")
+        return not 0 <= yielded < YIELDS  # negative where somebody emptied the folder
+
+    def _read(self, name: str) -> int:
+        """A number that all share: `given`, the cores given so far, and `first…`, that when the first became it."""
+        try:
+            return int(self._folder.joinpath(name).read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def _write(self, name: str, number: int) -> None:
+        with suppress(OSError):  # a full disk: then ranks count for nothing
+            self._folder.joinpath(name).write_text(str(number))
+
+    def _has_line(self, rank: int) -> bool:
+        """Whether somebody of that rank waits."""
+        if not (self._folder / f"turn{rank}").exists():
+            return False
+        if (turn := self._locked(f"turn{rank}")) is None:
+            return True
+        os.close(turn)
+        return False
+
+    def _locked(self, name: str) -> int | None:
+        """The lock of this name, if nobody has it."""
+        file = self._open(name)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return None
+        return file
 
     def _open(self, name: str) -> int:
         return os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,46 +1,70 @@
 """What went wrong with a piece of work, as the failure that its fact carries."""
 
 import uuid
+from itertools import islice
+from traceback import format_exception
 from typing import Final
 
 from shared import logs
 from shared.blobs import BlobDamaged, BlobMissing
 from shared.errors import PagestreamError, Rejected, Transient
-from shared.events import Failure
+from shared.events import PLAN, Failure
 from shared.harness.children import ChildFailed, Crashed
 from shared.harness.items import WorkItem
 
 log = logs.get(__name__)
 
-EXPECTED: Final = (Rejected, Transient, Crashed, BlobMissing, BlobDamaged, ChildFailed)
 _FACT_LENGTH: Final = 200  # characters of a fact that is text
+_FACTS: Final = 20  # of one failure
+_LONGEST: Final = 86_400.0  # seconds that a provider may ask us to wait
+_EXACT: Final = 2**53  # what a JSON number can be anywhere
 
 
 def of(error: Exception, item: WorkItem) -> Failure:
-    """Bad input is final; the outside world, a crash, a lost result and our own bugs are worth another attempt."""
-    match error:
-        case Rejected():
-            failure = _expected(error, retryable=False)
-        case Transient():
-            failure = _expected(error, retryable=True, retry_after=error.retry_after)
-        case Crashed():
-            failure = Failure(code=error.code, facts=error.facts, retryable=True)
-        case BlobMissing() | BlobDamaged():
-            failure = Failure(code="result_missing", facts={"name": item.stage}, retryable=True)
-        case _:
-            reference = uuid.uuid4().hex[:12]
-            log.error("stage code failed", reference=reference, work=item.work_id, traceback=str(error))
-            failure = Failure(code="internal", facts={"reference": reference}, retryable=True)
+    """Bad input is final; the outside world, a crash, a lost result and our own bugs are worth another attempt.
+
+    A plan that takes too long is made once more and then given up: what is slow in itself is slow each time.
+    """
+    try:
+        failure = _of(error, item)
+    except Exception as odd:  # a code or facts that no failure can have
+        failure = _internal(odd, item)
     log.info("piece failed", work=item.work_id, code=failure.code, facts=failure.facts)
     return failure
 
 
+def _of(error: Exception, item: WorkItem) -> Failure:
+    match error:
+        case Rejected():
+            return _expected(error, retryable=False)
+        case Transient():
+            return _expected(error, retryable=True, retry_after=error.retry_after)
+        case Crashed():
+            slow = item.slice == PLAN and error.code == "timeout" and item.repeats > 0
+            return Failure(code=error.code, facts=error.facts, retryable=not slow)
+        case BlobMissing() | BlobDamaged():
+            return Failure(code="result_missing", facts={"name": item.stage}, retryable=True)
+        case _:
+            return _internal(error, item)
+
+
+def _internal(error: Exception, item: WorkItem) -> Failure:
+    """A bug: of the stage, whose traceback comes from the child, or of ours."""
+    reference = uuid.uuid4().hex[:12]
+    traceback = str(error) if isinstance(error, ChildFailed) else "".join(format_exception(error))
+    log.error("a piece of work failed unexpectedly", reference=reference, work=item.work_id, traceback=traceback)
+    return Failure(code="internal", facts={"reference": reference}, retryable=True)
+
+
 def _expected(error: PagestreamError, *, retryable: bool, retry_after: float | None = None) -> Failure:
     facts = {
-        name: value if isinstance(value, int | float | bool | None) else str(value)[:_FACT_LENGTH]
-        for name, value in error.facts.items()
+        name[:_FACT_LENGTH]: value if _is_plain(value) else str(value)[:_FACT_LENGTH]
+        for name, value in islice(error.facts.items(), _FACTS)
+        if name.isidentifier()
     }
     page = facts.get("page")
+    if retry_after is not None:
+        retry_after = min(max(0.0, float(retry_after)), _LONGEST)
     return Failure(
         code=error.code,
         facts=facts,
@@ -48,3 +72,7 @@ def _expected(error: PagestreamError, *, retryable: bool, retry_after: float | N
         retry_after=retry_after,
         page=page if isinstance(page, int) else None,
     )
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and abs(value) <= _EXACT)  # NaN is not

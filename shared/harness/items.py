@@ -2,14 +2,16 @@
 
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events import CONCLUDE, StageFact, utcnow
-from shared.harness.coordinator import Assignment, cost
+from shared.harness.assignment import Assignment, cost
 
 F = TypeVar("F", bound=StageFact)
 
 _SHORT_SECONDS: Final = 0.25  # a third of a scanned page: what a letter takes in the stages after its OCR is less
+_NAME: Final = 256  # characters of a name; what is longer, or a number that is larger, nobody of us has sent
+_MOST: Final = 2**31
 MAX_LOSSES: Final = 3  # claims of one slice that ended without a word
 
 
@@ -18,12 +20,14 @@ class WorkItem(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    document_id: str
-    tenant: str
-    stage: str
-    attempt: int
-    plan: str | None
-    slice: int
+    document_id: str = Field(max_length=_NAME)
+    tenant: str = Field(max_length=_NAME)
+    stage: str = Field(max_length=_NAME)
+    attempt: int = Field(ge=1, le=_MOST)
+    plan: str | None = Field(max_length=_NAME)
+    slice: int = Field(ge=CONCLUDE, le=_MOST)
+    run: int = 0  # 1 + a person's retries when it was sent; 0 in items of before
+    repeats: int = 0  # how often the stage was tried before in this run
     cause: str | None = None  # the fact that the coordinator sent it after
     opens: bool  # the first item of the attempt: whoever claims it says StageStarted
     inputs: dict[str, str]
@@ -40,12 +44,27 @@ class WorkItem(BaseModel):
             attempt=assignment.job.attempt,
             plan=assignment.job.plan,
             slice=number,
+            run=assignment.state.run,
+            repeats=assignment.job.attempt - assignment.job.first_attempt,
             cause=assignment.state.last_event,
             opens=assignment.job.started_at is None,
             inputs=dict(assignment.inputs),
             seconds=cost(assignment) if number >= 0 else 0.0,
             missing=assignment.missing if number == CONCLUDE else (),
         )
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the work's lease says of it."""
+        return self.model_dump(include={"document_id", "tenant", "stage", "attempt", "plan", "slice"})
+
+    def is_stopped(self, shown: tuple[str, int] | None) -> bool:
+        """Whether a person has stopped this work: `shown` is the status of the document and the run it speaks of.
+
+        What was cancelled in an earlier run goes on in this one; what was deleted stays deleted.
+        """
+        status, run = shown or ("", 0)
+        return status == "deleted" or (status in ("cancelling", "cancelled") and run >= self.run)
 
     @property
     def needs_core(self) -> bool:

@@ -1,24 +1,27 @@
 """The pieces of a stage's work: plan, slices, conclusion; each done in a child and stored before anyone is told."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
 import orjson
 
 from shared import blobs as names
-from shared.blobs import BlobDamaged, BlobMissing, Blobs, unseal
+from shared import logs
+from shared.blobs import BlobDamaged, BlobMissing, Blobs, no_space_here, unseal
 from shared.errors import Transient
-from shared.events import CONCLUDE, PLAN, Fact, Progress, SliceCompleted, StageCompleted, StagePlanned, utcnow
+from shared.events import CONCLUDE, PLAN, Fact, SliceCompleted, StageCompleted, StagePlanned
 from shared.harness.children import Child
 from shared.harness.contract import Plan
 from shared.harness.inputs import Inputs
 from shared.harness.items import WorkItem, say
 from shared.harness.settings import StageSettings
 from shared.harness.space import with_space
+from shared.harness.ticks import progress_of
 from shared.kafka import Log
+
+log = logs.get(__name__)
 
 _NO_SPACE: Final[Mapping[str, Any]] = {"code": "stage.waiting_for_space", "params": {}}
 
@@ -31,23 +34,29 @@ class Pieces:
     log: Log  # for ticks only
     blobs: Blobs
     inputs: Inputs
+    rank: int = 0  # of the stage in the pipeline: later ones go before earlier ones where cores are short
+    odd: set[str] = field(default_factory=set)  # the work of which a tick was dropped, while it lasts
 
     async def do(self, item: WorkItem, child: Child) -> Fact:
         """Plan, do one slice or conclude, and store what came of it; the fact that says so, which is not appended yet.
 
         Raises Rejected, Transient, Crashed, ChildFailed, BlobMissing, BlobDamaged.
         """
-        match item.slice:
-            case number if number == PLAN:
-                return await self._plan(item, child)
-            case number if number == CONCLUDE:
-                return await self._conclude(item, child)
-            case _:
-                return await self._slice(item, child)
+        try:
+            match item.slice:
+                case number if number == PLAN:
+                    return await self._plan(item, child)
+                case number if number == CONCLUDE:
+                    return await self._conclude(item, child)
+                case _:
+                    return await self._slice(item, child)
+        finally:
+            self.odd.discard(item.work_id)
 
     async def _plan(self, item: WorkItem, child: Child) -> Fact:
         sealed = await self._run(item, child, {"function": "plan"})
         plan = Plan.model_validate(unseal(sealed))
+        plan.check(item.stage)
         plan_id = identity(item.inputs, plan.engine)
         await self._keep(item, names.plan(item.tenant, item.document_id, item.stage, plan_id), sealed)
         return say(
@@ -135,35 +144,56 @@ class Pieces:
         )
 
     async def _run_once(self, item: WorkItem, child: Child, request: Mapping[str, Any]) -> bytes:
-        async with self.inputs.of(item) as inputs:
-            cores = {"folder": str(self.settings.cores_folder.absolute()), "count": self.settings.cores}
-            return await child.run(
-                {**request, **inputs, "cores": cores, "needs_core": item.needs_core},
-                deadline=self.settings.slice_deadline_seconds,
-                memory_mb=self.settings.child_memory_mb,
-                on_tick=lambda tick: self._tick(item, tick),
-            )
+        settings = self.settings
+        try:
+            async with self.inputs.of(item) as inputs:
+                cores = {"folder": str(settings.cores_folder.absolute()), "count": settings.cores}
+                return await child.run(
+                    {**request, **inputs, "cores": cores, "needs_core": item.needs_core, "rank": self.rank},
+                    deadline=settings.plan_deadline_seconds if item.slice == PLAN else settings.slice_deadline_seconds,
+                    memory_mb=settings.child_memory_mb,
+                    on_tick=lambda tick: self._tick(item, tick),
+                    result_mb=settings.result_mb,
+                )
+        except OSError as error:
+            raise no_space_here(error) or error from error
 
-    def _tick(self, item: WorkItem, tick: Mapping[str, Any]) -> None:
-        progress = Progress(
-            document_id=item.document_id,
-            tenant=item.tenant,
-            stage=item.stage,
-            attempt=item.attempt,
-            slice=item.slice,
-            at=utcnow(),
-            **tick,
-        )
-        self.log.tick(progress)
+    def _tick(self, item: WorkItem, tick: Any) -> None:
+        """Pass a sign of life on; one that nobody could read is dropped, and the log says so once for each piece."""
+        try:
+            self.log.tick(progress_of(item, tick))
+        except ValueError as error:
+            if item.work_id not in self.odd:
+                self.odd.add(item.work_id)
+                log.warning("a tick is dropped", work=item.work_id, reason=str(error).splitlines()[-1][:200])
+
+    async def is_kept(self, item: WorkItem, fact: Fact) -> bool:
+        """Whether what `fact` says is stored is there; where the store does not answer it is believed to be."""
+        where = (item.tenant, item.document_id, item.stage)
+        match fact:
+            case StagePlanned():
+                name = names.plan(*where, fact.plan)
+            case SliceCompleted() if fact.plan:
+                name = names.piece(*where, fact.plan, fact.slice)
+            case StageCompleted():
+                name = fact.result
+            case _:
+                return True
+        try:
+            return await self.blobs.exists(name)
+        except Transient:
+            return True
 
     async def pages(self, item: WorkItem) -> tuple[int, int] | None:
-        """The pages that the piece is about; None also where the plan, and so the reason of the failure, is lost."""
+        """The pages that the piece is about; None also where the plan, which may be why it failed, does not say."""
         if item.plan is None or item.slice < 0:
             return None
-        with suppress(BlobMissing, BlobDamaged, Transient):
+        try:
             plan = await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)
             return plan.slices[item.slice].pages
-        return None
+        except Exception as error:  # a failure is told in any case
+            log.warning("the pages of a failed piece are not known", work=item.work_id, reason=type(error).__name__)
+            return None
 
 
 def identity(inputs: Mapping[str, str], engine: str) -> str:

@@ -108,7 +108,7 @@ async def desk(
     blobs, pool = Blobs.open(settings.store), Pool("restless", 1, idle_seconds=60)
     odd = StageLine(stage="odd", weight=1.0)
     await topics.provision(settings.kafka, partitions=settings.partitions, pipeline=[odd])
-    limits = StageSettings(child_memory_mb=1024, slice_deadline_seconds=20)
+    limits = StageSettings(child_memory_mb=1024, slice_deadline_seconds=20, plan_deadline_seconds=3, result_mb=1)
     worker = Worker(
         stage="odd",
         log=log,

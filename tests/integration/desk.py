@@ -40,9 +40,10 @@ class Desk:
         await blobs.put_result(names.plan("t", document_id, "odd", self.plan_id), plan.model_dump(mode="json"))
 
     def item(self, number: int, **changes: Any) -> WorkItem:
-        fields = {"plan": None if number == PLAN else self.plan_id, "slice": number, "opens": False, **changes}
+        plan = None if number == PLAN else self.plan_id
+        fields = {"attempt": 1, "run": 1, "plan": plan, "slice": number, "opens": False, **changes}
         inputs = {"ocr": f"t/{self.document_id}/earlier"}
-        return WorkItem(document_id=self.document_id, tenant="t", stage="odd", attempt=1, inputs=inputs, **fields)
+        return WorkItem(document_id=self.document_id, tenant="t", stage="odd", inputs=inputs, **fields)
 
     async def do(self, item: WorkItem) -> list[Fact]:
         """Claim and work; the facts that came of it."""
@@ -62,8 +63,8 @@ class Desk:
         assert row
         return row
 
-    async def show(self, status: str) -> None:
-        """Let the live projection say that the document is in `status`."""
-        row = {"_id": self.document_id, "view": {"status": status}}
+    async def show(self, status: str, run: int = 1) -> None:
+        """Let the live projection say that the document is in `status`, in this run."""
+        row = {"_id": self.document_id, "view": {"status": status}, "settled": {"run": run}}
         await self.database.projection("documents", "g1").replace_one({"_id": row["_id"]}, row, upsert=True)
         await self.database.generations.replace_one({"_id": "live"}, {"generation": "g1"}, upsert=True)

@@ -1,17 +1,23 @@
 """The coordinator's shell on a real database: what it remembers, what it writes when, what it believes of leases."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from facts import life, uploaded
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from facts import life, say, uploaded
 from kafka_side import records
 
 from shared import topics
-from shared.events import CONCLUDE, StageCompleted
+from shared.events import CONCLUDE, PLAN, Fact, Failure, SliceFailed, StageCompleted, StagePlanned, WorkerLost
 from shared.folding import Batch, Entry
+from shared.harness import coordination as shell
 from shared.harness.coordination import Coordination, from_row, to_row
-from shared.harness.coordinator import evolve
+from shared.harness.coordinator import Assignment, evolve
+from shared.harness.items import WorkItem
+from shared.harness.taken import Taken, group_of
 from shared.kafka import Log
 from shared.leases import Leases, Owner, Workers
 from shared.mongo import Mongo
@@ -73,3 +79,158 @@ async def test_a_page_whose_lease_is_still_held_when_its_fact_is_read_delays_not
     await coordination.decide()
     sent = [orjson.loads(record.value) for record in await records(settings.kafka, topics.slices("ocr"))]
     assert [item["slice"] for item in sent if item["document_id"] == document_id] == [CONCLUDE]
+
+
+async def sent_of(settings: SharedSettings, document_id: str) -> list[int]:
+    """The slices of the document that were put on the stage's topic, in order of time."""
+    found = sorted(await records(settings.kafka, topics.slices("ocr")), key=lambda record: record.timestamp)
+    items = [orjson.loads(record.value) for record in found]
+    return [item["slice"] for item in items if item["document_id"] == document_id]
+
+
+class Clock:
+    """The coordinator's clock, moved by the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(shell.time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+async def looked(coordination: Coordination, clock: Clock, seconds: float) -> None:
+    """Let the coordinator decide every second."""
+    for _ in range(round(seconds)):
+        clock.now += 1.0
+        await coordination.decide()
+
+
+async def test_what_was_taken_and_came_to_nothing_is_sent_again_and_counted(
+    settings: SharedSettings, database: Mongo, log: Log, clock: Clock
+) -> None:
+    taken: dict[int, int] = {}
+    await Workers(database).announce(WORKER, "ocr", slots=1)
+
+    async def offsets() -> Mapping[int, int]:
+        return taken
+
+    coordination = Coordination("ocr", database, log, 3, offsets)
+    document_id = str(uuid.uuid4())
+    await (await coordination.apply(batch([uploaded(document_id)])))()
+    await looked(coordination, clock, 30)
+    assert await sent_of(settings, document_id) == [PLAN]  # it waits in Kafka: nobody is free
+    taken.update(dict.fromkeys(range(settings.partitions), 10**9))
+    await looked(coordination, clock, 8)
+    assert await sent_of(settings, document_id) == [PLAN, PLAN]
+    await looked(coordination, clock, 12)
+    assert coordination.told()["circulating"] == 1
+    await (await coordination.apply(batch([planned(document_id)], first=1)))()
+    await looked(coordination, clock, 3)
+    assert coordination.told()["circulating"] == 0
+
+
+def failed_to_plan(document_id: str) -> Fact:
+    error = Failure(code="encrypted")
+    fact: Fact = say(SliceFailed, document_id, stage="ocr", attempt=1, slice=PLAN, error=error, strike=1)
+    return fact
+
+
+def planned(document_id: str) -> Fact:
+    (fact,) = [fact for fact in life(document_id) if isinstance(fact, StagePlanned) and fact.stage == "ocr"]
+    return fact
+
+
+async def test_the_broker_says_what_a_stages_workers_have_acknowledged(settings: SharedSettings, log: Log) -> None:
+    taken = Taken(settings.kafka, "chunk")
+    try:
+        partition, offset = await log.send(topics.slices("chunk"), b"{}")
+        place = TopicPartition(topics.slices("chunk"), partition)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka, group_id=group_of("chunk"), enable_auto_commit=False
+        )
+        await consumer.start()
+        consumer.assign([place])
+        await consumer.commit({place: offset + 1})
+        await consumer.stop()
+        after = await taken.offsets()
+        assert after is not None
+        assert after[partition] == offset + 1
+        assert set(after) <= set(range(settings.partitions))
+    finally:
+        await taken.close()
+
+
+async def test_a_broker_that_does_not_answer_is_no_reason_to_end() -> None:
+    taken = Taken("127.0.0.1:1", "ocr")
+    assert await taken.offsets() is None
+    await taken.close()
+
+
+async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restarts_and_the_others_go_on(
+    settings: SharedSettings, database: Mongo, log: Log, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Workers(database).announce(WORKER, "ocr", slots=4)
+    odd, sound = str(uuid.uuid4()), str(uuid.uuid4())
+
+    def evolve_or_raise(before: Assignment | None, fact: Fact, stage: str) -> Assignment | None:
+        if fact.document_id == odd and isinstance(fact, StagePlanned):
+            raise KeyError("a bug that this fact meets")
+        return evolve(before, fact, stage)
+
+    monkeypatch.setattr(shell, "evolve", evolve_or_raise)
+    first = Coordination("ocr", database, log, max_attempts=3)
+    facts = [fact for i in (odd, sound) for fact in until_last_page(i) if not isinstance(fact, WorkerLost)]
+    await (await first.apply(batch(facts)))()
+    await looked(first, clock, 2)
+    assert await sent_of(settings, sound) == [CONCLUDE]
+    assert await sent_of(settings, odd) == []
+    assert first.told()["set_aside"] == 1
+    again = Coordination("ocr", database, log, max_attempts=3)  # it restarts, and the bug is still there
+    await again.start()
+    await looked(again, clock, 2)
+    assert await sent_of(settings, odd) == []
+    monkeypatch.setattr(shell, "evolve", evolve)
+    await looked(again, clock, 130)
+    assert {*await sent_of(settings, odd)} == {CONCLUDE}
+    assert again.told()["set_aside"] == 0
+    await (await again.apply(batch([])))()
+    assert await database.coordinator("ocr_aside").count_documents({}) == 0
+
+
+async def test_a_document_whose_item_cannot_be_made_is_set_aside_and_the_others_go_on(
+    settings: SharedSettings, database: Mongo, log: Log, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Workers(database).announce(WORKER, "ocr", slots=4)
+    odd, sound, make = str(uuid.uuid4()), str(uuid.uuid4()), WorkItem.of
+
+    def make_or_raise(assignment: Assignment, stage: str, number: int) -> WorkItem:
+        if assignment.document_id == odd:
+            raise KeyError("a bug that this document meets")
+        return make(assignment, stage, number)
+
+    monkeypatch.setattr(WorkItem, "of", make_or_raise)
+    coordination = Coordination("ocr", database, log, max_attempts=3)
+    await (await coordination.apply(batch([uploaded(odd), uploaded(sound)])))()
+    await looked(coordination, clock, 3)
+    assert (await sent_of(settings, odd), await sent_of(settings, sound)) == ([], [PLAN])
+    monkeypatch.setattr(WorkItem, "of", make)
+    await looked(coordination, clock, 60)
+    assert await sent_of(settings, odd) == [PLAN]
+
+
+async def test_an_end_of_an_attempt_that_does_not_come_back_is_said_again(
+    settings: SharedSettings, database: Mongo, log: Log, clock: Clock
+) -> None:
+    await Workers(database).announce(WORKER, "ocr", slots=1)
+    document_id = str(uuid.uuid4())
+    coordination = Coordination("ocr", database, log, max_attempts=3)
+    facts = until_last_page(document_id)
+    await (await coordination.apply(batch([*facts[:1], failed_to_plan(document_id)])))()
+    await looked(coordination, clock, 25)
+    said = [orjson.loads(record.value) for record in await records(settings.kafka, topics.DOCUMENTS)]
+    ids = [fact["event_id"] for fact in said if fact["document_id"] == document_id and fact["type"] == "StageFailed"]
+    assert len(ids) == 3
+    assert len(set(ids)) == 1

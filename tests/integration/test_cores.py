@@ -26,14 +26,14 @@ def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 class Work:
     """One slice in a child; its folder tells how far it is, and tells it when to go on."""
 
-    def __init__(self, folder: Path, child: Child, *, needs_core: bool, asks: bool, deadline: float) -> None:
+    def __init__(self, folder: Path, child: Child, *, needs_core: bool, asks: bool, deadline: float, rank: int) -> None:
         self.folder = folder
         self.child = child
         piece = Slice(args={"folder": str(folder), "asks": asks}).model_dump(mode="json")
         cores = {"folder": str(folder.parent / "cores"), "count": 1}
         request: dict[str, Any] = {
             "function": "work", "document": DOCUMENT, "source": "", "earlier": {}, "slice": piece,
-            "cores": cores, "needs_core": needs_core,
+            "cores": cores, "needs_core": needs_core, "rank": rank,
         }  # fmt: skip
         running = child.run(request, deadline=deadline, memory_mb=1024, on_tick=lambda tick: None)
         self.task = asyncio.create_task(running)
@@ -53,17 +53,20 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.pools = [Pool("patient", 3, idle_seconds=60) for _ in range(2)]
+        self.pools = [Pool("patient", 6, idle_seconds=60) for _ in range(2)]
 
     async def work(
-        self, name: str, worker: int = 0, *, needs_core: bool = True, asks: bool = False, deadline: float = 60
-    ) -> Work:
+        self, name: str, worker: int = 0, *, needs_core: bool = True, asks: bool = False, deadline: float = 60,
+        rank: int = 0,
+    ) -> Work:  # fmt: skip
         child = await self.pools[worker].take()
-        return Work(self._folder / name, child, needs_core=needs_core, asks=asks, deadline=deadline)
+        return Work(self._folder / name, child, needs_core=needs_core, asks=asks, deadline=deadline, rank=rank)
 
-    async def in_line(self, count: int) -> None:
-        """Return when so many processes wait for their turn or for a core."""
-        lock = (self._folder / "cores" / "turn").stat().st_ino
+    async def in_line(self, count: int, rank: int = 0) -> None:
+        """Return when so many processes of this rank wait for their turn or for a core."""
+        turn = self._folder / "cores" / f"turn{rank}"
+        await until(turn.exists, what="somebody waits")
+        lock = turn.stat().st_ino
 
         def waiting() -> bool:
             return Path("/proc/locks").read_text().count(f":{lock} ") >= count
@@ -143,3 +146,26 @@ async def test_the_deadline_counts_from_when_there_is_a_core(machine: Machine) -
         first.tell("end")
         with pytest.raises(Crashed, match="timeout"):
             await second.task
+
+
+async def test_a_later_stage_goes_first_and_an_earlier_one_has_every_fourth_core(machine: Machine) -> None:
+    running = await machine.work("running")
+    await running.until("begun")
+    early = await machine.work("early", rank=0)
+    await machine.in_line(1)
+    late = []
+    for number in range(5):
+        late.append(await machine.work(f"late{number}", worker=number % 2, rank=2))
+        await machine.in_line(number + 1, rank=2)
+    order = []
+    async with ended([running, early, *late]):
+        running.tell("end")
+        for _ in range(6):
+            order.append(await next_to_begin([work for work in (early, *late) if work not in order]))
+            order[-1].tell("end")
+    assert [work.folder.name for work in order] == ["late0", "late1", "late2", "early", "late3", "late4"]
+
+
+async def next_to_begin(waiting: list[Work]) -> Work:
+    await until(lambda: any(work.has("begun") for work in waiting), what="somebody has the core")
+    return next(work for work in waiting if work.has("begun"))

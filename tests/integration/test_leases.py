@@ -7,7 +7,7 @@ import pytest
 from waiting import until
 
 from shared import mongo
-from shared.leases import Lease, LeaseLost, Leases, Owner, Ownership, Workers, holding
+from shared.leases import Ended, Lease, LeaseBook, LeaseLost, Leases, Owner, Ownership, Workers, holding
 from shared.mongo import Mongo
 from shared.settings import SharedSettings
 
@@ -45,7 +45,7 @@ async def test_an_expired_lease_is_taken_over_and_counts_as_a_loss(database: Mon
     assert await there.claim("w", ABOUT) == Lease("w", strikes=2, losses=1)
     with pytest.raises(LeaseLost):
         await here.renew(first)
-    await here.end(first)
+    await here.end(first, b"fact")
     await here.release(first)
     assert (await row(database, "leases", "w"))["ended"] is False  # whoever lost it cannot end or release it
     assert await here.claim("w", ABOUT) is None
@@ -67,7 +67,7 @@ async def test_what_an_earlier_life_held_expires_when_the_slot_comes_back(databa
     before = Leases(database, HERE)
     ended = await before.claim("ended", ABOUT)
     assert ended
-    await before.end(ended)
+    await before.end(ended, b"fact")
     await before.claim("held", ABOUT)
     await Leases(database, THERE).claim("another's", ABOUT)
     assert await Leases(database, Owner(HERE.slot, "boot-2")).expire_earlier_lives() == 1
@@ -84,16 +84,112 @@ async def test_a_renewed_lease_is_not_taken_over(database: Mongo) -> None:
     assert await Leases(database, THERE).claim("w", ABOUT) is None
 
 
-async def test_nobody_claims_what_has_ended(database: Mongo) -> None:
+async def test_who_claims_what_has_ended_is_given_the_fact_that_it_ended_in(database: Mongo) -> None:
     here = Leases(database, HERE)
     lease = await here.claim("w", ABOUT)
-    assert lease
-    await here.end(lease)
+    assert isinstance(lease, Lease)
+    await here.end(lease, b"fact")
     await expire(database, "leases", "w")
     for owner in (HERE, THERE, Owner(HERE.slot, "boot-2")):
-        assert await Leases(database, owner).claim("w", ABOUT) is None
+        assert await Leases(database, owner).claim("w", ABOUT) == Ended(b"fact")
     with pytest.raises(LeaseLost):
         await here.renew(lease)
+
+
+async def test_what_has_ended_without_a_fact_opens_again_and_that_is_no_loss(database: Mongo) -> None:
+    here, book = Leases(database, HERE), LeaseBook(database)
+    assert await here.claim("w", ABOUT)
+    await expire(database, "leases", "w")
+    await book.close(await row(database, "leases", "w"))
+    again = await Leases(database, THERE).claim("w", ABOUT)
+    assert again == Lease("w", strikes=2, losses=0)
+    assert (await row(database, "leases", "w"))["ended_at"] is None  # which would remove it a day later
+    assert await here.claim("w", ABOUT) is None
+
+
+async def test_what_has_ended_in_a_result_that_is_gone_is_claimed_anew_and_the_fence_holds(database: Mongo) -> None:
+    here, there = Leases(database, HERE), Leases(database, THERE)
+    first = await here.claim("w", ABOUT)
+    assert isinstance(first, Lease)
+    await here.end(first, b"fact")
+    second = await there.claim("w", ABOUT, anew=True)
+    assert second == Lease("w", strikes=2, losses=0)
+    assert await here.claim("w", ABOUT, anew=True) is None  # it is at work again
+    with pytest.raises(LeaseLost):
+        await here.renew(first)
+    await there.end(second, b"another")
+    assert await here.claim("w", ABOUT) == Ended(b"another")
+
+
+async def test_a_lease_that_expired_is_lost_when_its_owner_stays_silent_while_the_database_answers(
+    database: Mongo,
+) -> None:
+    book = LeaseBook(database)
+    await Leases(database, HERE).claim("silent", ABOUT)
+    here = Leases(database, THERE)
+    late = await here.claim("late", ABOUT)
+    assert isinstance(late, Lease)
+    for name in ("silent", "late"):
+        await expire(database, "leases", name)
+    assert await book.expired() == []
+    await here.renew(late)  # as an owner does a moment after an election
+
+    async def lost() -> list[str]:
+        return [found["_id"] for found in await book.expired()]
+
+    assert await until(lost, within=10) == ["silent"]
+
+
+async def test_what_has_just_expired_is_not_sent_again_before_it_is_said_to_be_lost(database: Mongo) -> None:
+    book = LeaseBook(database)
+    await Leases(database, HERE).claim("w", ABOUT)
+    await expire(database, "leases", "w")
+    assert await book.in_flight("ocr") == {"d": {0}}
+    assert await book.at_work_among(["d"]) == {"d"}
+    await book.reported(await row(database, "leases", "w"))
+    assert await book.in_flight("ocr") == {}
+
+
+async def test_what_was_given_back_is_in_nobodys_hands(database: Mongo) -> None:
+    here, book = Leases(database, HERE), LeaseBook(database)
+    lease = await here.claim("w", ABOUT)
+    assert isinstance(lease, Lease)
+    await here.release(lease)
+    assert await book.in_flight("ocr") == {}
+    assert await book.at_work_among(["d"]) == set()
+
+
+async def test_a_standby_lets_an_owner_that_could_not_renew_come_back(database: Mongo) -> None:
+    here, there = Ownership(database, "fold", HERE), Ownership(database, "fold", THERE)
+    assert await here.acquire()
+    assert not await there.acquire(patiently=True)
+    await expire(database, "owners", "fold")  # as after an election
+    assert not await there.acquire(patiently=True)
+    await here.renew()
+    await expire(database, "owners", "fold")
+
+    async def taken() -> bool:
+        return await there.acquire(patiently=True)
+
+    await until(taken, within=10)  # it stays silent
+    with pytest.raises(LeaseLost):
+        await here.renew()
+
+
+async def test_a_database_that_does_not_answer_takes_the_right_from_nobody(
+    database: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ownership, asked = Ownership(database, "fold", HERE), []
+
+    async def away() -> None:
+        asked.append(1)
+        raise mongo.OUTAGES[0]("no primary")
+
+    async with asyncio.timeout(30), holding(ownership):
+        monkeypatch.setattr(ownership, "renew", away)
+        await until(lambda: len(asked) > 2)
+        monkeypatch.undo()
+    assert await Ownership(database, "fold", THERE).acquire()
 
 
 async def test_a_released_lease_is_free_at_once_and_no_loss(database: Mongo) -> None:

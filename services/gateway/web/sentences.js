@@ -85,6 +85,10 @@ export const ERRORS = {
     "Das Dokument hat {got} {got|Seite|Seiten}; die Grenze ist {limit}.",
     "Teilen Sie es auf, oder bitten Sie Ihren Betreiber, {setting} zu erhöhen."
   ],
+  "plan_too_large": [
+    "Die Stufe {stage} würde das Dokument in {got} {what} zerlegen; erlaubt sind {limit}.",
+    "Teilen Sie es auf.",
+  ],
   "timeout": [
     "Nach {limit} {limit|Sekunde|Sekunden} abgebrochen: {what}.",
     "Versuchen Sie es noch einmal; geschieht es wieder, laden Sie eine einfachere Fassung der Seite hoch."

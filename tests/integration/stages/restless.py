@@ -18,7 +18,19 @@ from shared.harness.contract import Plan, Result, Slice, Task
 
 
 def plan(task: Task) -> Plan:
-    return Plan(engine=f"restless/{task.source.read_text()}", slices=(Slice(weight=2), Slice(pages=(1, 3))))
+    """Two pieces; where the document's text names another plan, that one."""
+    match said := task.source.read_text():
+        case "spin":
+            while True:
+                pass
+        case "many pieces":
+            return Plan(engine="restless", slices=(Slice(),) * 20_001)
+        case "many pages":
+            return Plan(engine="restless", slices=(Slice(pages=(1, 10**9)),))
+        case "no such pages":
+            return Plan(engine="restless", slices=(Slice(pages=(3, 1)),))
+        case _:
+            return Plan(engine=f"restless/{said}", slices=(Slice(weight=2), Slice(pages=(1, 3))))
 
 
 def work(task: Task, piece: Slice) -> Result:
@@ -112,6 +124,22 @@ def do_tick(task: Task, args: dict[str, Any]) -> Result:
     for number in range(100_000):
         task.tick("pages", number / 100_000, page=number)
     return {}
+
+
+def do_tick_oddly(task: Task, args: dict[str, Any]) -> Result:
+    """Whatever a stage may put into a tick, each a while after the one before, or it would not be told."""
+    odd: list[Any] = [None, [1, 2], {"a": 1}, 10**30, 2**60, float("nan"), float("inf"), {1}, "x" * 100_000, b"bytes"]
+    for value in odd:
+        task.tick("restless.odd", 0.5, page=value)
+        time.sleep(1.05)
+    for code, fraction in ((7, 0.5), ("x" * 5000, 0.5), ("restless.odd", "half"), ("restless.odd", None)):
+        task.tick(code, fraction)
+        time.sleep(1.05)
+    return {}
+
+
+def do_answer_much(task: Task, args: dict[str, Any]) -> Result:
+    return {"text": "x" * 2**21}
 
 
 def do_scratch(task: Task, args: dict[str, Any]) -> Result:

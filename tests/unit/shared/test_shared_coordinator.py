@@ -24,6 +24,7 @@ from history import (
     uploaded,
     whole,
 )
+from pydantic import ValidationError
 
 from shared.events import CONCLUDE, PLAN
 from shared.harness.coordination import from_row, to_row
@@ -262,7 +263,7 @@ def test_the_work_item_says_everything_a_worker_must_know():
     assert item.model_dump() == {
         "document_id": DOCUMENT, "tenant": "acme", "stage": "chunk", "attempt": 1, "plan": "chunk-plan", "slice": 1,
         "cause": log[-1].event_id, "opens": False, "inputs": {"ocr": "ocr-result"}, "seconds": 1.0,
-        "missing": (),
+        "missing": (), "run": 1, "repeats": 0,
     }  # fmt: skip
     assert item.work_id == f"{DOCUMENT}/chunk/1/chunk-plan/1"
     assert WorkItem.model_validate_json(item.model_dump_json()) == item
@@ -283,3 +284,37 @@ def test_an_ending_names_its_assignment():
 
     assert isinstance(ending, GiveUp)
     assert ending.assignment.document_id == DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("shown", "stopped"),
+    [
+        (None, False),
+        (("processing", 2), False),
+        (("cancelled", 1), False),
+        (("cancelling", 1), False),
+        (("cancelled", 2), True),
+        (("cancelling", 3), True),
+        (("deleted", 1), True),
+    ],
+)
+def test_a_status_stops_what_its_run_speaks_of_and_no_later_run(shown, stopped):
+    again = [*RUNNING, cancel(), cancelled(), retry(), requested(run=2)]
+
+    assert WorkItem.of(assigned(again), "ocr", 0).is_stopped(shown) == stopped
+
+
+def test_an_item_of_before_which_names_no_run_is_stopped_by_any():
+    item = WorkItem.model_validate_json(WorkItem.of(assigned(RUNNING), "ocr", 0).model_dump_json(exclude={"run"}))
+
+    assert item.is_stopped(("cancelled", 1))
+
+
+@pytest.mark.parametrize(
+    "odd", [{"slice": 2**63}, {"slice": -3}, {"attempt": 0}, {"attempt": 2**40}, {"plan": "x" * 300}]
+)
+def test_an_item_that_no_coordinator_can_have_sent_is_none(odd):
+    raw = WorkItem.of(assigned(RUNNING), "ocr", 0).model_dump() | odd
+
+    with pytest.raises(ValidationError):
+        WorkItem.model_validate(raw)
