@@ -32,6 +32,12 @@ class Json(Response):
         return orjson.dumps(content, option=orjson.OPT_UTC_Z)
 
 
+class Encoded(Response):
+    """A body that is JSON already."""
+
+    media_type = "application/json"
+
+
 class ProblemAnswer(Json):
     """A problem document (RFC 9457)."""
 

@@ -1,14 +1,14 @@
 """What was read in a document: pages, text, chunks, findings, the file itself, and what happened to it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from typing import Annotated, Any, Final
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from services.gateway import cursors, filenames, pages
-from services.gateway.answers import Json
+from services.gateway import cursors, filenames, pages, stored
+from services.gateway.answers import Encoded, Json
 from services.gateway.context import Gateway, Key, Parts
 from services.gateway.mongo import DocumentKey
 from services.gateway.pictures import DEFAULT_WIDTH, WIDTHS
@@ -44,21 +44,20 @@ async def list_pages(gateway: Parts, key: Key) -> Response:
 async def page_of(gateway: Parts, key: Key, page: PageNumber) -> Response:
     """`{"page", "text", "source", "confidence", "width", "height", "words": […]}`, 409 while it is not there yet."""
     row = (await gateway.hub.document(key)).row
-    number, _ = await _slice_of(gateway, key, row, page)
+    number, piece = await _slice_of(gateway, key, row, page)
     name = names.piece(key.tenant, key.document_id, "ocr", row["plans"]["ocr"], number)
     status = _slices(row).status(number)
     try:
-        found = await gateway.blobs.get_result(name)
+        found = await stored.page(gateway.blobs, name, piece.pages[0] if piece.pages else 1, page)
     except BlobMissing:
         if status == "done":
             raise Problem("result_missing", name=f"page {page}") from None
         raise (Problem("page_failed", page=page) if status == "failed" else _not_ready("page", row)) from None
     except BlobDamaged:
         raise Problem("result_missing", name=f"page {page}") from None
-    for one in found["pages"]:
-        if one["page"] == page:
-            return Json(one)
-    raise Problem("page_failed", page=page)
+    if found is None:
+        raise Problem("page_failed", page=page)
+    return Encoded(bytes(found))
 
 
 @router.get("/pages/{page}/image", summary="One page as a JPEG image; there as soon as the pages are counted")
@@ -84,10 +83,13 @@ async def image_of(
 async def text(gateway: Parts, key: Key, request: Request) -> Response:
     """`{"document_id", "text", "pages": [{"page", "start", "end", …}]}`; plain text where only that is accepted."""
     row = (await gateway.hub.document(key)).row
-    found = await _result(gateway, row, "ocr", "text")
-    if request.headers.get("accept", "").startswith("text/plain"):
-        return PlainTextResponse(found["text"])
-    return Json({"document_id": key.document_id, "text": found["text"], "pages": found["pages"]})
+    _require(row, "ocr", "text")
+    name = row["results"]["ocr"]
+    with _readable("text"):
+        if request.headers.get("accept", "").startswith("text/plain"):
+            return PlainTextResponse(await stored.plain_text(gateway.blobs, name))
+        found = await stored.text(gateway.blobs, name)
+    return Encoded(stored.joined(document_id=key.document_id, text=found.text, pages=found.pages))
 
 
 @router.get("/chunks", summary="The text in pieces that can be searched")
@@ -109,9 +111,11 @@ async def extraction(gateway: Parts, key: Key) -> Response:
     found = await gateway.projections.extraction(key)
     if found is None:
         raise _not_ready("extraction", row)
-    if "findings_in" in found:  # too many for one row
-        found["findings"] = (await _stored(gateway, found.pop("findings_in"), "extraction"))["findings"]
-    return Json(_public(found))
+    if "findings_in" not in found:
+        return Json(_public(found))
+    with _readable("extraction"):  # too many for one row
+        findings = await stored.findings(gateway.blobs, found.pop("findings_in"))
+    return Encoded(stored.joined(**_public(found) | {"findings": findings}))
 
 
 @router.get("/file", summary="The uploaded file, as it came")
@@ -172,14 +176,11 @@ async def _plan(gateway: Gateway, key: DocumentKey, row: Row) -> Plan | None:
         raise Problem("result_missing", name="the list of pages") from None
 
 
-async def _result(gateway: Gateway, row: Row, stage: str, what: str) -> Any:
-    _require(row, stage, what)
-    return await _stored(gateway, row["results"][stage], what)
-
-
-async def _stored(gateway: Gateway, name: str, what: str) -> Any:
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """A stored result that is missing or damaged is a Problem."""
     try:
-        return await gateway.blobs.get_result(name)
+        yield
     except (BlobMissing, BlobDamaged):
         raise Problem("result_missing", name=what) from None
 

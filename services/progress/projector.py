@@ -28,8 +28,6 @@ from shared.kafka import Log
 from shared.mongo import Mongo, Row
 from shared.states import States
 
-_GONE = ("DocumentDeleted", "DocumentErased")
-
 
 class Projector:
     """Keeps one generation. `changed` collects the documents that somebody else should look at."""
@@ -40,6 +38,8 @@ class Projector:
         self.jobs = JobProjector(database, generation, blobs, sink)
         self.changed: set[str] = set()
         self.unreadable = 0
+        # A live projection erases what was deleted beside its loop, and here only what a replay wrote of it once more.
+        self._erased_on = ("DocumentErased",) if sink else ("DocumentDeleted", "DocumentErased")
         self.set_aside = 0  # times that one document's data raised
         self._blobs = blobs
         self._log = sink
@@ -90,9 +90,8 @@ class Projector:
                 if outcome.error:
                     self.set_aside += 1
                     del rows[i]  # nor is it published
-        if self._log is None:  # the live projection erases beside its loop
-            gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in _GONE]  # again when erased
-            await erase(self._database, self.generation, gone)
+        gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in self._erased_on]
+        await erase(self._database, self.generation, gone)
         reach("progress.written")
         self.changed |= shown.keys()
         self.unreadable += len(batch.unreadable)

@@ -13,7 +13,7 @@ from shared.fences import PASSES, fenced
 from shared.mongo import Mongo, Row
 
 _LOAD: Final = "progress.load"  # the fence and its failpoint
-_MOST_BYTES: Final = 4 * 1024 * 1024  # of an extraction in one row; the database takes 16 MiB
+_MOST_BYTES: Final = 256 * 1024  # of an extraction in one row: what a reader may wait for while others wait behind it
 
 
 class Found(NamedTuple):
