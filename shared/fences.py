@@ -4,7 +4,6 @@ Whatever one document's data raises is noted under its id and ends there. What t
 database, the store away) and what ends the loop itself passes: it would meet every document alike.
 """
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 
 from shared import kafka, logs, mongo
 from shared.errors import Transient
+from shared.tracebacks import told
 
 log = logs.get(__name__)
 
@@ -45,10 +45,3 @@ def fenced(where: str, document_id: str, *, passes: tuple[type[Exception], ...] 
 def note(where: str, document_id: str, error: Exception) -> None:
     """Log that one document's data raised."""
     log.error("one document is set aside", where=where, document_id=document_id, error=told(error))
-
-
-def told(error: BaseException) -> str:
-    """An error's type and the innermost lines of code that it passed, without what it says."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames)]
-    return f"{type(error).__name__} at {' < '.join(places)}"

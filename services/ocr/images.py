@@ -109,7 +109,7 @@ def _decoding() -> Iterator[None]:
 def _plain(error: BaseException) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "its header cannot be read"
-    return str(error) or type(error).__name__
+    return "it is cut off" if "truncated" in str(error) else "its pixels cannot be decoded"
 
 
 def _check_size(image: Image.Image, number: int, settings: OcrSettings) -> None:

@@ -19,7 +19,13 @@ _SHEETS: Final = frozenset({Kind.XLSX, Kind.XLS})
 # Between slides; no document holds it, for U+E000 to U+F8FF are private characters that `cleaned` text may not mean.
 _BREAK: Final = "\ue5d1"
 _MIDNIGHT: Final = re.compile(r"^(\d{4}-\d\d-\d\d) 00:00:00$")  # a date without a time, as cells hold it
-_SAID: Final = 160  # characters of its words that are passed on
+# The library's own words about a document may be the document's; people are told what was expected.
+_NAMES: Final = {
+    Kind.XLSX: "Excel workbook",
+    Kind.XLS: "Excel workbook",
+    Kind.PPTX: "presentation",
+    Kind.RTF: "RTF text",
+}
 
 
 def read(data: bytes, kind: Kind) -> list[str]:
@@ -30,7 +36,7 @@ def read(data: bytes, kind: Kind) -> list[str]:
     try:
         found = kreuzberg.extract_bytes_sync(data, MEDIA_TYPES[kind], config=_configuration())
     except KreuzbergError as error:
-        raise Rejected("corrupt_document", detail=str(error)[:_SAID].rstrip(". ")) from error
+        raise Rejected("corrupt_document", detail=f"it is no sound {_NAMES[kind]}") from error
     if kind in _SHEETS:
         return list(_sheets(found)) or [""]
     if kind is Kind.PPTX:

@@ -1,8 +1,9 @@
 """E-mail (RFC 5322, MIME): its headers and its words as text, and the files attached to it."""
 
-import email
 from collections.abc import Iterator
 from contextlib import suppress
+from email._policybase import Compat32
+from email.feedparser import BytesFeedParser
 from email.header import decode_header, make_header
 from email.message import Message
 from functools import lru_cache
@@ -17,11 +18,35 @@ from shared.media import encoding_of
 
 _HEADERS: Final = ("Subject", "From", "To", "Cc", "Date")
 _SHOWN: Final = 1000  # characters of a header that are kept
+_HEADER: Final = 8 * 1024  # characters of one header; a long list of recipients is shown in part anyway
+_HEADER_LINES: Final = 200
+_DEEPEST: Final = 24  # parts within parts: a mail forwarded ten times
 _DECORATION: Final = 16 * 1024  # bytes; a smaller picture within the text is a logo or a tracking pixel
 # Mails that a process keeps: the page read next is mostly of the same one, or of one within it. Parsing one of 31 MB
 # takes 0.8 s, as long as a page; finding it again by its bytes 0.02 s.
 _KEPT: Final = 2
 _SPOKEN: Final = ("text/plain", "text/html")
+
+
+class _Short(Compat32):
+    """Headers are cut before anything looks for their parameters, which takes quadratic time."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """A header's name and value, of as much of it as anybody needs."""
+        name, value = super().header_source_parse([line[:_HEADER] for line in sourcelines[:_HEADER_LINES]])
+        return name, value[:_HEADER]
+
+
+class _Parser(BytesFeedParser):
+    """Refuses what is nested too deeply: each line is held against the end of every part that it is in."""
+
+    def _new_message(self) -> None:
+        if len(self._msgstack) >= _DEEPEST:  # type: ignore[attr-defined]
+            raise Rejected("corrupt_document", detail="its parts are nested too deeply")
+        super()._new_message()  # type: ignore[misc]
+
+
+_POLICY: Final = _Short()
 
 
 class Attachment(NamedTuple):
@@ -47,7 +72,9 @@ def opened(path: Path, limit: int) -> Mail:
 @lru_cache(maxsize=_KEPT)
 def _parsed(data: bytes) -> Mail:
     try:
-        message = email.message_from_bytes(data)
+        parser = _Parser(policy=_POLICY)
+        parser.feed(data)
+        message = parser.close()
         parts = list(_parts(message))
     except RecursionError as error:
         raise Rejected("corrupt_document", detail="its parts are nested too deeply") from error

@@ -50,3 +50,10 @@ class MarkupReader:
             self._silent -= 1
         else:
             self.ends(name)
+
+
+def why(error: Exception) -> str:
+    """What a reader of XML in a ZIP container met, in words of a closed list: an error's own may name its members."""
+    if isinstance(error, expat.ExpatError):
+        return f"{expat.ErrorString(error.code) or 'not well-formed'}, line {error.lineno}"
+    return "a part is missing" if isinstance(error, KeyError) else "its container is damaged"

@@ -8,7 +8,7 @@ import zipfile
 from typing import Final
 from xml.parsers import expat
 
-from services.ocr.markup import MarkupReader
+from services.ocr.markup import MarkupReader, why
 from shared.errors import Rejected
 
 _CHUNK: Final = 64 * 1024
@@ -29,7 +29,7 @@ def pages(container: bytes) -> list[str]:
                 reader.parse(part, final=False)
             reader.parse(b"", final=True)
     except (KeyError, zipfile.BadZipFile, expat.ExpatError) as error:
-        raise Rejected("corrupt_document", detail=f"its part content.xml cannot be read ({error})") from error
+        raise Rejected("corrupt_document", detail=f"its text cannot be read ({why(error)})") from error
     return reader.flow.pages()
 
 

@@ -143,7 +143,7 @@ def _word(cell: list[str]) -> Word:
 def _plain(error: pytesseract.TesseractError) -> str:
     if error.status < 0:
         return f"tesseract, signal {-error.status}"
-    return f"tesseract, exit code {error.status}: {error.message[-200:]}"
+    return f"tesseract, exit code {error.status}"  # what it says may name files, or what it read
 
 
 def _missing(program: str) -> Transient:

@@ -11,6 +11,8 @@ from shared.media import encoding_of
 
 _DECLARED: Final = re.compile(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 _LOOKED_AT: Final = 4096  # bytes in which an encoding is declared; the standard asks for 1024
+_LONGEST_TAG: Final = 16 * 1024  # characters; what is longer is no tag
+_RAW: Final = ("script", "style")  # what stands in them is no markup
 _SILENT: Final = frozenset({"head", "script", "style", "template", "svg", "math"})
 _LINES: Final = frozenset({"br", "div", "li", "tr", "dt", "dd", "caption", "option", "label", "legend"})
 _PARAGRAPHS: Final = frozenset(
@@ -36,9 +38,50 @@ def decoded(data: bytes) -> str:
 def text_of(source: str) -> str:
     """The text of a web page: a blank line between paragraphs, tabs between the cells of a table."""
     reader = _Reader()
-    reader.feed(source)
+    reader.feed(_tamed(source))
     reader.close()
     return "\n\n".join(reader.flow.pages())
+
+
+def _tamed(source: str) -> str:
+    """The same page for `html.parser`, which looks to the end of the page for the end of each construct.
+
+    Many that do not end take it quadratic time. So comments, declarations, scripts and styles, which say nothing, are
+    left out, and a `<` whose construct does not end soon stands for itself. One pass: a search that finds nothing is
+    not made again.
+    """
+    folded = source.lower()
+    kept: list[str] = []
+    at = 0
+    hopeless: set[str] = set()
+
+    def end_of(mark: str, start: int) -> int:
+        found = -1 if mark in hopeless else folded.find(mark, start)
+        if found < 0:
+            hopeless.add(mark)
+        return found
+
+    while (start := source.find("<", at)) >= 0:
+        kept.append(source[at:start])
+        close = source.find(">", start, start + _LONGEST_TAG)
+        at = start + 1
+        raw = next((name for name in _RAW if _begins(folded, name, start)), None)
+        if raw and (end := end_of(f"</{raw}", start)) >= 0:
+            at = end
+        elif source.startswith("<!--", start) and (end := end_of("-->", start + 2)) >= 0:
+            at = end + 3  # `<!-->` is a whole comment too
+        elif source.startswith(("<!", "<?"), start) and close >= 0 and not source.startswith("<!--", start):
+            at = close + 1
+        else:
+            kept.append("<" if close >= 0 and not source.startswith("<!--", start) else "&lt;")
+    kept.append(source[at:])
+    return "".join(kept)
+
+
+def _begins(folded: str, name: str, start: int) -> bool:
+    """Whether the start tag of the element `name` begins at `start`."""
+    end = start + 1 + len(name)
+    return folded.startswith(name, start + 1) and folded[end : end + 1] in (" ", "\t", "\n", "\r", "\f", "/", ">")
 
 
 def _is_known(encoding: str) -> bool:

@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from typing import Final
 from xml.parsers import expat
 
-from services.ocr.markup import MarkupReader
+from services.ocr.markup import MarkupReader, why
 from shared.errors import Rejected
 
 _MAIN: Final = "word/document.xml"
@@ -33,7 +33,7 @@ def pages(container: bytes) -> list[str]:
             below = _texts(archive, [name for name in _NOTES if name in archive.namelist()])
             below += _texts(archive, _matching(archive, _FOOTERS))
     except (KeyError, zipfile.BadZipFile, expat.ExpatError) as error:
-        raise Rejected("corrupt_document", detail=f"its text cannot be read ({error})") from error
+        raise Rejected("corrupt_document", detail=f"its text cannot be read ({why(error)})") from error
     found[0] = "\n\n".join(part for part in (*above, found[0]) if part)
     found[-1] = "\n\n".join(part for part in (found[-1], *below) if part)
     return found

@@ -6,7 +6,8 @@ from typing import Final
 
 from shared import logs
 from shared.failpoints import provoke
-from shared.fences import PASSES, fenced, told
+from shared.fences import PASSES, fenced
+from shared.tracebacks import told
 
 log = logs.get(__name__)
 

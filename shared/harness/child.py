@@ -17,7 +17,6 @@ import struct
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,6 +29,7 @@ from shared.errors import PagestreamError, Transient
 from shared.harness import network
 from shared.harness.contract import Document, Plan, Result, Slice, Stage, Task
 from shared.harness.cores import Core
+from shared.tracebacks import told
 
 READY, REQUEST, BEGUN, TICK, DONE, ERROR = b"h", b"q", b"b", b"t", b"r", b"e"
 ONLINE, OFFLINE = "online", "offline"
@@ -170,7 +170,7 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, BlobDamaged):
         return {"kind": "damaged", "detail": str(error)}
     if not isinstance(error, PagestreamError):
-        return {"kind": "bug", "traceback": "".join(traceback.format_exception(error))[-8000:]}
+        return {"kind": "bug", "traceback": told(error, most=20)}
     if isinstance(error, Transient):
         return {"kind": "transient", "code": error.code, "facts": error.facts, "retry_after": error.retry_after}
     return {"kind": "rejected", "code": error.code, "facts": error.facts}

@@ -2,7 +2,6 @@
 
 import uuid
 from itertools import islice
-from traceback import format_exception
 from typing import Final
 
 from shared import logs
@@ -11,6 +10,7 @@ from shared.errors import PagestreamError, Rejected, Transient
 from shared.events import PLAN, Failure
 from shared.harness.children import ChildFailed, Crashed
 from shared.harness.items import WorkItem
+from shared.tracebacks import told
 
 log = logs.get(__name__)
 
@@ -51,7 +51,7 @@ def _of(error: Exception, item: WorkItem) -> Failure:
 def _internal(error: Exception, item: WorkItem) -> Failure:
     """A bug: of the stage, whose traceback comes from the child, or of ours."""
     reference = uuid.uuid4().hex[:12]
-    traceback = str(error) if isinstance(error, ChildFailed) else "".join(format_exception(error))
+    traceback = str(error) if isinstance(error, ChildFailed) else told(error, most=20)
     log.error("a piece of work failed unexpectedly", reference=reference, work=item.work_id, traceback=traceback)
     return Failure(code="internal", facts={"reference": reference}, retryable=True)
 

@@ -151,7 +151,7 @@ async def test_a_transient_failure_says_when_to_come_back(child: Child, tmp_path
 
 async def test_a_bug_comes_with_its_traceback_and_the_process_goes_on(child: Child, tmp_path: Path) -> None:
     before = await run(child, asking(tmp_path, "answer"))
-    with pytest.raises(ChildFailed, match=r"(?s)restless\.py.*do_bug.*ZeroDivisionError: a bug in this stage"):
+    with pytest.raises(ChildFailed, match=r"ZeroDivisionError at restless\.py:\d+ do_bug"):
         await run(child, asking(tmp_path, "bug"))
     assert (await run(child, asking(tmp_path, "answer")))["pid"] == before["pid"]
 

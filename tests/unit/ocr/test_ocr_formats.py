@@ -162,8 +162,14 @@ def test_the_attachments_of_a_mail_are_further_pages(path: Path, task_of: TaskOf
 
 
 def test_a_mail_is_parsed_once_for_all_its_pages(path: Path, task_of: TaskOf, monkeypatch: pytest.MonkeyPatch) -> None:
-    parse, parsed = mail.email.message_from_bytes, []
-    monkeypatch.setattr(mail.email, "message_from_bytes", lambda data: parsed.append(len(data)) or parse(data))
+    parsed = []
+
+    class Counting(mail._Parser):
+        def feed(self, data: bytes) -> None:
+            parsed.append(len(data))
+            super().feed(data)
+
+    monkeypatch.setattr(mail, "_Parser", Counting)
     inner = office.mail("Inner words, read once", plan_dat=pdf_of("third page", "fourth page"))
     message = office.mail("Read once.", plan_dat=pdf_of("first page"), forwarded_eml=inner.as_bytes())
     assert read(message.as_bytes(), path, task_of)[1::2] == ["first page", "third page"]

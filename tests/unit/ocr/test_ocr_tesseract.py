@@ -92,7 +92,7 @@ def test_a_program_that_hangs_is_stopped_in_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "detail"), [("kill -SEGV $$", "signal 11"), ("echo no pixels >&2; exit 3", "no pixels")]
+    ("script", "detail"), [("kill -SEGV $$", "signal 11"), ("echo no pixels >&2; exit 3", "exit code 3")]
 )
 def test_a_program_that_crashes_says_how(script: str, detail: str, tmp_path: Path) -> None:
     with pytest.raises(Transient) as crashed:

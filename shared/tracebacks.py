@@ -1,0 +1,10 @@
+"""Where an error came from, for logs: never its own words, which may be a document's."""
+
+import traceback
+
+
+def told(error: BaseException, most: int = 3) -> str:
+    """An error's type and the `most` innermost lines of code that it passed, the innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)[-most:]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
+    return f"{type(error).__name__} at {' < '.join(places)}" if places else type(error).__name__
