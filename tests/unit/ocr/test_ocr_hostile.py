@@ -48,8 +48,8 @@ HEAD = "From: a\nTo: b\nDate: d\nSubject: s\n"
 HTML = [
     "<!--", "<!-->", "<!---->", "<!", "<!x>", "<?", "<?x>", "<![cdata[", "<![cdata[>", "<![if>", "</", "</a", "<a ",
     "<a x=' ", '<a x="', "<a x=y ", "<a\n", "&", "&#", "&amp", "<script>", "<script></", "<style><!--",
-    "<SCRIPT>x</script>", "<p><!-- x -->", "<table><tr><td>", "<pre>\n", "<div>", "<body>", "<head>", "-->", "<", ">", "<>", "< ", "<-",
-    "<!-", "<!doctype ", "<svg><title>", "</p", "<b/", "\n", " ", "<br>", "x<",
+    "<SCRIPT>x</script>", "<p><!-- x -->", "<table><tr><td>", "<pre>\n", "<div>", "<body>", "<head>", "-->", "<", ">",
+    "<>", "< ", "<-", "<!-", "<!doctype ", "<svg><title>", "</p", "<b/", "\n", " ", "<br>", "x<",
 ]  # fmt: skip
 MAIL = {
     "open quotes": lambda n: f'{HEAD}Content-Type: text/plain; a="' + ";" * n + "\n\nhi\n",
