@@ -32,6 +32,7 @@ Status = Literal[
     "uploaded", "processing", "retrying", "processed", "completed", "failed", "cancelling", "cancelled", "deleted"
 ]
 
+_REQUESTS: Final = 200  # that are known again when they are said twice; a repetition comes within a day
 RESULT_MISSING: Final = "result_missing"
 TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 ALMOST: Final = 99.9  # percent, the most of what has not been completed: 100 is said by that fact alone
@@ -56,7 +57,7 @@ class DocumentState(Struct, frozen=True):
     failed_stage: str | None = None
     cancel_too_late: bool = False
     erased: bool = False  # deleted, and nothing of it is stored any more
-    requests: tuple[str, ...] = ()  # the people's retries and cancels that were taken up, by event id
+    requests: tuple[str, ...] = ()  # the people's latest retries and cancels that were taken up, by event id
 
     @property
     def version(self) -> int:
@@ -166,17 +167,21 @@ def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
         status="processed" if whole else "processing",
         run=state.run + 1,
         jobs=jobs,
-        requests=(*state.requests, fact.event_id),
+        requests=_remembered(state, fact),
         completed_at=None,
         failed_stage=None,
         cancel_too_late=False,
     )
 
 
+def _remembered(state: DocumentState, fact: RetryRequested | CancelRequested) -> tuple[str, ...]:
+    return (*state.requests, fact.event_id)[-_REQUESTS:]
+
+
 def _cancelling(state: DocumentState, fact: CancelRequested) -> DocumentState:
     if state.status == "cancelling" or fact.event_id in state.requests:
         return state  # asked for already, or said again after a retry
-    return replace(state, status="cancelling", requests=(*state.requests, fact.event_id))
+    return replace(state, status="cancelling", requests=_remembered(state, fact))
 
 
 def _cancelled(state: DocumentState, fact: DocumentCancelled) -> DocumentState:

@@ -1,14 +1,17 @@
 """A document's state as a row of the database, and back: bitmaps as bytes, slice numbers as strings, sets sorted."""
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import asdict
 
+from shared import failed_runs
 from shared.document import DocumentState
 from shared.events import Failure
 from shared.jobs import FailedSlice, Job
 
 Row = dict[str, Any]
+
+_FEW: Final = 20  # failed slices that stand one by one
 
 
 def to_row(state: DocumentState) -> Row:
@@ -34,10 +37,12 @@ def _job_row(job: Job) -> Row:
     row = asdict(job)
     row["done"] = bitmap(job)
     row["error"] = job.error.model_dump() if job.error else None
+    few = len(job.failed) <= _FEW
     row["failed"] = {
         str(number): {"error": failed.error.model_dump(), "pages": list(failed.pages) if failed.pages else None}
-        for number, failed in sorted(job.failed.items())
+        for number, failed in (sorted(job.failed.items()) if few else ())
     }
+    row["failed_runs"] = [] if few else failed_runs.to_rows(job.failed)
     row["strikes"] = {str(number): strike for number, strike in sorted(job.strikes.items())}
     row["lost"] = sorted(job.lost)
     return row
@@ -49,7 +54,7 @@ def _job(row: Row) -> Job:
             Failure.model_validate(raw["error"]), (raw["pages"][0], raw["pages"][1]) if raw["pages"] else None
         )
         for number, raw in row["failed"].items()
-    }
+    } | failed_runs.from_rows(row.get("failed_runs", ()))
     special = {
         "done": int.from_bytes(row["done"], "little"),
         "error": Failure.model_validate(row["error"]) if row["error"] else None,
@@ -57,4 +62,4 @@ def _job(row: Row) -> Job:
         "strikes": {int(number): strike for number, strike in row["strikes"].items()},
         "lost": frozenset(row["lost"]),
     }
-    return Job(**{**row, **special})
+    return Job(**{**{name: value for name, value in row.items() if name != "failed_runs"}, **special})
