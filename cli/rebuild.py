@@ -13,6 +13,7 @@ from cli import exits, folds
 from cli.options import console
 from cli.up import until_interrupted
 from pagestream.refusals import Refused
+from shared.errors import describe
 from shared.settings import read
 from stack.settings import StackSettings
 
@@ -26,16 +27,18 @@ STEPS: Final[Mapping[str, str]] = {
 
 def rebuild(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only; readers stay where they are.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Let readers read the new one although rows differ.")] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the generation before.")] = False,
 ) -> None:
     """Build the projection anew from the log, compare it with the one before, and let readers read the new one.
 
-    Works beside a running system and on one that is stopped. Exit code 1 means that the two are not the same. One that
-    was killed goes on where it was when it is started again.
+    Works beside a running system and on one that is stopped. Exit code 1 means that the two are not the same: readers
+    then stay where they are, unless --force or --rollback was given. One that was killed goes on where it was when it
+    is started again.
     """
-    if dry_run and rollback:
-        raise typer.BadParameter("choose --dry-run or --rollback")
-    wish = "dry-run" if dry_run else "rollback" if rollback else "swap"
+    if dry_run + force + rollback > 1:
+        raise typer.BadParameter("choose one of --dry-run, --force, --rollback")
+    wish = "dry-run" if dry_run else "force" if force else "rollback" if rollback else "swap"
     exits.run(until_interrupted(_rebuild(wish), exits.INTERRUPTED))
 
 
@@ -69,8 +72,7 @@ async def saying_that_it_goes_on() -> AsyncIterator[None]:
 def _tell(out: Console, outcome: Mapping[str, Any]) -> int:
     if outcome["step"] == "refused":
         raise Refused("refused", outcome["reason"])
-    what = "is live" if outcome["swapped"] else "was built to compare, and is gone again"
-    out.print(f"Generation {outcome['generation']} {what}.", soft_wrap=True)
+    out.print(f"Generation {outcome['generation']} {_became(outcome)}.", soft_wrap=True)
     out.print(f"digest  {outcome['digest']}", soft_wrap=True)
     if "digest_before" not in outcome:
         out.print("There was no projection to compare with.", soft_wrap=True)
@@ -78,4 +80,12 @@ def _tell(out: Console, outcome: Mapping[str, Any]) -> int:
     out.print(f"before  {outcome['digest_before']}", soft_wrap=True)
     different = outcome["differences"]
     out.print(f"{len(different)} differences" + "".join(f"\n  {row}" for row in different[:20]), soft_wrap=True)
+    if outcome.get("kept"):
+        out.print(" ".join(describe("rebuild_differs", {})), soft_wrap=True)
     return exits.FAILED if different else exits.COMPLETED
+
+
+def _became(outcome: Mapping[str, Any]) -> str:
+    if outcome["swapped"]:
+        return "is live"
+    return "was built and is not live" if outcome.get("kept") else "was built to compare, and is gone again"

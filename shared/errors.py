@@ -145,6 +145,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "Another generation became live meanwhile, for example because the database was dropped.",
         "Run `pagestream rebuild` again.",
     ),
+    "rebuild_differs": (
+        "What was built from the log is not the same as what readers have, so they keep what they have.",
+        "Look at the rows that are named; `pagestream rebuild --force` switches all the same.",
+    ),
     "no_older_generation": (
         "There is no older generation to go back to.",
         "Run `pagestream rebuild`: it builds a new one from the log.",

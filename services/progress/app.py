@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from services.progress import generations
+from services.progress import generations, handover
 from services.progress.handlers import Handover, LiveProjection
 from services.progress.janitor import Janitor
 from services.progress.projector import Projector, announce_epoch
@@ -12,11 +12,10 @@ from services.progress.settings import ProgressSettings
 from shared import kafka, logs, mongo, topics
 from shared.blobs import Blobs
 from shared.folding import Loop
-from shared.leases import Owner, Ownership, holding
+from shared.leases import Owner, Ownership
 
 log = logs.get(__name__)
 
-_STANDBY_SECONDS = 0.5
 _TOPICS = {topics.DOCUMENTS, topics.PROGRESS, topics.UPDATES, topics.PARKED}
 
 
@@ -28,9 +27,7 @@ async def serve(settings: ProgressSettings) -> None:
         database = await stack.enter_async_context(mongo.connect(settings, mongo.ELECTION))
         sink = await stack.enter_async_context(kafka.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/progress")
-        while await generations.must_make_way(database):
-            await asyncio.sleep(_STANDBY_SECONDS)
-        await stack.enter_async_context(holding(Ownership(database, generations.OWNERSHIP, owner)))
+        await stack.enter_async_context(handover.turn(database, Ownership(database, generations.OWNERSHIP, owner)))
         generation = await generations.live(database, settings.partitions)
         projector = Projector(database, generation, blobs, sink)
         live = LiveProjection(database, blobs, projector, Results(database, generation, blobs), sink, settings.loaders)

@@ -11,7 +11,7 @@ from shared.mongo import PROJECTIONS, DuplicateKeyError, Mongo
 
 FOLD: Final = "progress"
 OWNERSHIP: Final = "fold/progress"
-_HANDOVER_MS: Final = 60_000
+_HANDOVER_MS: Final = 20_000  # a rebuild that is killed holds up the live projection for so long
 _ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
@@ -66,6 +66,16 @@ async def unfinished(mongo: Mongo) -> str | None:
     return row["_id"] if row else None
 
 
+async def set_aside(mongo: Mongo, generation: str) -> None:
+    """Note that an unfinished generation was found to differ from the live one."""
+    await mongo.generations.update_one({"_id": generation}, {"$set": {"differs": True}})
+
+
+async def is_set_aside(mongo: Mongo, generation: str) -> bool:
+    """Whether the generation was found to differ from the live one."""
+    return await mongo.generations.find_one({"_id": generation, "differs": True}, {"_id": 1}) is not None
+
+
 async def beside(mongo: Mongo, these: Collection[str]) -> list[str]:
     """Every generation that is not in `these`. Beside the live one: that of before, and one that is being built."""
     return [row["_id"] async for row in mongo.generations.find({"_id": {"$nin": ["live", *these]}})]
@@ -111,6 +121,11 @@ async def ask_to_make_way(mongo: Mongo, generation: str) -> bool:
         {"_id": "live", "generation": generation}, [{"$set": {"handover_until": lapses}}]
     )
     return bool(asked.matched_count)
+
+
+async def withdraw(mongo: Mongo, generation: str) -> None:
+    """Ask the live projection of `generation` no longer; once another is live there is nothing to withdraw."""
+    await mongo.generations.update_one({"_id": "live", "generation": generation}, {"$unset": {"handover_until": ""}})
 
 
 async def must_make_way(mongo: Mongo) -> bool:

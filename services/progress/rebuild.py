@@ -1,10 +1,12 @@
 """Rebuilds the projection from the log: a new generation is built beside the live one, compared, and swapped in.
 
-    python -m services.progress.rebuild [swap | dry-run | rollback]
+    python -m services.progress.rebuild [swap | force | dry-run | rollback]
 
 The world stops only for the last step: the live projector makes way, the new generation reaches the same offsets, both
-are compared, the pointer moves. `dry-run` compares and moves nothing; `rollback` goes back to the generation before,
-which catches up first. Prints JSON lines, the last one the outcome. A rebuild that was killed goes on where it was.
+are compared, the pointer moves. Where rows differ it stays where it is and the new generation is kept: `force` moves it
+all the same, the next `swap` begins anew. `dry-run` compares and moves nothing; `rollback` goes back to the generation
+before, which catches up first. Prints JSON lines, the last one the outcome. A rebuild that was killed goes on where it
+was.
 """
 
 import asyncio
@@ -15,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from services.progress import digest, generations, rebuild_job
+from services.progress import digest, generations, handover, rebuild_job
 from services.progress.builder import Builder
 from services.progress.projector import announce_epoch
 from services.progress.settings import ProgressSettings
@@ -35,24 +37,37 @@ async def rebuild(settings: ProgressSettings, wish: str) -> None:
     """Do what is wished for. Raises Rejected."""
     owner = Owner.of(f"{settings.slot}/rebuild")
     async with (
-        mongo.connect(settings) as database,
+        mongo.connect(settings, mongo.ELECTION) as database,
         kafka.connect(settings.kafka) as log,
         alone(Ownership(database, "rebuild", owner)),
     ):
         live = await database.live_generation()
         target = await choose(database, settings, live, wish)
         builder = Builder(settings, database, target, lambda done, total: say(step="folded", done=done, total=total))
-        async with rebuild_job.told(log, database, target) as job_id:
-            say(step="replay", generation=target, job_id=job_id)
-            await builder.follow(await builder.barrier(live))
-            say(step="results", generation=target)
-            await builder.store_results(target)
-            if wish == "dry-run":
-                outcome = await look(database, builder, live)
-                await generations.drop(database, target)
-            else:
-                outcome = await swap(database, log, builder, live, owner)
-        say(step="done", generation=target, replaced=live, swapped=wish != "dry-run", **outcome)
+        about = {"step": "done", "generation": target, "replaced": live}
+        try:
+            async with rebuild_job.told(log, database, target) as job_id:
+                say(step="replay", generation=target, job_id=job_id)
+                await builder.follow(await builder.barrier(live))
+                say(step="results", generation=target)
+                await builder.store_results(target)
+                if wish == "dry-run":
+                    outcome = await look(database, builder, live)
+                    await generations.drop(database, target)
+                else:
+                    outcome = await swap(database, log, builder, live, owner, despite=wish != "swap")
+        except Differs as found:
+            say(**about, swapped=False, kept=True, **found.outcome)
+        else:
+            say(**about, swapped=wish != "dry-run", **outcome)
+
+
+class Differs(Rejected):
+    """The new generation is not the same as the live one, which stays; `outcome` is what `compare` found."""
+
+    def __init__(self, outcome: dict[str, Any]) -> None:
+        super().__init__("rebuild_differs")
+        self.outcome = outcome
 
 
 async def choose(database: Mongo, settings: ProgressSettings, live: str | None, wish: str) -> str:
@@ -62,19 +77,30 @@ async def choose(database: Mongo, settings: ProgressSettings, live: str | None, 
         if older is None:
             raise Rejected("no_older_generation")
         return older
-    return await generations.unfinished(database) or await generations.begin(database, settings.partitions)
+    found = await generations.unfinished(database)
+    if found and wish != "force" and await generations.is_set_aside(database, found):
+        await generations.drop(database, found)
+        found = None
+    return found or await generations.begin(database, settings.partitions)
 
 
-async def swap(database: Mongo, log: Log, builder: Builder, live: str | None, owner: Owner) -> dict[str, Any]:
-    """Stop the live projection, reach it, compare, let readers read the new one."""
-    if live and not await generations.ask_to_make_way(database, live):
-        raise Rejected("rebuild_overtaken")
-    async with holding(Ownership(database, generations.OWNERSHIP, owner)):
+async def swap(
+    database: Mongo, log: Log, builder: Builder, live: str | None, owner: Owner, *, despite: bool
+) -> dict[str, Any]:
+    """Stop the live projection, reach it, compare, let readers read the new one, `despite` differences or not.
+
+    Raises Differs.
+    """
+    ownership = Ownership(database, generations.OWNERSHIP, owner)
+    async with handover.asking(database, live), holding(ownership):
         say(step="stop", generation=builder.generation)
         await builder.follow(await builder.barrier(live))
         for generation in (builder.generation, live):  # what the live one had no time for is no difference
             await builder.store_results(generation)
         outcome = await compare(database, live, builder.generation)
+        if outcome.get("differences") and not despite:
+            await generations.set_aside(database, builder.generation)
+            raise Differs(outcome)
         if not await generations.point(database, builder.generation, instead_of=live):
             raise Rejected("rebuild_overtaken")
         await announce_epoch(log, builder.generation)

@@ -23,7 +23,7 @@ from shared.settings import read
 async def fold(generation: str, share: Share, until: Positions) -> None:
     """Fold the share up to the positions."""
     settings = read(ProgressSettings)
-    async with mongo.connect(settings) as database:
+    async with mongo.connect(settings, mongo.ELECTION) as database:
         builder = Builder(settings, database, generation, tell, share)
         await builder.fold(share.part(until))
 

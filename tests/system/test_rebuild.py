@@ -61,10 +61,10 @@ async def settled_views(system: RunningSystem, ids: list[str]) -> list[dict[str,
     return [{k: v for k, v in (await system.get(i)).items() if k != "epoch"} for i in ids]
 
 
-async def rebuild(system: RunningSystem) -> dict[str, Any]:
+async def rebuild(system: RunningSystem, wish: str = "swap") -> dict[str, Any]:
     """Run a rebuild as a process of its own; its last word."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild",
+        sys.executable, "-m", "services.progress.rebuild", wish,
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1, stderr=-1,
     )  # fmt: skip
     try:
@@ -139,6 +139,27 @@ async def test_rebuilt_beside_the_live_one_nothing_differs_and_the_live_one_hand
     assert await system.until_ready(but=before) == outcome["generation"]
     assert await system.digest() == digest
     assert await settled_views(system, ids) == views
+
+
+async def test_one_that_differs_leaves_readers_where_they_are_unless_it_is_forced(system: RunningSystem) -> None:
+    before = await system.until_ready()
+    document_id = await system.upload(papers.letter("Dora"))
+    await system.until(document_id)
+    stray = f"{document_id}/stray"
+    async with system.database() as database:
+        row = {"_id": stray, "document_id": document_id, "tenant": "default", "index": 99, "text": "of no log"}
+        await database.projection("chunks", before).insert_one(row)
+    refused = await rebuild(system)
+    assert (refused["swapped"], refused["kept"], refused["differences"]) == (False, True, [f"chunks/{stray}"])
+    assert await system.until_ready() == before
+    job = (await system.call("GET", f"/v1/jobs/{refused['job_id']}")).json()
+    assert (job["status"], job["error"]["code"]) == ("failed", "rebuild_differs")
+    new = await system.upload(papers.letter("Emil"))
+    assert (await system.until(new))["epoch"] == before
+    forced = await rebuild(system, "force")
+    assert (forced["swapped"], forced["differences"]) == (True, [f"chunks/{stray}"])
+    assert await system.until_ready(but=before) == forced["generation"] == refused["generation"]
+    assert (await system.until(new))["status"] == "completed"
 
 
 async def test_rebuilt_under_traffic_nothing_differs_and_nobody_sees_less(system: RunningSystem) -> None:

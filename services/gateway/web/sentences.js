@@ -170,6 +170,10 @@ export const ERRORS = {
     "Ein anderer Neuaufbau wurde hier begonnen und hat diesen übernommen.",
     "Warten Sie auf ihn: er macht weiter, wo dieser war.",
   ],
+  "rebuild_differs": [
+    "Was aus dem Log gebaut wurde, ist nicht dasselbe wie das, was Leser haben; sie behalten, was sie haben.",
+    "Sehen Sie sich die genannten Zeilen an; `pagestream rebuild --force` schaltet trotzdem um."
+  ],
   "rebuild_overtaken": [
     "Inzwischen ist eine andere Generation in Gebrauch, etwa weil die Datenbank gelöscht wurde.",
     "Führen Sie `pagestream rebuild` noch einmal aus."

@@ -1,0 +1,53 @@
+"""What `pagestream rebuild` says at its end, and the exit code that goes with it."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import exits, folds
+from cli.__main__ import app
+
+DONE = {"step": "done", "generation": "k3f9ab", "replaced": "aaaaaa", "swapped": True, "digest": "1", "digest_before": "1"}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What the process was asked for (`wish`), and what it answers (`outcome`)."""
+    asked: dict[str, Any] = {"outcome": DONE | {"differences": []}}
+
+    @asynccontextmanager
+    async def infrastructure(_: Any) -> AsyncIterator[None]:
+        yield None
+
+    async def told(_: Any, __: Any, ___: str, wish: str) -> AsyncIterator[dict[str, Any]]:
+        asked["wish"] = wish
+        yield asked["outcome"]
+
+    monkeypatch.setattr(folds, "infrastructure", infrastructure)
+    monkeypatch.setattr(folds, "told", told)
+    yield asked
+
+
+@pytest.mark.parametrize(
+    ("options", "wish"),
+    [([], "swap"), (["--force"], "force"), (["--dry-run"], "dry-run"), (["--rollback"], "rollback")],
+)
+def test_each_option_is_a_wish(asked: dict[str, Any], options: list[str], wish: str) -> None:
+    assert CliRunner().invoke(app, ["rebuild", *options]).exit_code == exits.COMPLETED
+    assert asked["wish"] == wish
+
+
+def test_only_one_of_them_can_be_chosen(asked: dict[str, Any]) -> None:
+    assert CliRunner().invoke(app, ["rebuild", "--force", "--dry-run"]).exit_code == 2
+
+
+def test_one_that_differs_and_is_kept_says_what_differs_and_what_to_do(asked: dict[str, Any]) -> None:
+    differs = {"swapped": False, "kept": True, "digest": "2", "differences": ["chunks/1", "documents/2"]}
+    asked["outcome"] = DONE | differs
+    ran = CliRunner().invoke(app, ["rebuild"])
+    assert ran.exit_code == exits.FAILED
+    for said in ("is not live", "2 differences", "chunks/1", "documents/2", "--force"):
+        assert said in ran.output
