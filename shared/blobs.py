@@ -8,10 +8,11 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from errno import EDQUOT, ENOSPC
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ _PART_PREFIX: Final = "part-"
 _HEALTH: Final = ".health"
 _LARGE: Final = 256 * 1024  # bytes whose digest takes a millisecond
 _READERS: Final = 8  # threads that read many small blobs
+_PAGE: Final = 1_000  # names that are listed at once
 _PART: Final = 5 * 1024 * 1024  # bytes; the smallest part S3 accepts
 
 
@@ -269,13 +271,21 @@ class Blobs:
                 left.unlink(missing_ok=True)
 
     async def documents(self) -> AsyncIterator[tuple[str, str]]:
-        """(tenant, document_id) of every document that anything is stored of."""
+        """(tenant, document_id) of every document that anything is stored of, however many there are."""
         async with _translated():
-            tenants = (await obstore.list_with_delimiter_async(self._store))["common_prefixes"]
-            for tenant in tenants:
-                found = await obstore.list_with_delimiter_async(self._store, tenant)
-                for prefix in found["common_prefixes"]:
-                    yield tenant, prefix.rpartition("/")[2]
+            if self._root:
+                folders = _folders(self._root)
+                while page := await asyncio.to_thread(lambda: list(islice(folders, _PAGE))):
+                    for found in page:
+                        yield found
+                return
+            before = None
+            async for entries in obstore.list(self._store, chunk_size=_PAGE):  # in order: a document's stand together
+                for entry in entries:
+                    tenant, *names = entry["path"].split("/", 2)
+                    if len(names) == 2 and (tenant, names[0]) != before:
+                        before = (tenant, names[0])
+                        yield before
 
     async def last_written(self, tenant: str, document_id: str) -> datetime | None:
         """When the newest blob of a document was written, unfinished ones included; None where there is none."""
@@ -325,6 +335,17 @@ def _sync_file(path: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _folders(root: Path) -> Iterator[tuple[str, str]]:
+    """The names of each folder in a folder of `root`; those that come or go meanwhile may be among them."""
+    with os.scandir(root) as tenants:
+        for tenant in tenants:
+            if tenant.is_dir():
+                with suppress(FileNotFoundError), os.scandir(tenant) as documents:
+                    for document in documents:
+                        if document.is_dir():
+                            yield tenant.name, document.name
 
 
 def _newest(folder: Path) -> datetime | None:

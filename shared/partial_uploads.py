@@ -4,10 +4,12 @@ Rows of parts decide: a part counts from the moment its row is there, and of two
 row wins. So the offset of an upload is where its last part ends, whoever wrote it and whatever died meanwhile.
 """
 
+import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from shared.leases import Owner, Ownership
 from shared.mongo import DuplicateKeyError, Mongo, Row
 
 _MOST: Final = 1_000  # uploads that one look of the janitor takes
@@ -41,8 +43,13 @@ class PartialUploads:
     """The rows, in the control database."""
 
     def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
         self._uploads = mongo.control["partial_uploads"]
         self._parts = mongo.control["upload_parts"]
+
+    def right(self, document_id: str) -> Ownership:
+        """The right to end an upload, this way or that, of one request at a time."""
+        return Ownership(self._mongo, f"upload/{document_id}", Owner.of(uuid.uuid4().hex))
 
     async def create(self, upload: PartialUpload) -> None:
         """Begin a new upload."""
@@ -103,6 +110,10 @@ class PartialUploads:
         """Uploads that have not moved for too long, finished ones among them; the oldest first."""
         rows = self._uploads.find({"expires_at": {"$lte": now}}).sort("expires_at", 1).limit(_MOST)
         return [_upload(row) async for row in rows]
+
+    async def has_expired(self, document_id: str, now: datetime) -> bool:
+        """Whether there is such an upload and it has not moved for too long."""
+        return await self._uploads.find_one({"_id": document_id, "expires_at": {"$lte": now}}, {"_id": 1}) is not None
 
     async def among(self, document_ids: Collection[str]) -> set[str]:
         """Those of `document_ids` that are uploads in the making."""

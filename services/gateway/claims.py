@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from shared import claims
 from shared.events import DocumentUploaded, decode, utcnow
 from shared.mongo import DuplicateKeyError, Mongo, Row
 
@@ -48,7 +49,8 @@ class Claims:
 
     async def settle_key(self, name: str, upload: Upload) -> None:
         """From now on the key stands for `upload`."""
-        await self._keys.update_one({"_id": name}, {"$set": {"duplicate": upload.duplicate, **_stored(upload.fact)}})
+        settled = {"duplicate": upload.duplicate, **_stored(upload.fact), "at": utcnow()}
+        await self._keys.update_one({"_id": name}, {"$set": settled})
 
     async def claim_content(self, name: str, fact: DocumentUploaded, *, force: bool) -> DocumentUploaded:
         """The upload that these bytes stand for: the earlier one if there is one, else (or by force) `fact`."""
@@ -77,13 +79,12 @@ class Claims:
 
 
 async def _insert_or_find(rows: Any, row: Row) -> Row:
-    """`row` itself if it is new, else what stands in its place."""
+    """`row` itself if it is new, else what stands in its place, and is not forgotten for a day then."""
     while True:
         try:
             await rows.insert_one(row)
         except DuplicateKeyError:
-            found: Row | None = await rows.find_one({"_id": row["_id"]})
-            if found:
+            if found := await claims.find(rows, row["_id"]):
                 return found
         else:
             return row

@@ -23,7 +23,7 @@ from shared import blobs as names
 from shared.blobs import Blobs
 from shared.errors import Rejected
 from shared.events import utcnow
-from shared.leases import LeaseLost, Owner, Ownership, holding
+from shared.leases import LeaseLost, holding
 from shared.mongo import Mongo
 from shared.partial_uploads import Part, PartialUpload, PartialUploads
 
@@ -60,7 +60,6 @@ class ResumableUploads:
     """Creates, continues, finishes and removes resumable uploads."""
 
     def __init__(self, mongo: Mongo, blobs: Blobs, uploads: Uploads, quotas: Quotas) -> None:
-        self._mongo = mongo
         self._rows = PartialUploads(mongo)
         self._blobs = blobs
         self._uploads = uploads
@@ -131,16 +130,12 @@ class ResumableUploads:
         What is refused for what it is, is removed: no byte more or less would change the answer.
         """
         try:
-            async with asyncio.timeout(_TURN_WITHIN) as waiting, holding(self._right(upload)):
+            async with asyncio.timeout(_TURN_WITHIN) as waiting, holding(self._rows.right(upload.document_id)):
                 waiting.reschedule(None)
                 upload = await self.find(upload.tenant, upload.document_id)
                 return upload if upload.result else await self._join(upload)
         except (TimeoutError, LeaseLost):
             raise Problem("upload.locked", retry_after=2) from None
-
-    def _right(self, upload: PartialUpload) -> Ownership:
-        """The right to end it, this way or that, of one request at a time."""
-        return Ownership(self._mongo, f"upload/{upload.document_id}", Owner.of(uuid.uuid4().hex))
 
     async def _join(self, upload: PartialUpload) -> PartialUpload:
         parts = await self._rows.parts(upload.document_id)
@@ -164,7 +159,7 @@ class ResumableUploads:
 
     async def remove(self, upload: PartialUpload) -> None:
         """End an upload before it is whole; of a whole one only its memory goes, the document stays."""
-        async with holding(self._right(upload)):
+        async with holding(self._rows.right(upload.document_id)):
             upload = await self.find(upload.tenant, upload.document_id)
             if upload.result is None and await self.offset(upload) == upload.length:
                 upload = await self._join(upload)  # its fact may be in the log already

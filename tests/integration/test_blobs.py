@@ -237,3 +237,20 @@ async def test_a_store_that_does_not_answer_is_transient(monkeypatch: pytest.Mon
 def test_an_address_of_another_kind_stops_the_start() -> None:
     with pytest.raises(SystemExit, match="PAGESTREAM_STORE='http://x' is not allowed"):
         Blobs.open("http://x")
+
+
+async def test_each_document_is_listed_once_however_many_blobs_and_pages_there_are(
+    blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.blobs._PAGE", 2)
+    stored = {("a", "1"), ("a", "2"), ("a", "2-b"), ("b", "1")}
+    for tenant, document_id in stored:
+        for name in (
+            source(tenant, document_id),
+            meta(tenant, document_id),
+            result(tenant, document_id, "ocr", "p", ()),
+        ):
+            await blobs.put(name, b"x")
+    await blobs.check()  # writes a blob that is nobody's
+    listed = [found async for found in blobs.documents()]
+    assert sorted(listed) == sorted(stored)

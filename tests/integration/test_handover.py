@@ -64,17 +64,20 @@ async def test_no_standby_comes_before_a_rebuild_that_waits(database: Mongo, mon
         assert sum(one.is_live for one in instances) == 1
 
 
+async def failing(database: Mongo, generation: str) -> None:
+    async with handover.asking(database, generation):
+        assert await generations.must_make_way(database)
+        raise RuntimeError("the rebuild failed")
+
+
 async def test_a_rebuild_that_ends_without_a_switch_lets_the_live_one_go_on_at_once(database: Mongo) -> None:
     generation = await live(database)
     with pytest.raises(RuntimeError):
-        async with handover.asking(database, generation):
-            assert await generations.must_make_way(database)
-            raise RuntimeError("the rebuild failed")
+        await failing(database, generation)
     assert not await generations.must_make_way(database)
 
 
 async def test_a_generation_that_is_live_no_more_is_not_asked(database: Mongo) -> None:
     await live(database)
     with pytest.raises(Rejected):
-        async with handover.asking(database, "older"):
-            raise AssertionError("nobody was asked")
+        await failing(database, "older")

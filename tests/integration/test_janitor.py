@@ -1,19 +1,25 @@
 """The janitor on a real store and database: what nobody needs goes, what somebody may need stays."""
 
+import itertools
 import os
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.gateway.claims import Claims
+from services.progress import janitor as module
 from services.progress.janitor import KEEP, Janitor
 from shared import blobs as names
+from shared import failpoints
 from shared.blobs import Blobs
-from shared.events import utcnow
+from shared.events import DocumentUploaded, utcnow
 from shared.mongo import Mongo
 from shared.partial_uploads import Part, PartialUpload, PartialUploads
+from shared.pipeline import PIPELINE
 from shared.settings import SharedSettings
 
 OLD = KEEP + timedelta(minutes=1)
@@ -41,6 +47,16 @@ class House:
             await self.documents.insert_one({"_id": document_id, "settled": {"erased": erased}})
         return document_id
 
+    async def claimed(self, *, by_key: bool = False) -> DocumentUploaded:
+        """An upload that was cut short between its claims and its fact, long ago."""
+        fact = uploaded(await self.store(), at=-OLD)
+        claims = Claims(self.database)
+        await claims.claim_content(fact.document_id, fact, force=False)
+        if by_key:
+            await claims.claim_key(fact.document_id, "digest", fact)
+            await self.database.control["idempotency_keys"].update_many({}, {"$set": {"at": fact.at}})
+        return fact
+
     def made_older(self, document_id: str, age: timedelta) -> None:
         at = (utcnow() - age).timestamp()
         folder = self.root / "t" / document_id
@@ -58,6 +74,30 @@ class House:
         return {folder.name for folder in (self.root / "t").iterdir()}
 
 
+def uploaded(document_id: str, at: timedelta = timedelta()) -> DocumentUploaded:
+    about = {"tenant": "t", "pipeline": tuple(PIPELINE), "size": 1, "media_type": "text/plain", "producer": "gateway"}
+    return DocumentUploaded.claim(document_id=document_id, claim="1", at=utcnow() + at, **about)
+
+
+class Interrupted:
+    """A collection before whose calls something else happens, too."""
+
+    def __init__(self, rows: Any, before: Callable[[], Awaitable[None]]) -> None:
+        self._rows = rows
+        self._before = before
+
+    def find(self, *query: Any) -> Any:
+        return self._rows.find(*query)
+
+    async def find_one(self, *query: Any) -> Any:
+        await self._before()
+        return await self._rows.find_one(*query)
+
+    async def delete_many(self, query: Any) -> Any:
+        await self._before()
+        return await self._rows.delete_many(query)
+
+
 @pytest.fixture
 async def house(database: Mongo, settings: SharedSettings) -> House:
     return House(database, settings)
@@ -70,7 +110,8 @@ async def rows(house: House, collection: str, **query: Any) -> int:
 async def test_blobs_without_an_event_go_after_a_day_with_their_claims(house: House) -> None:
     old, new, known = await house.store(), await house.store(age=timedelta(hours=23)), await house.store(erased=False)
     for document_id in (old, known):
-        await house.database.control["uploads"].insert_one({"_id": f"t/{document_id}", "document_id": document_id})
+        claim = {"_id": f"t/{document_id}", "document_id": document_id, "at": utcnow() - OLD}
+        await house.database.control["uploads"].insert_one(claim)
     await house.clean()
     assert house.stored() == {new, known}
     assert (await rows(house, "uploads", document_id=old), await rows(house, "uploads", document_id=known)) == (0, 1)
@@ -104,9 +145,10 @@ async def test_the_words_of_standalone_jobs_stay(house: House) -> None:
 
 
 async def test_uploads_that_do_not_move_are_removed_and_others_stay(house: House) -> None:
+    known = await house.store(erased=False)
     expired, moving = await house.resumable(expired=True), await house.resumable(expired=False)
     await house.clean()
-    assert house.stored() == {moving}
+    assert house.stored() == {known, moving}
     assert await house.partial.among([expired, moving]) == {moving}
     assert (await rows(house, "upload_parts", document_id=expired), await house.partial.end(moving)) == (0, 1)
 
@@ -135,3 +177,90 @@ async def test_a_store_that_holds_much_that_the_log_does_not_know_is_another_ins
     known = {await house.store(erased=False) for _ in range(count)}
     await house.clean()
     assert house.stored() == foreign | known
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+async def test_whoever_finds_a_claim_while_its_blobs_are_removed_finds_the_blobs_or_no_claim(
+    house: House, by_key: bool
+) -> None:
+    """At each moment of the janitor's round somebody uploads the bytes again, as a gateway does."""
+    await house.store(erased=False)
+    claims = Claims(house.database)
+    for moment in itertools.count():
+        fact, calls, winners = await house.claimed(by_key=by_key), itertools.count(), list[DocumentUploaded]()
+
+        async def upload(now: int = moment) -> None:
+            if next(calls) != now:  # noqa: B023 — it is called within its turn
+                return
+            own = uploaded(await house.store(age=timedelta()))
+            first = (await claims.claim_key(fact.document_id, "digest", own)).fact if by_key else own  # noqa: B023
+            winners.append(await claims.claim_content(fact.document_id, first, force=False))  # noqa: B023
+
+        janitor = Janitor(house.database, house.documents, house.blobs)
+        janitor._claims = tuple(Interrupted(rows, upload) for rows in janitor._claims)  # type: ignore[assignment]
+        await janitor.clean()
+        if not winners:
+            break
+        assert await house.blobs.exists(f"t/{winners[0].document_id}/source"), f"at moment {moment}"
+    assert moment >= 4
+    assert fact.document_id not in house.stored()  # nobody came
+
+
+async def test_a_projection_that_is_dropped_under_the_janitor_condemns_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [await house.store(erased=False), await house.store(erased=False)]
+    left = await house.store()
+    waiting = await house.resumable(expired=True)
+    documents = Janitor._known
+
+    async def dropped(janitor: Janitor, ids: Any) -> Any:
+        await house.documents.drop()
+        return await documents(janitor, ids)
+
+    monkeypatch.setattr(Janitor, "_known", dropped)
+    await house.clean()
+    assert house.stored() == {*known, left, waiting}
+    monkeypatch.undo()
+    await house.clean()  # before the new generation knows anything
+    assert house.stored() == {*known, left, waiting}
+
+
+@pytest.mark.parametrize("where", ["janitor.look", "janitor.remove", "janitor.expire"])
+async def test_one_document_that_raises_does_not_stop_the_round(
+    house: House, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    known = await house.store(erased=False)
+    if where == "janitor.expire":
+        odd, other = await house.resumable(expired=True), await house.resumable(expired=True)
+    else:
+        odd, other = sorted([await house.store(), await house.store()])
+    monkeypatch.setattr(failpoints, "_RAISE", where)
+    monkeypatch.setattr(failpoints, "_DOCUMENT", odd)
+    await house.clean()
+    assert house.stored() == {known, odd}
+    assert other not in house.stored()
+
+
+async def test_an_upload_that_a_request_is_about_to_end_is_left_to_it(house: House) -> None:
+    await house.store(erased=False)
+    expired = await house.resumable(expired=True)
+    right = house.partial.right(expired)
+    assert await right.acquire()
+    await house.clean()
+    assert expired in house.stored()
+    await right.release()
+    await house.clean()
+    assert expired not in house.stored()
+
+
+async def test_a_round_holds_no_more_than_it_may_remove(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST", 3)
+    known = await house.store(erased=False)
+    for _ in range(8):
+        await house.store()
+    await house.clean()
+    assert len(house.stored()) == 1 + 5
+    for _ in range(2):
+        await house.clean()
+    assert house.stored() == {known}

@@ -1,6 +1,6 @@
 """What `pagestream rebuild` says at its end, and the exit code that goes with it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,13 +10,14 @@ from typer.testing import CliRunner
 from cli import exits, folds
 from cli.__main__ import app
 
-DONE = {"step": "done", "generation": "k3f9ab", "replaced": "aaaaaa", "swapped": True, "digest": "1", "digest_before": "1"}
+DONE = {"step": "done", "generation": "k3f9ab", "replaced": "aaaaaa", "swapped": True}
+DIGESTS = {"digest": "1", "digest_before": "1"}
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the process was asked for (`wish`), and what it answers (`outcome`)."""
-    asked: dict[str, Any] = {"outcome": DONE | {"differences": []}}
+    asked: dict[str, Any] = {"outcome": DONE | DIGESTS | {"differences": []}}
 
     @asynccontextmanager
     async def infrastructure(_: Any) -> AsyncIterator[None]:
@@ -24,11 +25,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
     async def told(_: Any, __: Any, ___: str, wish: str) -> AsyncIterator[dict[str, Any]]:
         asked["wish"] = wish
-        yield asked["outcome"]
+        return asked["outcome"]
 
     monkeypatch.setattr(folds, "infrastructure", infrastructure)
     monkeypatch.setattr(folds, "told", told)
-    yield asked
+    return asked
 
 
 @pytest.mark.parametrize(
@@ -45,8 +46,8 @@ def test_only_one_of_them_can_be_chosen(asked: dict[str, Any]) -> None:
 
 
 def test_one_that_differs_and_is_kept_says_what_differs_and_what_to_do(asked: dict[str, Any]) -> None:
-    differs = {"swapped": False, "kept": True, "digest": "2", "differences": ["chunks/1", "documents/2"]}
-    asked["outcome"] = DONE | differs
+    differs = {"swapped": False, "kept": True, "differences": ["chunks/1", "documents/2"]}
+    asked["outcome"] = DONE | DIGESTS | differs
     ran = CliRunner().invoke(app, ["rebuild"])
     assert ran.exit_code == exits.FAILED
     for said in ("is not live", "2 differences", "chunks/1", "documents/2", "--force"):
