@@ -16,8 +16,7 @@ from typing import Any, Final
 import structlog
 
 from services.gateway import uploads
-from services.progress import app as progress_app
-from services.progress import handlers, rebuild
+from services.progress import handlers, handover, rebuild
 from shared import blobs, consuming, events, folding, kafka, leases, mongo, status, topics
 from shared.blobs import Blobs
 from shared.harness import app as stage_app
@@ -36,7 +35,7 @@ _NOWHERE: Final = Path("/nonexistent/simulated")
 # Less often than in life: what is looked at in between is told by events anyway, and each look costs time.
 _PACE: Final = (
     (leases, "_STANDBY_SECONDS", 2.0), (status, "EVERY_SECONDS", 4.0), (handlers, "_SWEEP_SECONDS", 2.0),
-    (folding, "POLL_MS", 1000), (progress_app, "_STANDBY_SECONDS", 2.0),
+    (folding, "POLL_MS", 1000), (handover, "_STANDBY_SECONDS", 2.0),
     (consumer, "_ANNOUNCE_SECONDS", 6.0),
 )  # fmt: skip
 
