@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     async def told(_: Any, __: Any, ___: str, wish: str) -> AsyncIterator[dict[str, Any]]:
         asked["wish"] = wish
-        return asked["outcome"]
+        yield asked["outcome"]
 
     monkeypatch.setattr(folds, "infrastructure", infrastructure)
     monkeypatch.setattr(folds, "told", told)
