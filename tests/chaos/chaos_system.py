@@ -132,12 +132,15 @@ class ChaosSystem(RunningSystem):
         return str(self._running.gateway)
 
     @asynccontextmanager
-    async def armed(self, environments: Mapping[str, Mapping[str, str]]) -> AsyncIterator[None]:
-        """Restart services with more in their environment, by service; after leaving the next restart is without."""
+    async def armed(self, environments: Mapping[str, Mapping[str, str]], saying: str = "") -> AsyncIterator[None]:
+        """Restart services with more in their environment, by service; after leaving the next restart is without.
+
+        `saying` is the event by which they tell that they are at work, where it is not the usual one.
+        """
         for service, env in environments.items():
             self._arms(service).write_text("".join(f"export {name}='{value}'\n" for name, value in env.items()))
         try:
-            await asyncio.gather(*(self.restart(service) for service in environments))
+            await asyncio.gather(*(self.restart(service, saying=saying) for service in environments))
             yield
         finally:
             for service in environments:
@@ -156,9 +159,9 @@ class ChaosSystem(RunningSystem):
             yield
         assert [service for service, mark in marks.items() if not mark.exists()] == [], "it never came to the failpoint"
 
-    async def restart(self, service: str, number: int = signal.SIGTERM) -> None:
+    async def restart(self, service: str, number: int = signal.SIGTERM, saying: str = "") -> None:
         """End a service and wait until its next life has begun to work."""
-        saying = {"progress": "projector starts"}.get(service, "worker starts")
+        saying = saying or {"progress": "projector starts"}.get(service, "worker starts")
         before = len(self.log_of(service))
         await self.kill(service, number)
 
