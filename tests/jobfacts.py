@@ -10,7 +10,7 @@ NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 
 
 def say(fact: Any, claim: str = "1", when: float = 0, **fields: Any) -> Any:
-    at = NOON + timedelta(seconds=when)
+    at = fields.pop("at", NOON + timedelta(seconds=when))
     return fact.claim(job_id=JOB, claim=claim, tenant="acme", at=at, producer="test", **fields)
 
 

@@ -1,8 +1,8 @@
 """Is it alive, and is it ready."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import APIRouter
@@ -12,7 +12,6 @@ from services.gateway.answers import Json
 from services.gateway.context import Gateway, Parts
 from services.gateway.mongo import SILENT_AFTER
 from shared.errors import PagestreamError
-from shared.events import utcnow
 from shared.mongo import PyMongoError, Row
 
 router = APIRouter(tags=["health"])
@@ -48,12 +47,12 @@ async def _database(gateway: Gateway) -> dict[str, str]:
         row = await gateway.status.projector()
     except PyMongoError as error:
         return {"database": str(error), "projection": "unknown while the database is away"}
-    return {"database": database, "projection": projection_state(row, utcnow())}
+    return {"database": database, "projection": projection_state(row)}
 
 
-def projection_state(row: Row | None, now: datetime) -> str:
+def projection_state(row: Row | None) -> str:
     """ "ok", or the sentence that says why the overview cannot be trusted."""
-    if row is None or silence(row, now) > SILENT_AFTER:
+    if row is None or silence(row) > SILENT_AFTER:
         return "the service progress has not been heard of for 10 seconds"
     if row.get("halted"):
         return f"the projection has halted: {row['halted']}"
@@ -62,10 +61,10 @@ def projection_state(row: Row | None, now: datetime) -> str:
     return "ok"
 
 
-def silence(row: Row, now: datetime) -> float:
+def silence(row: Row) -> float:
     """Seconds since a fold was heard of."""
-    at = row.get("at") or datetime.fromtimestamp(0, UTC)
-    return (now - at).total_seconds()
+    seconds = row.get("silent_seconds")
+    return math.inf if seconds is None else float(seconds)
 
 
 async def _check(probe: Callable[[], Awaitable[None]]) -> str:

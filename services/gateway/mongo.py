@@ -266,13 +266,16 @@ class Status:
         await self._mongo.client.admin.command("ping")
 
     async def folds(self) -> list[Row]:
-        """One row for each fold that ever spoke: `_id`, `lag`, `halted`, `caught_up`, `at`."""
-        return [row async for row in self._mongo.control["status"].find()]
+        """One row for each fold that ever spoke: `_id`, `lag`, `halted`, `caught_up`, `at`, and `silent_seconds` since.
+
+        The database counts the seconds: between the clocks of two machines there may be a minute.
+        """
+        since = {"$divide": [{"$subtract": ["$$NOW", "$at"]}, 1000]}
+        return [row async for row in self._mongo.control["status"].aggregate([{"$set": {"silent_seconds": since}}])]
 
     async def projector(self) -> Row | None:
         """The projector's own row."""
-        found: Row | None = await self._mongo.control["status"].find_one({"_id": "progress"})
-        return found
+        return next((row for row in await self.folds() if row["_id"] == "progress"), None)
 
     async def workers(self) -> list[Row]:
         """The workers that live."""

@@ -12,7 +12,6 @@ from services.gateway.health import silence
 from services.gateway.metrics import CONTENT_TYPE, STAGE_SECONDS, Knowledge
 from services.gateway.mongo import SILENT_AFTER
 from shared import topics
-from shared.events import utcnow
 from shared.mongo import PyMongoError, Row
 
 router = APIRouter(tags=["system"])
@@ -23,9 +22,8 @@ _WITHIN: Final = 3.0  # seconds for what the database knows
 @router.get("/v1/system", summary="Workers, lag, halted folds, failures by code, parked records")
 async def system(gateway: Parts, tenant: Tenant) -> Response:
     """What is known of all services; folds that have been silent for long are marked."""
-    now = utcnow()
     workers = await gateway.status.workers()
-    folds = [{**_named(row), "silent": silence(row, now) > SILENT_AFTER} for row in await gateway.status.folds()]
+    folds = [{**_named(row), "silent": silence(row) > SILENT_AFTER} for row in await gateway.status.folds()]
     return Json(
         {
             "workers": [_named(row) for row in workers],
@@ -65,4 +63,4 @@ async def _knowledge(gateway: Gateway) -> Knowledge:
 
 
 def _named(row: Row) -> dict[str, Any]:
-    return {"name": row["_id"], **{name: value for name, value in row.items() if name != "_id"}}
+    return {"name": row["_id"], **{name: value for name, value in row.items() if name not in ("_id", "silent_seconds")}}

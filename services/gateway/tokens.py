@@ -1,4 +1,7 @@
-"""Capability tokens in the control database: the right to watch or to steer one document or batch, for a while."""
+"""Capability tokens in the control database: the right to watch or to steer one document or batch, for a while.
+
+The while is counted by the database's clock, so that all gateways agree on it.
+"""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -6,7 +9,6 @@ from typing import NamedTuple
 from services.gateway.callers import Caller, Right
 from services.gateway.problems import Problem
 from shared.credentials import TOKEN_PREFIX, digest, new_id, new_secret
-from shared.events import utcnow
 from shared.mongo import Collection, Mongo, Row
 
 
@@ -42,10 +44,13 @@ class Tokens:
             "batch": batch,
             "right": right,
             "issuer": issuer.id_of("key"),
-            "expires_at": utcnow() + ttl,
         }
-        await self._rows.insert_one(row)
-        return Token(row["_id"], secret, row)
+        new = {name: {"$literal": value} for name, value in row.items()}
+        expires_at = {"$add": ["$$NOW", ttl // timedelta(milliseconds=1)]}
+        stored = await self._rows.find_one_and_update(
+            {"_id": row["_id"]}, [{"$set": {**new, "expires_at": expires_at}}], upsert=True, return_document=True
+        )
+        return Token(row["_id"], secret, stored)
 
     async def revoke(self, tenant: str, token_id: str) -> None:
         """The token opens nothing any more. Raises Problem("token.not_found")."""
@@ -55,4 +60,4 @@ class Tokens:
 
     async def valid(self, wanted: Row) -> list[Row]:
         """The tokens that match the query `wanted` and have not expired."""
-        return [row async for row in self._rows.find({**wanted, "expires_at": {"$gt": utcnow()}})]
+        return [row async for row in self._rows.find({**wanted, "$expr": {"$gt": ["$expires_at", "$$NOW"]}})]

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from services.progress import generations, policy, sweeper
@@ -22,9 +24,10 @@ from shared.failpoints import provoke
 from shared.fences import fenced
 from shared.folding import Batch, Loop, Write
 from shared.kafka import Log
-from shared.leases import LeaseBook
-from shared.mongo import Mongo, Row
+from shared.leases import LeaseBook, answered
+from shared.mongo import OUTAGES, Mongo, Row
 from shared.parking import park
+from shared.tracebacks import told
 
 log = logs.get(__name__)
 
@@ -55,6 +58,7 @@ class LiveProjection:
         self._due = Due()
         self._errands = Errands(loaders, self._done)
         self._stored: dict[str, dict[str, str]] = {}  # the results that are where their endpoints read them
+        self._expired: dict[tuple[str, int], float] = {}  # leases, and since when they have been seen so
         self._erased: set[str] = set()  # and not known to be so by the log yet
         self._makes_way = False
 
@@ -161,18 +165,25 @@ class LiveProjection:
     async def sweep(self, loop: Loop) -> None:
         """Look for leases that expired without an end and for silent jobs, for ever, once all that is said is read."""
         while True:
-            found = await self._leases.expired() if loop.caught_up else []
-            states = await self._projector.states({lease["document_id"] for lease in found})
-            for lease in found:
-                with fenced("progress.sweep", lease["document_id"]):
-                    provoke("progress.sweep", lease["document_id"])
-                    await self._judge(lease, states.get(lease["document_id"]))
-            for fact in await self._projector.jobs.silent(utcnow()) if loop.caught_up else ():
-                self._appender.append(fact)
+            if loop.caught_up:
+                await answered(self._sweep)
             await asyncio.sleep(_SWEEP_SECONDS)
 
+    async def _sweep(self) -> None:
+        found, clock = await self._leases.expired(), time.monotonic()
+        seen = ((lease["_id"], lease["strikes"]) for lease in found)
+        self._expired = {key: self._expired.get(key, clock) for key in seen}
+        states = await self._projector.states({lease["document_id"] for lease in found})
+        for lease in found:
+            with fenced("progress.sweep", lease["document_id"]):
+                provoke("progress.sweep", lease["document_id"])
+                await self._judge(lease, states.get(lease["document_id"]))
+        for fact in await self._projector.jobs.silent(utcnow()):
+            self._appender.append(fact)
+
     async def _judge(self, lease: Row, state: DocumentState | None) -> None:
-        verdict = sweeper.judge(lease, state, utcnow())
+        since = self._expired[lease["_id"], lease["strikes"]]
+        verdict = sweeper.judge(lease, state, utcnow(), timedelta(seconds=time.monotonic() - since))
         if verdict == sweeper.OVER:
             await self._leases.close(lease)
         elif verdict is not None:
@@ -186,22 +197,25 @@ class LiveProjection:
             if loop.caught_up and not loop.halted:
                 try:
                     await janitor.clean()
-                except Transient as error:
-                    log.warning("the janitor is stopped by the store and comes again", reason=str(error))
+                except (Transient, *OUTAGES) as error:
+                    log.warning("the janitor is stopped by store or database and comes again", reason=told(error))
             await asyncio.sleep(_TIDY_SECONDS if loop.caught_up else _SWEEP_SECONDS)
 
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""
         rebuilds = RebuildTicks(self._mongo, self._log)
         while True:
-            more = {
-                "generation": self._projector.generation,
-                "unreadable": self._projector.unreadable,
-                "set_aside": self._projector.set_aside,
-            }
-            await status.tell(self._mongo, "progress", loop, more)
-            await rebuilds.tell(loop.positions)
-            self._makes_way = await generations.must_make_way(self._mongo)
+            await answered(partial(self._report, loop, rebuilds))
             if loop.halted:  # there is no next batch
                 self._check_handover()
             await asyncio.sleep(status.EVERY_SECONDS)
+
+    async def _report(self, loop: Loop, rebuilds: RebuildTicks) -> None:
+        more = {
+            "generation": self._projector.generation,
+            "unreadable": self._projector.unreadable,
+            "set_aside": self._projector.set_aside,
+        }
+        await status.tell(self._mongo, "progress", loop, more)
+        await rebuilds.tell(loop.positions)
+        self._makes_way = await generations.must_make_way(self._mongo)

@@ -3,7 +3,8 @@
 A gateway is told only that there is a newer version: titles and messages are people's words, and no topic carries them.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -26,10 +27,19 @@ _WORDS: Final = ("title", "message", "action")
 class JobProjector:
     """Keeps the jobs of one generation."""
 
-    def __init__(self, database: Mongo, generation: str, blobs: Blobs, sink: Log | None) -> None:
+    def __init__(
+        self,
+        database: Mongo,
+        generation: str,
+        blobs: Blobs,
+        sink: Log | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._generation = generation
         self._blobs = blobs
         self._log = sink
+        self._clock = clock
+        self._heard: dict[str, float] = {}  # when each job that promised signs of life was heard of, by this clock
         self._early: dict[str, JobProgress] = {}  # ticks read before their job: a replay reads the topics side by side
         rows = database.projection("jobs", generation)
         self._states: States[JobProjection] = States(rows, projection.from_row)
@@ -41,6 +51,7 @@ class JobProjector:
         kept = await self._states.load({entry.item.job_id for entry in entries})
         for entry in entries:
             await self._fold(entry, kept)
+            self._hear(entry.item.job_id, kept)
         self._states.keep(kept)
         return kept
 
@@ -52,9 +63,22 @@ class JobProjector:
             await self._publish(rows)
 
     async def silent(self, now: datetime) -> list[JobStalled]:
-        """What is to be said of jobs that have been silent for longer than they promised."""
-        found = await self._states.where({"due": {"$lte": now}})
-        return [projection.stalled(job, now) for job in found.values()]
+        """What is to be said of jobs that have been silent for longer than they promised.
+
+        When they spoke is told by another machine's clock, so they have been silent here for as long, too.
+        """
+        found, clock = await self._states.where({"due": {"$lte": now}}), self._clock()
+        return [
+            projection.stalled(job, now)
+            for i, job in found.items()
+            if clock - self._heard.setdefault(i, clock) >= (job.state.silent_after or 0.0)
+        ]
+
+    def _hear(self, job_id: str, kept: Mapping[str, JobProjection]) -> None:
+        if (job := kept.get(job_id)) and job.due:
+            self._heard[job_id] = self._clock()
+        else:
+            self._heard.pop(job_id, None)
 
     async def _fold(self, entry: JobEntry, kept: dict[str, JobProjection]) -> None:
         item = entry.item

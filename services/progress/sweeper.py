@@ -17,8 +17,13 @@ TAKEN_UP: Final = timedelta(seconds=60)  # until work that was given back is tak
 OVER: Final = "over"  # nobody waits for this work any more: the lease is to be ended
 
 
-def judge(lease: Mapping[str, Any], state: DocumentState | None, now: datetime) -> Fact | Literal["over"] | None:
-    """What follows from an expired lease: a fact, OVER, or None where it is said already or not known yet."""
+def judge(
+    lease: Mapping[str, Any], state: DocumentState | None, now: datetime, seen: timedelta
+) -> Fact | Literal["over"] | None:
+    """What follows from an expired lease: a fact, OVER, or None where it is said already or not known yet.
+
+    `seen` is for how long the sweeper has seen it expired.
+    """
     if state is None:
         return None
     job = state.jobs.get(lease["stage"])
@@ -30,7 +35,7 @@ def judge(lease: Mapping[str, Any], state: DocumentState | None, now: datetime) 
         return OVER
     if lease.get("reported") == lease["strikes"]:
         return None
-    if lease.get("released") == lease["strikes"] and now - lease["expires_at"] < TAKEN_UP:
+    if lease.get("released") == lease["strikes"] and seen < TAKEN_UP:
         return None  # whoever gave it back has sent it again
     return _loss(lease, now, state.last_event)
 

@@ -11,12 +11,16 @@ from bench import Bench
 from facts import AT, life, say, uploaded
 from waiting import until
 
+from services.progress import generations, handlers
 from services.progress.handlers import LiveProjection
+from services.progress.janitor import Janitor
 from services.progress.results import Results
-from shared import failpoints
+from shared import failpoints, status
 from shared.events import DocumentDeleted, Fact, Failure, RetryScheduled, StageFailed, StageStarted
-from shared.folding import Batch, Entry
+from shared.folding import Batch, Entry, Loop
 from shared.kafka import Log
+from shared.leases import LeaseBook
+from shared.mongo import OUTAGES
 
 STAGE: dict[str, Any] = {"stage": "ocr", "attempt": 1}
 BUSY = Failure(code="provider_unavailable", facts={"provider": "model", "detail": "503"}, retryable=True)
@@ -156,3 +160,40 @@ async def test_a_fact_with_a_number_that_the_database_does_not_take_stops_nobody
     await (await projector.apply(Batch(facts=[Entry(0, large), Entry(1, uploaded(other))])))()
     assert await bench.row("documents", generation, odd) is None
     assert await bench.row("documents", generation, other)
+
+
+class Away:
+    """Stands for a call to the database: it fails twice, as in an election, and then says nothing."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self._answer = answer
+        self.calls = 0
+
+    async def __call__(self, *_: Any) -> Any:
+        self.calls += 1
+        if self.calls < 3:
+            raise OUTAGES[0]("no primary")
+        return self._answer
+
+
+async def test_an_election_of_the_database_ends_nothing_that_runs_beside_the_fold(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases, told, cleaned = Away([]), Away(), Away()
+    monkeypatch.setattr(handlers, "_TIDY_SECONDS", 0.1)
+    monkeypatch.setattr(status, "tell", told)
+    monkeypatch.setattr(LeaseBook, "expired", lambda _: leases())
+    monkeypatch.setattr(Janitor, "clean", lambda _: cleaned())
+    generation = await bench.generation()
+    live = await live_on(bench, generation)
+    loop = Loop("", generations.checkpoint(bench.database, generation), live)
+    loop.caught_up = True
+    janitor = Janitor(bench.database, bench.projector(generation, None).documents, bench.blobs)
+    beside = [live.sweep(loop), live.report(loop), live.tidy(loop, janitor), status.telling(bench.database, "x", loop)]
+    tasks = [asyncio.create_task(one) for one in beside]
+    await until(lambda: leases.calls >= 3 and told.calls >= 6 and cleaned.calls >= 3)
+    assert not any(task.done() for task in tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await live.close()

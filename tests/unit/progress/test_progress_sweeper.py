@@ -34,8 +34,8 @@ def lease(number=1, *, attempt=1, plan="ocr-plan", strikes=1, stage="ocr", **mor
     return {**about, "slice": number, "strikes": strikes, **more}
 
 
-def verdict(row, log):
-    return judge(row, fold(log), NOON)
+def verdict(row, log, seen=timedelta()):
+    return judge(row, fold(log), NOON, seen)
 
 
 @pytest.mark.parametrize("strikes", [1, 2])
@@ -113,14 +113,20 @@ def test_a_lease_of_what_this_projection_has_not_read_yet_is_left_alone(row, log
 
 
 def test_a_lease_of_a_document_that_is_not_known_yet_is_left_alone():
-    assert judge(lease(), None, NOON) is None
+    assert judge(lease(), None, NOON, timedelta()) is None
 
 
 def test_work_that_was_given_back_is_lost_only_if_nobody_takes_it_up():
-    just_now = lease(released=1, expires_at=NOON - timedelta(seconds=5))
-    long_ago = lease(released=1, expires_at=NOON - timedelta(seconds=90))
-    taken_up_again = lease(released=1, strikes=2, expires_at=NOON - timedelta(seconds=5))
+    given_back = lease(released=1)
+    taken_up_again = lease(released=1, strikes=2)
 
-    assert verdict(just_now, RUNNING) is None
-    assert isinstance(verdict(long_ago, RUNNING), WorkerLost)
-    assert isinstance(verdict(taken_up_again, RUNNING), WorkerLost)
+    assert verdict(given_back, RUNNING, seen=timedelta(seconds=5)) is None
+    assert isinstance(verdict(given_back, RUNNING, seen=timedelta(seconds=90)), WorkerLost)
+    assert isinstance(verdict(taken_up_again, RUNNING, seen=timedelta(seconds=5)), WorkerLost)
+
+
+@pytest.mark.parametrize("skew", [-3600, -60, 60])
+def test_what_was_given_back_is_judged_by_one_clock(skew):
+    """The database's clock, which set the expiry, is another than ours."""
+    expires_at = NOON + timedelta(seconds=skew)
+    assert verdict(lease(released=1, expires_at=expires_at), RUNNING, seen=timedelta(seconds=5)) is None
