@@ -32,6 +32,7 @@ log = logs.get(__name__)
 PATIENCE: Final = 2.0  # seconds that an unknown id may take to appear: somebody reads their own upload
 LONG_PATIENCE: Final = 20.0  # and one whose upload is stored: as long as a switch of generations takes
 _AGAIN_SECONDS: Final = 1.0
+_FEEDS_AT_ONCE: Final = 4  # feeds that are read before those who asked for them are answered
 _BREATH: Final = 1_000  # deliveries after which others get a turn on the event loop
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -66,7 +67,7 @@ class Hub:
         self._delivered = delivered  # is told of each change that went to somebody
         self._subscriptions: Subscriptions[Viewer] = Subscriptions()
         self._rows = Bulk(projections.documents)
-        self._feeds = Bulk(self._read_feeds)
+        self._feeds = Bulk(self._read_feeds, most=_FEEDS_AT_ONCE, owner=lambda target: target.tenant)
         self.memory = Memory()
         self.news = News()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -56,15 +56,16 @@ class Pace:
 class Allotment:
     """What each holder has of one thing, `most` at the most; `code` is the refusal of more."""
 
-    def __init__(self, code: str, most: int) -> None:
+    def __init__(self, code: str, most: int, *, retry_after: int = RETRY_AFTER) -> None:
         self._code = code
         self._most = most
+        self._retry_after = retry_after
         self._held: Counter[str] = Counter()
 
     def take(self, holders: Holders, amount: int = 1) -> None:
         """Let each of `holders` have `amount` more (or less, below zero). Raises Problem; then nobody has more."""
         if amount > 0 and any(self._held[holder] + amount > self._most for holder in holders):
-            raise Problem(self._code, limit=self._most, retry_after=RETRY_AFTER)
+            raise Problem(self._code, limit=self._most, retry_after=self._retry_after)
         for holder in holders:
             self._held[holder] += amount
             if not self._held[holder]:

@@ -13,6 +13,7 @@ from shared.leases import LeaseBook, Workers
 from shared.mongo import Collection, Mongo, Row, float32, under
 from shared.standalone import is_job_id
 
+_STEP: Final = 1_000  # rows that come at once where there may be many: others get a turn in between
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
 
 
@@ -126,7 +127,8 @@ class Projections:
     async def standings(self, tenant: str, batch: str) -> list[tuple[str, Standing]]:
         """How far each document of a batch is."""
         wanted = Wish(tenant, batch=batch).query()
-        rows = self._of("documents").find(wanted, {"version": 1, "view.status": 1, "view.percent": 1})
+        fields = {"version": 1, "view.status": 1, "view.percent": 1}
+        rows = self._of("documents").find(wanted, fields).batch_size(_STEP)
         return [
             (row["_id"], Standing(row["version"], row["view"]["status"], row["view"]["percent"])) async for row in rows
         ]
@@ -140,7 +142,7 @@ class Projections:
     async def offsets(self, key: DocumentKey, *, until: int) -> list[int]:
         """Where in its partition of the log the facts of a document stand that made versions up to `until`."""
         wanted = {**under([key.document_id]), "tenant": key.tenant, "version": {"$lte": until}}
-        rows = self._of("timeline").find(wanted, {"offset": 1}).sort("offset", 1)
+        rows = self._of("timeline").find(wanted, {"offset": 1}).sort("offset", 1).batch_size(_STEP)
         return [row["offset"] async for row in rows]
 
     async def chunks(self, key: DocumentKey, *, limit: int, start: int) -> list[Row]:
@@ -154,7 +156,8 @@ class Projections:
         if self.generation is None:
             await self.refresh()
         wanted = {"tenant": tenant, "deleted": {"$ne": True}, "loaded.chunk": {"$exists": True}}
-        rows = self._of("documents").find(wanted, {"loaded.chunk": 1}).sort([("uploaded_at", -1), ("_id", -1)])
+        order = [("uploaded_at", -1), ("_id", -1)]
+        rows = self._of("documents").find(wanted, {"loaded.chunk": 1}).sort(order).batch_size(_STEP)
         return self.generation or "", [Stored(row["_id"], row["loaded"]["chunk"]) async for row in rows]
 
     async def vectors(self, tenant: str, ids: Sequence[str], limit: int) -> AsyncIterator[tuple[str, str, bytes]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shared.harness.contract import Plan
+from shared.harness.contract import MAX_PAGES, Plan
 
 Status = Literal["pending", "running", "done", "failed"]
 
@@ -28,12 +28,12 @@ class Slices:
 
 def statuses(plan: Plan, slices: Slices) -> list[dict[str, Any]]:
     """Each page of the plan with its status, in order."""
-    found = {
-        page: slices.status(number)
-        for number, piece in enumerate(plan.slices)
-        if piece.pages
-        for page in range(piece.pages[0], piece.pages[1] + 1)
-    }
+    found: dict[int, Status] = {}
+    left = MAX_PAGES  # a reader of foreign files wrote the plan, maybe before plans were checked
+    for number, piece in enumerate(plan.slices):
+        covered = range(piece.pages[0], piece.pages[1] + 1)[:left] if piece.pages else range(0)
+        found.update(dict.fromkeys(covered, slices.status(number)))
+        left -= len(covered)
     return [{"page": page, "status": found[page]} for page in sorted(found)]
 
 

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final, Self
 
+from services.gateway.limits import Allotment
 from services.gateway.mongo import DocumentKey
 from services.gateway.problems import Problem
 from shared import blobs as names
@@ -21,13 +22,21 @@ from shared.harness.contract import Slice
 
 DEFAULT_WIDTH: Final = 1000
 WIDTHS: Final = (16, 2400)  # pixels, least and most
-KEPT: Final = frozenset({200, DEFAULT_WIDTH, 1600})  # what pages ask for: stored beside the document, the rest is not
+# Stored beside the document, other widths are not: what pages ask for, and the least that anybody may ask for.
+KEPT: Final = (WIDTHS[0], 64, 200, DEFAULT_WIDTH, 1600)
 
 _PAINTER: Final = "services.ocr.pictures"  # started as a program by this name, never imported
 _MOST_WAITING: Final = 64  # images; a page that is scrolled through asks for a dozen
+_MOST_OF_ONE: Final = 32  # of one tenant
 _DEADLINE: Final = 20.0  # seconds for one image
 _MEMORY_MB: Final = 1536  # address space of one child: 250 million pixels of a scan, twice
 _IDLE_SECONDS: Final = 30.0
+_RETRY_AFTER: Final = 2  # seconds
+
+
+def kept(width: int) -> int:
+    """The widest of the stored widths that is no wider than `width`: drawn once, whoever asks."""
+    return max(each for each in KEPT if each <= width)
 
 
 class Pictures:
@@ -37,6 +46,7 @@ class Pictures:
         self._blobs = blobs
         self._pool = Pool(_PAINTER, at_once, _IDLE_SECONDS)
         self._drawing: dict[str, asyncio.Task[bytes]] = {}
+        self._waiting = Allotment("too_many_images", _MOST_OF_ONE, retry_after=_RETRY_AFTER)
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(folders.sweep)
@@ -57,11 +67,20 @@ class Pictures:
         if width in KEPT and (stored := await self._stored(name)):
             return stored
         if name not in self._drawing:
-            if len(self._drawing) >= _MOST_WAITING:
-                raise Problem("too_many_images", retry_after=2)
-            self._drawing[name] = task = asyncio.create_task(self._draw(key, name, piece, page, width))
-            task.add_done_callback(lambda _: self._drawing.pop(name))
+            self._begin(key, name, piece, page, width)
         return await asyncio.shield(self._drawing[name])
+
+    def _begin(self, key: DocumentKey, name: str, piece: Slice, page: int, width: int) -> None:
+        if len(self._drawing) >= _MOST_WAITING:
+            raise Problem("too_many_images", retry_after=_RETRY_AFTER)
+        self._waiting.take((key.tenant,))
+        self._drawing[name] = task = asyncio.create_task(self._draw(key, name, piece, page, width))
+
+        def ended(_: asyncio.Task[bytes]) -> None:
+            del self._drawing[name]
+            self._waiting.take((key.tenant,), -1)
+
+        task.add_done_callback(ended)
 
     async def _stored(self, name: str) -> bytes | None:
         try:

@@ -9,9 +9,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from services.gateway import cursors, filenames, pages, stored
 from services.gateway.answers import Encoded, Json
-from services.gateway.context import Gateway, Key, Parts
+from services.gateway.context import Asking, Gateway, Key, Parts
 from services.gateway.mongo import DocumentKey
-from services.gateway.pictures import DEFAULT_WIDTH, WIDTHS
+from services.gateway.pictures import DEFAULT_WIDTH, WIDTHS, kept
 from services.gateway.problems import Problem
 from shared import blobs as names
 from shared.blobs import BlobDamaged, BlobMissing
@@ -62,12 +62,14 @@ async def page_of(gateway: Parts, key: Key, page: PageNumber) -> Response:
 
 @router.get("/pages/{page}/image", summary="One page as a JPEG image; there as soon as the pages are counted")
 async def image_of(
-    gateway: Parts, key: Key, request: Request, page: PageNumber, width: Width = DEFAULT_WIDTH
+    gateway: Parts, key: Key, caller: Asking, request: Request, page: PageNumber, width: Width = DEFAULT_WIDTH
 ) -> Response:
     """The page as the boxes of its words are measured: as high to its width as `height` to `width` of the page's JSON.
 
     409 until the pages are counted, 404 for a page that is text. A picture that is narrower is not made wider.
+    A token gets the next narrower of the widths that are kept: 16, 64, 200, 1000 and 1600 pixels.
     """
+    width = width if caller.right == "all" else kept(width)
     row = (await gateway.hub.document(key)).row
     _, piece = await _slice_of(gateway, key, row, page)
     plan_id = row["plans"]["ocr"]

@@ -1,5 +1,6 @@
 """A batch as one: how far all of its documents are together, kept up to date change by change."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ class Tally:
     def __init__(self) -> None:
         self._epoch: str | None = None
         self._standings: dict[str, Standing] = {}
+        self._statuses: Counter[str] = Counter()  # of those that are there
+        self._whole = 0  # the sum of their tenths of a percent
 
     def __contains__(self, document_id: str) -> bool:
         return document_id in self._standings
@@ -31,12 +34,16 @@ class Tally:
         known = self._standings.get(document_id)
         if known is None or known.version < standing.version:
             self._standings[document_id] = standing
+            self._count(known, -1)
+            self._count(standing, 1)
 
     def fill(self, epoch: str, found: Iterable[tuple[str, Standing]]) -> None:
         """All documents of the batch, as they were read."""
         if epoch != self._epoch:
             if self._epoch is not None:
                 self._standings.clear()
+                self._statuses.clear()
+                self._whole = 0
             self._epoch = epoch
         for document_id, standing in found:
             self.note(epoch, document_id, standing)
@@ -48,21 +55,25 @@ class Tally:
         `uploaded` while nothing has begun, `processing` until all have ended, then `failed` if any has failed, else
         `completed`, or `cancelled` when all were.
         """
-        there = [(status, one.percent) for one in self._standings.values() if (status := one.status) is not None]
-        statuses = [status for status, _ in there]
-        whole = sum(1000 if status in TERMINAL else min(int(percent * 10), 999) for status, percent in there)
+        total = self._statuses.total()
         return {
-            "status": _status(statuses),
-            "percent": whole // len(there) / 10 if there else 0.0,
-            "total": len(there),
-            "done": statuses.count("completed"),
-            "failed": statuses.count("failed"),
-            "cancelled": statuses.count("cancelled"),
+            "status": _status({status for status, count in self._statuses.items() if count}),
+            "percent": self._whole // total / 10 if total else 0.0,
+            "total": total,
+            "done": self._statuses["completed"],
+            "failed": self._statuses["failed"],
+            "cancelled": self._statuses["cancelled"],
         }
 
+    def _count(self, standing: Standing | None, sign: int) -> None:
+        """Count one more, or one less: every change of a batch is told with its progress, so nothing is summed then."""
+        if standing is None or standing.status is None:
+            return
+        self._statuses[standing.status] += sign
+        self._whole += sign * (1000 if standing.status in TERMINAL else min(int(standing.percent * 10), 999))
 
-def _status(statuses: list[str]) -> str:
-    kinds = set(statuses)
+
+def _status(kinds: set[str]) -> str:
     if kinds <= {"uploaded"}:
         return "uploaded"
     if not kinds <= TERMINAL:

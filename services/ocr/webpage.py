@@ -61,9 +61,12 @@ def _tamed(source: str) -> str:
             hopeless.add(mark)
         return found
 
+    closing = -1  # where the next `>` is, or the end of the page
     while (start := source.find("<", at)) >= 0:
         kept.append(source[at:start])
-        close = source.find(">", start, start + _LONGEST_TAG)
+        if closing < start:
+            closing = source.find(">", start) % (len(source) + 1)
+        close = closing if source[closing : closing + 1] and closing - start < _LONGEST_TAG else -1
         at = start + 1
         raw = next((name for name in _RAW if _begins(folded, name, start)), None)
         if raw and (end := end_of(f"</{raw}", start)) >= 0:

@@ -212,6 +212,9 @@ class Cursor:
         self.most = most
         return self
 
+    def batch_size(self, rows: int) -> "Cursor":
+        return self
+
     def __aiter__(self) -> AsyncIterator[Row]:
         return self
 

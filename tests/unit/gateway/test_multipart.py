@@ -71,3 +71,21 @@ def test_only_multipart_has_a_boundary() -> None:
     assert boundary_of("multipart/form-data; boundary=abc") == b"abc"
     with pytest.raises(Problem, match="bad_multipart"):
         boundary_of("multipart/form-data")
+
+
+@pytest.mark.parametrize("character", [";", "\\", '"', " ", "a=;"])
+def test_a_content_type_that_would_take_long_is_refused_unread(character: str) -> None:
+    with pytest.raises(Problem) as refused:
+        boundary_of('multipart/form-data; boundary=b; x="' + character * 60_000)
+    assert (refused.value.status, refused.value.code) == (400, "bad_multipart")
+
+
+async def test_so_is_a_part_whose_name_would() -> None:
+    long = b'Content-Disposition: form-data; name="' + b";" * 3_000
+    with pytest.raises(Problem, match="bad_multipart"):
+        await read(form((long, b"")))
+
+
+async def test_a_name_of_a_thousand_characters_is_no_reason_to_refuse_a_form() -> None:
+    part, _ = await read(form(file_part(b"bytes", b"n" * 1024)))
+    assert part.filename == "n" * 1024

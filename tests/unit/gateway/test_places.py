@@ -8,7 +8,7 @@ import pytest
 
 from services.gateway import pictures, uploads
 from services.gateway.mongo import DocumentKey
-from services.gateway.pictures import Pictures
+from services.gateway.pictures import Pictures, kept
 from services.gateway.places import Places
 from services.gateway.problems import Problem
 from services.gateway.uploads import Uploads
@@ -87,3 +87,34 @@ async def test_an_image_more_than_may_wait_is_refused_and_who_asks_for_one_that_
         assert refused.value.headers["Retry-After"] == "2"
         finished.set()
         assert [await first, await same, await page(2)] == [b"drawn"] * 3
+
+
+async def test_the_images_of_one_tenant_keep_nobody_else_waiting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    finished = asyncio.Event()
+
+    async def draw(*_: Any) -> bytes:
+        await finished.wait()
+        return b"drawn"
+
+    monkeypatch.setattr(pictures, "_MOST_OF_ONE", 2)
+    monkeypatch.setattr(Pictures, "_draw", draw)
+    async with Pictures(Blobs.open(f"file://{tmp_path}"), 1) as gallery:
+
+        def page(tenant: str, number: int) -> asyncio.Task[bytes]:
+            key = DocumentKey(tenant, "d1")
+            return asyncio.create_task(gallery.jpeg(key, "p", Slice(pages=(1, 9)), number, 100))
+
+        taken = [page("mallory", number) for number in (1, 2, 2)]
+        refused, other = page("mallory", 3), page("acme", 1)
+        with pytest.raises(Problem, match="too_many_images"):
+            await refused
+        finished.set()
+        assert await asyncio.gather(*taken, other, page("acme", 2)) == [b"drawn"] * 5
+        assert await page("mallory", 3) == b"drawn"
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [(16, 16), (63, 16), (199, 64), (333, 200), (1000, 1000), (2400, 1600)])
+def test_a_width_becomes_the_next_narrower_one_that_is_kept(asked: int, drawn: int) -> None:
+    assert kept(asked) == drawn

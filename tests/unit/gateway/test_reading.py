@@ -153,3 +153,16 @@ async def test_a_failed_query_fails_for_those_who_asked_and_for_nobody_else() ->
     with pytest.raises(ConnectionError):
         await bulk.get(1)
     assert await bulk.get(1) == "back"
+
+
+async def test_who_asks_for_much_keeps_nobody_else_waiting() -> None:
+    asked: list[Sequence[str]] = []
+
+    async def fetch(keys: Sequence[str]) -> Mapping[str, str]:
+        asked.append(keys)
+        await asyncio.sleep(0)
+        return dict.fromkeys(keys, "there")
+
+    bulk = Bulk(fetch, most=2, owner=lambda key: key[0])
+    await asyncio.gather(*(bulk.get(key) for key in ("a1", "a2", "a3", "a4", "b1", "b2")))
+    assert asked == [["a1", "b1"], ["a2", "b2"], ["a3", "a4"]]

@@ -1,5 +1,6 @@
 """Given the documents of a batch, how far are they together."""
 
+import time
 from typing import Any
 
 import pytest
@@ -67,3 +68,12 @@ def test_the_newest_word_counts_whenever_the_rows_were_read(words: list[tuple[in
         if version:
             found.note("e1", "d", Standing(version, "processing", percent))
     assert found.progress()["percent"] == 50.0
+
+
+def test_the_progress_of_a_large_batch_costs_no_more_than_that_of_a_small_one() -> None:
+    """It is told with every change of one of its documents."""
+    large = tally(*[("processing", 50.0)] * 20_000)
+    began = time.process_time()
+    for _ in range(1_000):
+        large.progress()
+    assert time.process_time() - began < 1.0
