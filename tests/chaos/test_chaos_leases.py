@@ -7,7 +7,7 @@ import pytest
 from pictures import PLAIN
 from waiting import until
 
-from shared.events import utcnow
+from shared.events import SliceFailed, WorkerLost, utcnow
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
 
@@ -68,4 +68,27 @@ async def test_24_a_status_of_an_earlier_run_stops_nothing(system: ChaosSystem, 
             leases = database.control["leases"].find({"document_id": document_id, "stage": "ocr", "attempt": 2})
             claims = {lease["slice"]: (lease["strikes"], lease["releases"]) async for lease in leases}
         assert claims[0] == claims[1] == (1, 0)  # nobody was stopped
+        await system.check()
+
+
+async def test_27_a_database_that_stands_still_for_longer_than_a_lease_strikes_nothing(
+    system: ChaosSystem, fault: Fault
+) -> None:
+    with fault(27, "the database stands still for 20 s") as strikes, system.page_takes(0.5):
+        document_id = await system.upload(pictures.scan(*[PLAIN] * 20))
+        await system.until_reading(2)
+        services = ("ocr", "chunker", "extractor", "progress")
+        before = [system.pid_of(service) for service in services]
+        with system.frozen("mongodb"):
+            await asyncio.sleep(LEASE_SECONDS * 2)
+        strikes()
+        (view,) = await system.completed(document_id, within=60)
+        assert view["partial"] is False
+        facts = await system.facts(document_id)
+        assert [fact for fact in facts if isinstance(fact, WorkerLost | SliceFailed)] == []
+        async with system.database() as database:
+            leases = database.control["leases"].find({"document_id": document_id, "stage": "ocr"})
+            claims = [(lease["strikes"], lease["releases"]) async for lease in leases]
+        assert set(claims) == {(1, 0)}
+        assert [system.pid_of(service) for service in services] == before
         await system.check()

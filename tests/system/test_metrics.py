@@ -46,6 +46,8 @@ async def test_one_watched_document_shows_in_every_metric(system: RunningSystem)
     for fold in FOLDS:
         assert samples["pagestream_fold_halted", frozenset({("fold", fold)})] == 0
         assert ("pagestream_fold_lag_records", frozenset({("fold", fold)})) in samples
+    for fold in FOLDS - {"progress"}:
+        assert samples["pagestream_circulating_documents", frozenset({("fold", fold)})] == 0
     for stage in STAGES:
         assert samples["pagestream_stage_slots", frozenset({("stage", stage)})] >= 1
         assert samples["pagestream_stage_jobs", frozenset({("stage", stage), ("status", "completed")})] >= 1
@@ -68,6 +70,7 @@ async def test_failures_are_counted_by_code_and_parked_records_too(system: Runni
     assert after["stages"].keys() == STAGES
     assert {fold["name"] for fold in after["folds"]} == FOLDS
     assert after["halted"] == []
+    assert after["circulating"] == 0
 
 
 async def test_a_requests_trace_is_in_the_facts_of_every_worker(system: RunningSystem) -> None:
