@@ -146,15 +146,17 @@ class Checkpoint:
 
     async def load(self) -> dict[TopicPartition, int]:
         """The next offset of each partition. Raises CheckpointGone."""
+        return (await self.load_marked())[0]
+
+    async def load_marked(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, str]]:
+        """The same, and the mark of the record before each position, as far as they are known.
+
+        Both from one look: an earlier owner may store once more while its successor begins. Raises CheckpointGone.
+        """
         row = await self._rows.find_one({"_id": self._id})
         if row is None:
             raise CheckpointGone(self._id)
-        return self._share.part(_from_row(row["offsets"]))
-
-    async def marks(self) -> dict[TopicPartition, str]:
-        """The mark of the record before each position, as far as they are known."""
-        row = await self._rows.find_one({"_id": self._id}, {"marks": 1})
-        return _from_row(row.get("marks", {})) if row else {}
+        return self._share.part(_from_row(row["offsets"])), _from_row(row.get("marks", {}))
 
     async def store(self, positions: Positions, marks: Mapping[TopicPartition, str] = MappingProxyType({})) -> None:
         """Everything before `positions` is written; `marks` tell the records before them. Raises CheckpointGone.
@@ -239,7 +241,7 @@ class Loop:
                 self._writing.cancel()
 
     async def _start(self, consumer: AIOKafkaConsumer) -> None:
-        self.positions = await self._checkpoint.load()
+        self.positions, marks = await self._checkpoint.load_marked()
         places = list(self.positions)
         consumer.assign(places)
         self._ends = await consumer.end_offsets(places)
@@ -253,7 +255,7 @@ class Loop:
                     f"the log was cut: {place.topic}-{place.partition} holds {starts[place]} to {self._ends[place]}, "
                     f"this fold continues at {position}; restore the log, or `pagestream rebuild` from what is left"
                 )
-        for place in await strangers(consumer, self.positions, await self._checkpoint.marks()):
+        for place in await strangers(consumer, self.positions, marks):
             raise Halted(
                 f"the log is another one: the record before {self.positions[place]} of {place.topic}-{place.partition} "
                 "is not the one that was folded; restore the log, or `pagestream rebuild` from what there is"

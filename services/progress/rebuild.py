@@ -18,11 +18,13 @@ from typing import Any, Final
 import orjson
 
 from services.progress import digest, generations, handover, rebuild_job
+from services.progress.ahead import ahead
 from services.progress.builder import Builder
 from services.progress.projector import announce_epoch
 from services.progress.settings import ProgressSettings
 from shared import kafka, logs, mongo
 from shared.errors import Rejected, describe
+from shared.folding import Positions
 from shared.kafka import Log
 from shared.leases import LeaseLost, Owner, Ownership, holding
 from shared.mongo import Mongo
@@ -94,10 +96,11 @@ async def swap(
     ownership = Ownership(database, generations.OWNERSHIP, owner)
     async with handover.asking(database, live), holding(ownership):
         say(step="stop", generation=builder.generation)
-        await builder.follow(await builder.barrier(live))
+        barrier = await builder.barrier(live)
+        await builder.follow(barrier)
         for generation in (builder.generation, live):  # what the live one had no time for is no difference
             await builder.store_results(generation)
-        outcome = await compare(database, live, builder.generation)
+        outcome = await compare(database, live, builder.generation, barrier)
         if outcome.get("differences") and not despite:
             await generations.set_aside(database, builder.generation)
             raise Differs(outcome)
@@ -112,24 +115,26 @@ async def look(database: Mongo, builder: Builder, live: str | None) -> dict[str,
     """Compare with a live projection that moves on: a row that once was equal is no difference."""
     outcome: dict[str, Any] = {}
     for _ in range(_LOOKS):
-        await builder.follow(await builder.barrier(live))
+        barrier = await builder.barrier(live)
+        await builder.follow(barrier)
         await builder.store_results(builder.generation)
-        outcome = await compare(database, live, builder.generation)
+        outcome = await compare(database, live, builder.generation, barrier)
         if not outcome.get("differences"):
             break
         await asyncio.sleep(_LOOK_SECONDS)
     return outcome
 
 
-async def compare(database: Mongo, live: str | None, new: str) -> dict[str, Any]:
-    """The digests of both generations and the rows that differ."""
+async def compare(database: Mongo, live: str | None, new: str, barrier: Positions) -> dict[str, Any]:
+    """The digests of both generations and the rows that differ; none is what the live one wrote beyond `barrier`."""
     if live is None or not await generations.checkpoint(database, live).exists():
         return {"digest": digest.combined(await digest.of_generation(database, new))}
     compared = await digest.compare(database, live, new)
+    beyond = await ahead(database, live, barrier, compared.differences)
     return {
         "digest": digest.combined(compared.other),
         "digest_before": digest.combined(compared.one),
-        "differences": compared.differences,
+        "differences": [d for d in compared.differences if d.split("/")[1] not in beyond],
     }
 
 

@@ -110,8 +110,8 @@ class Coordination:
         if before and entry.offset <= before.offset:
             return  # a batch read again
         after = evolve(before, fact, self._stage)
-        self._landed(fact)
-        if after and after is not before:
+        if after and after is not before:  # what says nothing new is no answer: it would be sent for again at once
+            self._landed(fact)
             states[fact.document_id] = changed[fact.document_id] = replace(after, offset=entry.offset)
             if trace := tracing.of_record(entry.headers):
                 self._traces[fact.document_id] = trace

@@ -9,7 +9,7 @@ import orjson
 
 from shared import blobs as names
 from shared import logs
-from shared.blobs import BlobDamaged, BlobMissing, Blobs, no_space_here, unseal
+from shared.blobs import BlobDamaged, BlobMissing, Blobs, no_space_here, seal, unseal
 from shared.errors import Transient
 from shared.events import CONCLUDE, PLAN, Fact, SliceCompleted, StageCompleted, StagePlanned
 from shared.harness.children import Child
@@ -105,7 +105,11 @@ class Pieces:
 
     async def _repair(self, item: WorkItem, child: Child) -> None:
         """Compute anew every piece whose stored result was lost or damaged since it was said to be done."""
+        assert item.plan
         plan = await self._plan_of(item, child)
+        name = names.plan(item.tenant, item.document_id, item.stage, item.plan)
+        if not await self._is_done(name):  # we know it from memory, and the child reads it from the store
+            await self._keep(item, name, seal(plan.model_dump(mode="json")))
         for number in sorted(set(range(len(plan.slices))) - set(item.missing)):
             await self._slice(item.model_copy(update={"slice": number}), child)
 

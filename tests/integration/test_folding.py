@@ -329,4 +329,4 @@ async def test_a_checkpoint_of_before_has_no_marks_and_takes_them_up(tape: Tape)
     async with tape.following(fold):
         await until(lambda: len(fold.noted) == 2)
         await until(lambda: stored(tape, 5))
-    assert list(await tape.checkpoint.marks()) == [tape.place]
+    assert list((await tape.checkpoint.load_marked())[1]) == [tape.place]

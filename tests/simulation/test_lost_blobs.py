@@ -22,9 +22,9 @@ def item(number: int, plan: str | None) -> WorkItem:
     return WorkItem(**where, plan=plan, slice=number, opens=False)
 
 
-@pytest.mark.parametrize("number", [0, CONCLUDE])
+@pytest.mark.parametrize(("number", "remembers"), [(0, False), (CONCLUDE, False), (CONCLUDE, True)])
 @pytest.mark.parametrize("lost", [None, b"damaged"])
-def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, lost: bytes | None) -> None:
+def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, *, remembers: bool, lost: bytes | None) -> None:
     async def body(world: World) -> None:
         blobs, child = Blobs.open("s3://simulated"), Child("ocr")
         document = Document(document_id=ID, tenant="a", filename="doc-0", content_type=None, size=1)
@@ -34,15 +34,16 @@ def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, lost: bytes 
         def worker() -> Pieces:
             return Pieces(StageSettings(), None, blobs, Inputs(blobs))  # type: ignore[arg-type]
 
-        planned = await worker().do(item(PLAN, None), child)
+        first = worker()
+        planned = await first.do(item(PLAN, None), child)
         assert isinstance(planned, StagePlanned)
-        await worker().do(item(0, planned.plan), child)
+        await first.do(item(0, planned.plan), child)
         name = names.plan("a", ID, "ocr", planned.plan)
         whole = await blobs.get(name)
         del world.bucket.blobs[name]
         if lost:
             world.bucket.put(name, lost)
-        done = await worker().do(item(number, planned.plan), child)  # another machine, which remembers nothing
+        done = await (first if remembers else worker()).do(item(number, planned.plan), child)
 
         assert isinstance(done, SliceCompleted | StageCompleted)
         assert unseal(await blobs.get(name)) == unseal(whole)
