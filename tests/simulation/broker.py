@@ -14,6 +14,7 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError, OffsetOutOfRangeError
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.structs import OffsetAndMetadata
 
 from tests.simulation.scheduler import EPOCH, Process, Scheduler, loop
 
@@ -46,7 +47,7 @@ class Group:
 
     members: dict[str, Member] = field(default_factory=dict)
     committed: dict[TopicPartition, int] = field(default_factory=dict)
-    leaving: dict[str, float] = field(default_factory=dict)  # dead members, until their session expires
+    generation: int = 0  # how often the partitions were shared out
 
 
 class Broker:
@@ -142,6 +143,7 @@ class Producer:
     ) -> "asyncio.Future[ConsumerRecord]":
         """Raises KafkaError; the future is the confirmation."""
         world, weather = loop(), self._broker.weather
+        await world.world.faults.called()
         if len(value) + len(key or b"") > self._max:
             raise MessageSizeTooLargeError(f"The message is {len(value)} bytes")
         if weather.refused and world.random.random() < weather.refused:
@@ -156,6 +158,7 @@ class Producer:
             world.call_for(world.outside, arrives, self._arrive, place, key, value, headers, confirmed)
         else:
             self._arrive(place, key, value, headers, confirmed)
+            await world.world.faults.called()
         return confirmed
 
     def _place(self, topic: str, key: bytes | None, world: Scheduler) -> TopicPartition:
@@ -289,3 +292,21 @@ class Consumer:
                 self._marks[place] = self._broker.end(place)
                 most -= len(records)
         return found
+
+
+class Admin:
+    """What `AIOKafkaAdminClient` is to those who ask how far a group is."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def start(self) -> None:
+        await self._broker.answers()
+
+    async def close(self) -> None:
+        pass
+
+    async def list_consumer_group_offsets(self, group: str) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        await self._broker.answers()
+        committed = self._broker.groups.get(group, Group()).committed
+        return {place: OffsetAndMetadata(offset, "") for place, offset in committed.items()}

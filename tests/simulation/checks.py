@@ -69,6 +69,8 @@ def maybe_at_rest(world: Any) -> bool:
     """A quick look: whether it is worth to check everything."""
     if world.people.waiting or "rebuild" in world.machines.running:
         return False
+    if any(process.frozen_until > world.loop.now for process in world.machines.running.values()):
+        return False
     return all(state.status in TERMINAL or state.erased for state in world.states.values())
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
-from shared.blobs import seal
+from shared.blobs import seal, unseal
 from shared.errors import Rejected, Transient
 from shared.harness.children import ChildFailed, Crashed
 from tests.simulation.scheduler import loop
 
+NOWHERE: Final = "/nonexistent/simulated"  # where local files would be
 OnTick = Callable[[Mapping[str, Any]], None]
 
 
@@ -28,6 +29,7 @@ class Child:
         world: Any = loop().world
         document = world.scenario.document(request["document"]["filename"])
         function = request["function"]
+        _read(world, request)
         await self._take_time(function, on_tick, world)
         number = request["slice"]["args"]["number"] if function == "work" else -1
         _fail(world, document, number)
@@ -63,6 +65,13 @@ class Child:
             ]
             return {"chunks": chunks}
         return {"title": text, "findings": [], "warnings": []}
+
+
+def _read(world: Any, request: Mapping[str, Any]) -> None:
+    """What the work is given must be sound. Raises BlobDamaged."""
+    results = [name for name in request.get("results", ()) if name is not None]
+    for path in [*request["earlier"].values(), *([request["plan"], *results] if results else [])]:
+        unseal(world.bucket.get(path.removeprefix(f"{NOWHERE}/")))
 
 
 def _fail(world: Any, document: Any, number: int) -> None:

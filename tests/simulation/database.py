@@ -118,6 +118,7 @@ class Client:
     async def ask(self, effect: Callable[[], Any], *, tried_again: bool = True) -> Any:
         """Let a command take effect once, at some moment, and answer later. Raises the driver's errors."""
         world = loop()
+        await world.world.faults.called()
         server, draw = self.server, world.random.random
         if server.away_until > world.now:
             await self._primary(world)
@@ -127,6 +128,7 @@ class Client:
         latency = weather.latency(world.random)
         if draw() < 0.5:
             answer = _answered(effect)
+            await world.world.faults.called()
             await asyncio.sleep(latency)
         else:
             wire = world.create_future()

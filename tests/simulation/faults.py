@@ -14,6 +14,7 @@ class Faults:
         self._world = world
         self.rates = dict(world.scenario.rates)
         self._tasks: list[asyncio.Task[None]] = []
+        self._armed: list[list[Any]] = []  # faults that wait for a call, and for how many more
 
     def begin(self) -> None:
         """Let the weather be as drawn, and each fault come in its time."""
@@ -23,6 +24,7 @@ class Faults:
     def end(self) -> None:
         """Nothing goes wrong any more."""
         world = self._world
+        self._armed.clear()
         self._weather(dict.fromkeys(RATES, 0.0), crumbs=world.scenario.crumbs)
         world.server.away_until = min(world.server.away_until, world.loop.now)
         world.broker.away_until = min(world.broker.away_until, world.loop.now)
@@ -38,8 +40,27 @@ class Faults:
 
     async def _bring(self, fault: Fault) -> None:
         await asyncio.sleep(fault.at)
+        if fault.calls:
+            self._armed.append([fault, fault.calls])
+            return
         self._world.tell("fault", str(fault))
         await getattr(self, f"_{fault.kind}")(fault)
+
+    async def called(self) -> None:
+        """A process calls the outside; to be awaited before the call has an effect, or after: it may die here."""
+        if not self._armed:
+            return
+        process = self._world.loop.process
+        for armed in self._armed:
+            fault = armed[0]
+            if fault.who == process.name:
+                armed[1] -= 1
+                if armed[1] <= 0:
+                    self._armed.remove(armed)
+                    self._world.tell("fault", str(fault))
+                    await getattr(self, f"_{fault.kind}")(fault)
+                    await asyncio.sleep(0)  # for ever, where it is dead
+                    return
 
     async def _kill(self, fault: Fault) -> None:
         self._world.machines.kill(fault.who)

@@ -152,6 +152,6 @@ class People:
 
 def _offer(document: Document) -> Offer:
     async def chunks() -> AsyncIterator[bytes]:
-        yield f"This is {document.name} of {document.tenant}. ".encode() * 10
+        yield f"This is {document.copy_of or document.name} of {document.tenant}. ".encode() * 10
 
-    return Offer(document.tenant, document.name, "text/plain", chunks())
+    return Offer(document.tenant, document.name, "text/plain", chunks(), key=document.key)

@@ -27,6 +27,8 @@ class Document:
     pages: int
     at: float
     bad: tuple[int, ...] = ()
+    copy_of: str = ""  # the same bytes as another's
+    key: str | None = None  # Idempotency-Key
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,12 @@ class Fault:
     kind: str
     who: str = ""
     seconds: float = 0.0
+    calls: int = 0  # it comes with the so-manieth call to the outside that `who` makes from then on
 
     def __str__(self) -> str:
         lasting = f" for {self.seconds:.1f} s" if self.seconds else ""
-        return f"{self.kind} {self.who}".strip() + lasting
+        called = f" at its call {self.calls}" if self.calls else ""
+        return f"{self.kind} {self.who}".strip() + lasting + called
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Scenario:
     crumbs: bool = False
     calm_at: float = 0.0
     again: bool = False  # at the end people try again whatever has failed, was cancelled or lacks something
+    tidy: bool = False  # the janitor goes round every few seconds and keeps nothing for long
     bulk: bool = False  # letters that were uploaded together: the first must be done early
 
     def document(self, name: str) -> Document:
@@ -81,7 +86,9 @@ class Scenario:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing goes wrong and nobody asks for anything."""
-        return not (self.faults or self.wishes or any(self.rates.values()) or any(d.bad for d in self.documents))
+        return not (
+            self.faults or self.wishes or any(self.rates.values()) or any(d.bad or d.copy_of for d in self.documents)
+        )
 
     @property
     def processes(self) -> list[str]:
@@ -121,7 +128,28 @@ def draw(seed: int) -> Scenario:
     if wishes and faults and random.random() < 0.4:  # misfortunes that meet
         faults = tuple(replace(fault, at=max(0.0, random.choice(wishes).at + random.gauss(0, 1.5))) for fault in faults)
     calm_at = max([lasts, *(f.at + f.seconds for f in faults), *(w.at for w in wishes)]) if faults or wishes else lasts
-    return scenario.but(wishes=wishes, faults=faults, calm_at=calm_at, again=random.random() < 0.3)
+    scenario = scenario.but(wishes=wishes, faults=faults, calm_at=calm_at, again=random.random() < 0.3)
+    tidy = random.random() < 0.2 and not any(scenario.clocks)
+    return _misfortunes(random, scenario.but(tidy=tidy), lasts)
+
+
+def _misfortunes(random: Random, scenario: Scenario, lasts: float) -> Scenario:
+    """Deaths and pauses between any two calls to the outside, and uploads of the same bytes."""
+    documents, faults = list(scenario.documents), list(scenario.faults)
+    if random.random() < 0.25:
+        one = random.choice(documents)
+        key = random.choice((None, "key"))
+        documents.append(
+            replace(one, name=f"doc-{len(documents)}", copy_of=one.name, key=key, at=random.uniform(0, lasts))
+        )
+    if random.random() < 0.4:
+        who = random.sample(scenario.processes, min(len(scenario.processes), random.randint(1, 2)))
+        for _ in range(random.randint(1, 3)):
+            calls, at = int(2 ** random.uniform(0, 8)), random.choice((0.0, random.uniform(0, lasts)))
+            lasting = random.choice((0.0, 0.0, 12.0, 25.0))
+            faults.append(Fault(at, "freeze" if lasting else "kill", random.choice(who), lasting, calls))
+    calm_at = max(scenario.calm_at, *(d.at for d in documents), *(f.at + f.seconds for f in faults), 0.0)
+    return scenario.but(documents=tuple(documents), faults=tuple(faults), calm_at=calm_at)
 
 
 def _bulk(seed: int, random: Random) -> Scenario:

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,22 +16,21 @@ from typing import Any, Final
 import structlog
 
 from services.gateway import uploads
-from services.progress import handlers, handover, rebuild
+from services.progress import handlers, handover, janitor, rebuild
 from shared import blobs, consuming, events, folding, kafka, leases, mongo, status, topics
 from shared.blobs import Blobs
 from shared.harness import app as stage_app
-from shared.harness import children, consumer, folders
+from shared.harness import children, consumer, folders, taken
 from shared.pipeline import PIPELINE
 from shared.states import States
 from tests.simulation import store
-from tests.simulation.broker import Consumer, Producer
-from tests.simulation.child import Child
+from tests.simulation.broker import Admin, Consumer, Producer
+from tests.simulation.child import NOWHERE, Child
 from tests.simulation.database import Client
 from tests.simulation.scenario import Scenario
 from tests.simulation.scheduler import EPOCH, Scheduler, loop
 from tests.simulation.subscriber import KafkaBroker
 
-_NOWHERE: Final = Path("/nonexistent/simulated")
 # Less often than in life: what is looked at in between is told by events anyway, and each look costs time.
 _PACE: Final = (
     (leases, "_STANDBY_SECONDS", 2.0), (status, "EVERY_SECONDS", 4.0), (handlers, "_SWEEP_SECONDS", 2.0),
@@ -77,6 +76,9 @@ def patched(scheduler: Scheduler, scenario: Scenario, tell: Callable[[str, str],
 def _sizes(scenario: Scenario) -> Iterator[tuple[Any, str, Any]]:
     yield folding, "BATCH", scenario.batch
     yield stage_app, "_PATIENCE", scenario.patience
+    if scenario.tidy:
+        yield janitor, "KEEP", timedelta(seconds=45)
+        yield handlers, "_TIDY_SECONDS", 5.0
     yield uploads, "PIPELINE", [line for line in PIPELINE if line.stage in scenario.stages]
 
 
@@ -84,13 +86,14 @@ def _outside(scheduler: Scheduler, draw: random.Random) -> Iterator[tuple[Any, s
     yield mongo, "AsyncIOMotorClient", _client
     yield kafka, "AIOKafkaProducer", lambda **options: Producer(loop().world.broker, options["max_request_size"])
     yield consuming, "AIOKafkaConsumer", lambda **_: Consumer(loop().world.broker)
+    yield taken, "AIOKafkaAdminClient", lambda **_: Admin(loop().world.broker)
     yield consumer, "KafkaBroker", KafkaBroker
     yield blobs, "S3Store", store.S3Store
     yield blobs, "obstore", store
     yield Blobs, "local", _local
     yield children, "Child", Child
     yield topics, "verify", _verified
-    yield folders, "make", lambda: _NOWHERE
+    yield folders, "make", lambda: Path(NOWHERE)
     yield folders, "sweep", lambda: None
     yield asyncio, "to_thread", _inline
     yield time, "monotonic", lambda: scheduler.now + 1000.0
@@ -101,7 +104,7 @@ def _outside(scheduler: Scheduler, draw: random.Random) -> Iterator[tuple[Any, s
     yield secrets, "token_hex", lambda count=16: draw.randbytes(count).hex()
     yield secrets, "token_bytes", lambda count=32: draw.randbytes(count)
     yield secrets, "randbits", draw.getrandbits
-    yield rebuild, "say", lambda **words: scheduler.world.tell("rebuild", str(words)[:200])
+    yield rebuild, "say", lambda **words: scheduler.world.hear_rebuild(words)
     yield folding, "decode", lru_cache(4096)(events.decode)
 
 
@@ -112,7 +115,7 @@ def _client(*_: Any, serverSelectionTimeoutMS: int = 30_000, **__: Any) -> Clien
 async def _local(self: Blobs, name: str, into: Path) -> Path:
     if not await self.exists(name):
         raise blobs.BlobMissing(name)
-    return _NOWHERE / name
+    return Path(NOWHERE) / name
 
 
 async def _verified(*_: Any) -> None:

@@ -42,6 +42,7 @@ class Bucket:
     async def call(self) -> None:
         """Before every call. Raises obstore's errors."""
         world = loop()
+        await world.world.faults.called()
         away = self.away_until > world.now or (self.unavailable and world.random.random() < self.unavailable)
         await asyncio.sleep(0.0005 + 0.003 * world.random.random())
         if away:
@@ -112,12 +113,12 @@ async def list_with_delimiter_async(store: S3Store, prefix: str | None = None) -
     return {"common_prefixes": [start + folder for folder in sorted(found)]}
 
 
-def list(store: S3Store, prefix: str | None = None) -> AsyncIterator[Any]:
+def list(store: S3Store, prefix: str | None = None, *, chunk_size: int = 50) -> AsyncIterator[Any]:
     async def pages() -> AsyncIterator[Any]:
         await store.bucket.call()
         names = [*store.bucket.below(prefix)]
-        for at in range(0, len(names), 50):
-            yield [{"path": n, "last_modified": _moment(store.bucket.blobs[n][1])} for n in names[at : at + 50]]
+        for at in range(0, len(names), chunk_size):
+            yield [{"path": n, "last_modified": _moment(store.bucket.blobs[n][1])} for n in names[at : at + chunk_size]]
 
     return pages()
 

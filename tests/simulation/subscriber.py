@@ -86,15 +86,15 @@ class Subscriber:
         return self._positions.get(place, self._group.committed.get(place, 0))
 
     async def _run(self) -> None:
-        held: list[TopicPartition] = []
+        generation = -1
         while True:
             if self._broker.away_until > loop().now:
                 await asyncio.sleep(self._broker.away_until - loop().now)
             if self._instance not in self._group.members:  # its session has expired while it could not speak
                 join(self._broker, self._group, self._topic, Member(self._instance, loop().process))
             mine = self._mine()
-            if mine != held:  # a rebalance: from where the group has committed
-                held, self._positions = list(mine), {}
+            if generation != self._group.generation:  # a rebalance: from where the group has committed
+                generation, self._positions = self._group.generation, {}
             ahead = [place for place in mine if self._position(place) < self._broker.end(place)]
             if not ahead:
                 await self._broker.news([self._topic], 2.0)
@@ -122,7 +122,6 @@ class Subscriber:
 def join(broker: Broker, group: Group, topic: str, member: Member) -> None:
     """A member comes, or comes back."""
     before = group.members.get(member.instance)
-    group.leaving.pop(member.instance, None)
     if before:
         member.places = before.places
         group.members[member.instance] = member
@@ -149,6 +148,7 @@ def _expire(broker: Broker, group: Group, topic: str, member: Member) -> None:
 
 
 def _share_out(broker: Broker, group: Group, topic: str) -> None:
+    group.generation += 1
     members = sorted(group.members.values(), key=lambda member: member.instance)
     for member in members:
         member.places = []

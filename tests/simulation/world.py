@@ -63,6 +63,11 @@ class World:
             self.violations.append(violation)
             self.tell("check", str(violation))
 
+    def hear_rebuild(self, words: dict[str, Any]) -> None:
+        self.tell("rebuild", str(words)[:200])
+        if words.get("differences") and not self.damaged and not self.drops:
+            self.wrong("I3", "rebuild", f"comes to something else than the live projection: {words['differences'][:5]}")
+
     def dropped_lately(self) -> bool:
         """Whether the projections may not be whole again yet after they were dropped."""
         return self.loop.now - self.dropped_at < 120
