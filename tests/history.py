@@ -139,8 +139,8 @@ def requested(stage: str = "ocr", attempt: int = 2, *, run: int = 1, when: float
     return _of(StageRequested, f"{run}/{stage}/{attempt}", when, document, stage=stage, attempt=attempt, run=run)
 
 
-def completed(*, run: int = 1, when: float = 20) -> Any:
-    return _of(DocumentCompleted, str(run), when, DOCUMENT, run=run)
+def completed(*, run: int = 1, when: float = 20, document: str = DOCUMENT) -> Any:
+    return _of(DocumentCompleted, str(run), when, document, run=run)
 
 
 def cancelled(*, run: int = 1, when: float = 20) -> Any:
@@ -167,13 +167,13 @@ def _asked(kind: Any, key: str, when: float) -> Any:
     return _of(kind, str(uuid5(UUID(DOCUMENT), key)), when, DOCUMENT)
 
 
-def whole(stage: str, *, slices: int = 1, when: float = 5, **plan: Any) -> list[Any]:
+def whole(stage: str, *, slices: int = 1, when: float = 5, document: str = DOCUMENT, **plan: Any) -> list[Any]:
     """A stage from its start to its end, nothing missing."""
     return [
-        started(stage, when=when),
-        planned(stage, slices, when=when, **plan),
-        *(done(n, stage, when=when) for n in range(slices)),
-        concluded(stage, when=when),
+        started(stage, when=when, document=document),
+        planned(stage, slices, when=when, document=document, **plan),
+        *(done(n, stage, when=when, document=document) for n in range(slices)),
+        concluded(stage, when=when, document=document),
     ]
 
 

@@ -11,8 +11,8 @@ from tests.simulation.scenario import Document, Scenario
 from tests.simulation.world import World
 
 
-def empty(seed: int = 0) -> World:
-    """A world in which nothing happens by itself and nothing goes wrong."""
+def empty(seed: int = 0, batch: int = 10) -> World:
+    """A world in which nothing happens by itself and nothing goes wrong; a fold keeps as many states as a `batch`."""
     document = Document("doc-0", "a", 1, 0.0)
     return World(
         Scenario(
@@ -21,8 +21,8 @@ def empty(seed: int = 0) -> World:
             machines=1,
             partitions=3,
             children=1,
-            batch=10,
-            capacity=10,
+            batch=batch,
+            capacity=batch,
             patience=0.0,
             page_seconds=1.0,
             clocks=(0.0,),
@@ -31,9 +31,9 @@ def empty(seed: int = 0) -> World:
     )
 
 
-def simulated(body: Callable[[World], Coroutine[Any, Any, Any]], seed: int = 0) -> Any:
+def simulated(body: Callable[[World], Coroutine[Any, Any, Any]], seed: int = 0, batch: int = 10) -> Any:
     """What `body` returns, run in an empty world."""
-    world = empty(seed)
+    world = empty(seed, batch)
     with seams.patched(world.loop, world.scenario, world.tell):
         return world.loop.run(body(world))
 

@@ -30,6 +30,7 @@ class Weather:
     unconfirmed: float = 0.0  # the share of records whose confirmation never comes
     refused: float = 0.0  # the share of sends that fail at once
     crumbs: bool = False  # consumers are handed a few records at once
+    fetched: float = 0.0  # the share of reads that were fetched ahead: nobody else goes on meanwhile
 
 
 @dataclass
@@ -253,7 +254,9 @@ class Consumer:
             if self._broker.away_until <= world.now:
                 found = self._fetched(places or tuple(self._positions), max_records, world)
                 if found:
-                    await asyncio.sleep(0.003 * world.random.random())
+                    ahead = self._broker.weather.fetched
+                    if not (ahead and world.random.random() < ahead):
+                        await asyncio.sleep(0.003 * world.random.random())
                     return found
             left = until - world.now
             if left <= 0:
