@@ -8,7 +8,7 @@ damaged is still read.
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -55,10 +55,10 @@ def kind_of(path: Path) -> Kind:
     raise unsupported(found)
 
 
-def copied(path: Path, limit: int) -> bytes:
-    """A ZIP file of the XML members of the one at `path`, at most `limit` bytes of them.
+def copied(path: Path, limit: int, check: Callable[[bytes], None] = lambda content: None) -> bytes:
+    """A ZIP file of the XML members of the one at `path`, at most `limit` bytes of them, each found good by `check`.
 
-    Raises Rejected: too_large, corrupt_document.
+    Raises Rejected: too_large, corrupt_document, and what `check` does.
     """
     left = limit
     copy = io.BytesIO()
@@ -69,6 +69,7 @@ def copied(path: Path, limit: int) -> bytes:
             with suppress(*_DAMAGE):  # without a member that it needs, the parser refuses the document
                 content = _unpacked(archive, member, left, limit)
                 left -= len(content)
+                check(content)
                 clean.writestr(member.filename, content)
     return copy.getvalue()
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from services.ocr import containers, images, mail, opendocument, pdf, plaintext, webpage, wordprocessing
 from services.ocr.limits import bounded, check_pages
+from services.ocr.markup import check_depth
 from services.ocr.pages import TEXT_PAGE_SECONDS
 from services.ocr.reading import Reader
 from services.ocr.settings import OcrSettings
@@ -106,6 +107,8 @@ def _office(source: Path, kind: Kind, settings: OcrSettings) -> list[str]:
 
     if kind in (Kind.RTF, Kind.XLS):
         return kreuzberg.read(_bounded(source, settings), kind)
+    if kind is Kind.PPTX:
+        return kreuzberg.read(containers.copied(source, settings.max_unpacked_bytes, check_depth), kind)
     return kreuzberg.read(containers.copied(source, settings.max_unpacked_bytes), kind)
 
 

@@ -1,8 +1,12 @@
 """XML as a flow of text: what readers of word processor files have in common, whatever their elements are called."""
 
+from typing import Final
 from xml.parsers import expat
 
 from services.ocr.flow import Flow
+from shared.errors import Rejected
+
+_DEEPEST: Final = 500  # elements within elements; a slide of groups within groups has some dozens
 
 
 class MarkupReader:
@@ -50,6 +54,32 @@ class MarkupReader:
             self._silent -= 1
         else:
             self.ends(name)
+
+
+def check_depth(content: bytes) -> None:
+    """Refuse XML that is nested so deeply that a reader which calls itself for each level would crash.
+
+    Raises Rejected("corrupt_document"), ValueError for what is no XML.
+    """
+    depth = 0
+
+    def begins(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise Rejected("corrupt_document", detail="its elements are nested too deeply")
+
+    def ends(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = begins
+    parser.EndElementHandler = ends
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError as error:
+        raise ValueError(why(error)) from None
 
 
 def why(error: Exception) -> str:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from services.ocr import containers, mail, opendocument, plaintext, webpage, wordprocessing
+from services.ocr import containers, documents, mail, opendocument, plaintext, webpage, wordprocessing
+from services.ocr.settings import OcrSettings
 from shared.errors import Rejected
+from shared.media import Kind
+from tests.unit.ocr import office
 
 SMALL = 120_000  # bytes
 GROWTH = 3.0  # times as long for twice as much; quadratic time grows by 4
@@ -125,6 +128,15 @@ def test_a_page_says_the_same_without_what_is_left_out() -> None:
 
 def test_a_comment_that_nobody_closed_is_text_as_before() -> None:
     assert webpage.text_of("<p>one<!-- two<p>three").split() == ["one<!--", "two", "three"]
+
+
+@pytest.mark.parametrize("text", ["<a>" * 200_000 + "</a>" * 200_000, "<a>" * 200_000])
+def test_slides_nested_too_deeply_for_their_reader_are_refused(text: str, tmp_path: Path) -> None:
+    """It calls itself for each level: at some 20,000 of them its process would be gone."""
+    path = tmp_path / "slides"
+    path.write_bytes(office.slides(text))
+    with pytest.raises(Rejected, match="nested too deeply"):
+        documents._texts(path, Kind.PPTX, OcrSettings())
 
 
 MARKER = "Zebrafink"
