@@ -5,7 +5,7 @@ from contextlib import aclosing, contextmanager
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from services.gateway import cursors, filenames, pages, stored
 from services.gateway.answers import Encoded, Json
@@ -89,7 +89,7 @@ async def text(gateway: Parts, key: Key, request: Request) -> Response:
     name = row["results"]["ocr"]
     with _readable("text"):
         if request.headers.get("accept", "").startswith("text/plain"):
-            return PlainTextResponse(await stored.plain_text(gateway.blobs, name))
+            return StreamingResponse(await stored.plain_text(gateway.blobs, name), media_type="text/plain")
         found = await stored.text(gateway.blobs, name)
     return Encoded(stored.joined(document_id=key.document_id, text=found.text, pages=found.pages))
 
