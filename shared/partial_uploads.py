@@ -83,6 +83,10 @@ class PartialUploads:
         """The upload moves: it expires later."""
         await self._uploads.update_one({"_id": document_id}, {"$set": {"expires_at": expires_at}})
 
+    async def count(self, tenant: str, most: int) -> int:
+        """How many uploads of the tenant there are, finished ones among them; `most` for more."""
+        return int(await self._uploads.count_documents({"tenant": tenant}, limit=most))
+
     async def announced(self, tenant: str) -> int:
         """The bytes that the tenant's uploads will have which are not whole yet."""
         steps: list[Row] = [

@@ -6,7 +6,7 @@ anything reads it.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.gateway.answers import RETRY_AFTER, problem_answer
 from services.gateway.callers import secret_of
 from services.gateway.keyring import LOOK_EVERY, Keyring
-from services.gateway.limits import Limits
+from services.gateway.limits import Limits, address_of
 from services.gateway.problems import Problem
 from services.gateway.settings import is_loopback
 from shared.mongo import PyMongoError
@@ -26,13 +26,18 @@ from shared.mongo import PyMongoError
 _OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", "/asyncapi.json"})
 _OPEN_BELOW: Final = "/web/"
 _METRICS: Final = "/metrics"
+# What a proxy adds to a request that it passes on.
+_OF_PROXIES: Final = frozenset({"forwarded", "via", "x-real-ip"})
+_OF_PROXIES_TOO: Final = "x-forwarded-"
 
 
 class Doorkeeper:
     """Knows the origins that may call: our own, and those that the operator lists."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    def __init__(self, origins: Sequence[str], *, trust_network: bool = False) -> None:
+        """`trust_network`: the operator has said that something else keeps strangers out."""
         self._origins = frozenset(origins)
+        self._trust_network = trust_network
         self._hosts = frozenset(urlsplit(origin).netloc for origin in origins)
 
     def check_host(self, host: str) -> None:
@@ -48,11 +53,26 @@ class Doorkeeper:
         if scheme not in ("http", "https") or place != host:
             raise Problem("foreign_origin", origin=origin)
 
-    def check(self, host: str, origin: str | None, keyring: Keyring) -> None:
-        """Raise Problem for a foreign page or name. Where a key is needed, a name alone opens nothing."""
+    def check_way(self, names: Iterable[str]) -> None:
+        """Raise Problem where the names of the headers say that a proxy passes on what others ask.
+
+        It has an address of this machine, so without keys everybody whom it serves could do everything.
+        """
+        if not self._trust_network and (name := next(passed_on(names), None)):
+            raise Problem("behind_proxy", header=name)
+
+    def check(self, headers: Mapping[str, str], keyring: Keyring) -> None:
+        """Raise Problem for a foreign page, name or way. Where a key is needed, a name alone opens nothing."""
+        host = headers.get("host", "")
         if not keyring.required:
             self.check_host(host)
-        self.check_origin(origin, host)
+            self.check_way(headers)
+        self.check_origin(headers.get("origin"), host)
+
+
+def passed_on(names: Iterable[str]) -> Iterator[str]:
+    """Those of the headers' names (in lower case) that proxies add."""
+    return (name for name in names if name in _OF_PROXIES or name.startswith(_OF_PROXIES_TOO))
 
 
 def _name_in(host: str) -> str:
@@ -76,7 +96,7 @@ class Guard:
         headers = Headers(scope=scope)
         guarded = partial(_with_guards, send, embeddable=_is_embeddable(scope))
         try:
-            self._doorkeeper.check(headers.get("host", ""), headers.get("origin"), self._keyring)
+            self._doorkeeper.check(headers, self._keyring)
             if not _is_embeddable(scope):
                 _check_site(scope["method"], headers)
         except Problem as problem:
@@ -125,12 +145,14 @@ class SignIn:
             await self._app(scope, receive, send)
             return
         secret: str | None = None
+        address = address_of(scope["client"][0]) if scope.get("client") else ""
+        clock = asyncio.get_running_loop().time
         try:
+            self._limits.ask((address,), clock())  # also of who guesses keys
             secret = secret_of(Headers(scope=scope).get("authorization"), scope["query_string"].decode("latin-1"))
             caller = await self._keyring.caller(secret)
             scope.setdefault("state", {})["caller"] = caller
-            address = scope["client"][0] if scope.get("client") else ""
-            self._limits.ask((caller.name, address), asyncio.get_running_loop().time())
+            self._limits.ask((caller.name,), clock())
         except (Problem, PyMongoError) as error:
             await problem_answer(_as_problem(error))(scope, receive, send)
         else:
@@ -139,9 +161,15 @@ class SignIn:
     def _is_open(self, scope: Scope) -> bool:
         path: str = scope["path"]
         if path == _METRICS and not self._metrics_need_key:
-            client = scope.get("client")
-            return client is not None and is_loopback(client[0])
+            return _is_local(scope)
         return path in _OPEN or path.startswith(_OPEN_BELOW)
+
+
+def _is_local(scope: Scope) -> bool:
+    """Whether a program of this machine asks for itself: no proxy, and no page by a name that resolves to here."""
+    headers, client = Headers(scope=scope), scope.get("client")
+    names = (client[0] if client else "", _name_in(headers.get("host", "")))
+    return all(map(is_loopback, names)) and not any(passed_on(headers))
 
 
 class _Answering:

@@ -37,7 +37,9 @@ from services.gateway.mongo import Projections, Status
 from services.gateway.parts import ResumableUploads
 from services.gateway.past import Past
 from services.gateway.pictures import Pictures
+from services.gateway.places import Places
 from services.gateway.quotas import Quotas
+from services.gateway.recent import Recent
 from services.gateway.settings import GatewaySettings
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
@@ -52,6 +54,7 @@ from shared.blobs import Blobs
 from shared.keys import Keys
 
 APPEND_WITHIN = 10.0  # seconds until an upload is answered with 503
+READY_FOR = 1.0  # seconds for which an answer of /readyz is good
 
 
 @asynccontextmanager
@@ -77,36 +80,41 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         metrics = Metrics()
         hub = Hub(projections, metrics.delivered, accepted=lambda key: blobs.exists(names.meta(*key)))
         await hub.start()
-        doorkeeper = Doorkeeper(settings.origins)
-        each = limits_of(settings)
+        doorkeeper = Doorkeeper(settings.origins, trust_network=settings.gateway_trust_network)
+        each, status = limits_of(settings), Status(database)
+        feed = Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload)
         yield Gateway(
             blobs=blobs,
             log=log,
             claims=claims,
             uploads=uploads,
+            quotas=quotas,
             resumable=ResumableUploads(database, blobs, uploads, quotas),
             ticks=Ticks(log.tick),
             projections=projections,
-            status=Status(database),
+            status=status,
             metrics=metrics,
             embedder=embedder,
             vectors=Vectors(projections),
             pictures=pictures,
             past=Past(projections, settings.kafka, settings.partitions),
             hub=hub,
-            feed=Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload),
+            feed=feed,
+            readiness=Recent(partial(health.look, feed, blobs, status), READY_FOR),
             sockets=Sockets(hub, doorkeeper, keyring, each, most_subscriptions=settings.subscriptions_per_socket),
             streams=Streams(hub, each),
             doorkeeper=doorkeeper,
             keyring=keyring,
             tokens=tokens,
             limits=each,
+            searches=Places(search.AT_ONCE, "too_many_at_once", search.QUEUE_SECONDS),
         )
 
 
 def limits_of(settings: GatewaySettings) -> Limits:
     """What one key and one address may have in hand."""
     return Limits(
+        waiting=Allotment("too_many_connections", settings.waiting_connections_each),
         connections=Allotment("too_many_connections", settings.connections_each),
         subscriptions=Allotment("too_many_subscriptions_in_all", settings.subscriptions_each),
         uploads=Allotment("too_many_uploads_at_once", settings.uploads_each),

@@ -12,13 +12,16 @@ from services.gateway.embedder import Embedder
 from services.gateway.feed import Feed
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
-from services.gateway.limits import Holders, Limits
+from services.gateway.limits import Holders, Limits, address_of
 from services.gateway.metrics import Metrics
 from services.gateway.mongo import DocumentKey, Projections, Status
 from services.gateway.parts import ResumableUploads
 from services.gateway.past import Past
 from services.gateway.pictures import Pictures
+from services.gateway.places import Places
 from services.gateway.problems import Problem
+from services.gateway.quotas import Quotas
+from services.gateway.recent import Recent
 from services.gateway.sockets import Sockets
 from services.gateway.sse import Streams
 from services.gateway.ticks import Ticks
@@ -38,6 +41,7 @@ class Gateway:
     log: Log
     claims: Claims
     uploads: Uploads
+    quotas: Quotas
     ticks: Ticks
     resumable: ResumableUploads
     projections: Projections
@@ -49,12 +53,14 @@ class Gateway:
     past: Past
     hub: Hub
     feed: Feed
+    readiness: Recent[dict[str, str]]
     sockets: Sockets
     streams: Streams
     doorkeeper: Doorkeeper
     keyring: Keyring
     tokens: Tokens
     limits: Limits
+    searches: Places
 
 
 def of(request: Request) -> Gateway:
@@ -74,7 +80,7 @@ Asking = Annotated[Caller, Depends(caller_of)]
 
 def holders_of(caller: Asking, request: Request) -> Holders:
     """The names under which a request counts for the limits."""
-    return (caller.name, request.client.host if request.client else "")
+    return (caller.name, address_of(request.client.host) if request.client else "")
 
 
 def tenant_of(caller: Asking) -> str:

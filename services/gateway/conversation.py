@@ -24,6 +24,7 @@ TRY_LATER: Final = 1013
 
 _BURST: Final = 2_000  # requests at once: a page that comes back subscribes to all that it shows
 _PER_SECOND: Final = 50
+_DOCUMENTS_AT_ONCE: Final = 400  # snapshots on their way: the outbox holds so many of 10 KB
 _FEED_COST: Final = 20  # what a list's snapshot costs of them: it has 200 rows
 
 
@@ -51,7 +52,8 @@ class Conversation:
         self._allowance = Allowance(_BURST, _PER_SECOND)
         self._opening: dict[asyncio.Task[None], Target] = {}
         self._hang_up = hang_up
-        self._list = asyncio.Lock()  # of lists' snapshots on their way
+        self._list = asyncio.Semaphore(1)  # of lists' snapshots on their way
+        self._documents = asyncio.Semaphore(_DOCUMENTS_AT_ONCE)
 
     def start_with(self, target: Target) -> None:
         """The address itself names the document or job; the socket is about nothing else."""
@@ -122,11 +124,9 @@ class Conversation:
             if self._caller.batch is not None and target.kind == "document":
                 found = await self._hub.document(DocumentKey(target.tenant, target.name))
                 self._caller.require_member(found.row["view"])
-            if target.is_feed:  # one list after the other: a reader that takes none is owed no second
-                async with self._list:
-                    await self._viewer.caught_up()
-                    await self._hub.subscribe(self._viewer, target, ref, have)
-            else:
+            # One list after the other: a reader that takes none is owed no second. The same for many documents.
+            async with self._list if target.is_feed else self._documents:
+                await self._viewer.caught_up()
                 await self._hub.subscribe(self._viewer, target, ref, have)
         except Problem as problem:
             if problem.status >= 500:

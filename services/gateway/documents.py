@@ -25,6 +25,7 @@ router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 STATUSES: Final = "uploaded|processing|processed|completed|failed|retrying|cancelling|cancelled"
 MOST: Final = 200  # documents in one answer
+_BREATH: Final = 0.1  # seconds between two readings for one long poll
 
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for something newer than `since`.")]
@@ -51,7 +52,7 @@ async def upload(
     declared = gateway.uploads.check_length(request.headers.get("content-length"))
     wished = wishes(languages, batch, tags, force=force)
     with gateway.limits.upload(holders, declared) as arrived:
-        chunks = told(request.stream(), arrived, gateway.limits.pace)
+        chunks = told(request.stream(), gateway.uploads.checking(arrived), gateway.limits.pace)
         offer = replace(await _offer(request, chunks, tenant, filename), wishes=wished, key=idempotency_key)
         taken = await gateway.uploads.take(offer, declared)
     document_id = taken.fact.document_id
@@ -133,16 +134,19 @@ async def newer(
     Who waits has a live connection. Raises Problem("too_many_connections").
     """
     hub = gateway.hub
-    until = asyncio.get_running_loop().time() + wait
+    clock = asyncio.get_running_loop().time
+    until = clock() + wait
     held = gateway.limits.connections.one(holders_of(caller_of(request), request)) if wait else nullcontext()
     with held, hub.news.expecting(target) as news:
         while True:
             news.clear()
+            began = clock()
             tag, body = await read()
             if not wait or since is None or is_newer(tag, since) or hub.closing.is_set():
                 return tag, body
             if not await within(news, until):
                 return tag, body
+            await asyncio.sleep(min(began + _BREATH, until) - clock())  # what changes together is read once
 
 
 def is_newer(tag: str, since: str) -> bool:

@@ -9,10 +9,15 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.gateway.answers import Json
-from services.gateway.context import Gateway, Parts
-from services.gateway.mongo import SILENT_AFTER
+from services.gateway.context import Parts
+from services.gateway.feed import Feed
+from services.gateway.mongo import SILENT_AFTER, Status
+from shared import logs
+from shared.blobs import Blobs
 from shared.errors import PagestreamError
 from shared.mongo import PyMongoError, Row
+
+log = logs.get(__name__)
 
 router = APIRouter(tags=["health"])
 
@@ -31,23 +36,28 @@ async def ready(gateway: Parts) -> Response:
     checks = {
         "gateway": "it is being restarted" if gateway.hub.closing.is_set() else "ok",
         "updates": "ok" if gateway.feed.ready.is_set() else "the positions in the topic updates are not fixed yet",
-        "broker": await _check(gateway.feed.ping),
-        "store": await _check(gateway.blobs.check),
-        **await _database(gateway),
+        **await gateway.readiness.get(),
     }
     is_ready = all(said == "ok" for said in checks.values())
     return Json({"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503)
 
 
-async def _database(gateway: Gateway) -> dict[str, str]:
-    database = await _check(gateway.status.ping)
-    if database != "ok":
-        return {"database": database, "projection": "unknown while the database is away"}
-    try:
-        row = await gateway.status.projector()
-    except PyMongoError as error:
-        return {"database": str(error), "projection": "unknown while the database is away"}
-    return {"database": database, "projection": projection_state(row)}
+async def look(feed: Feed, blobs: Blobs, status: Status) -> dict[str, str]:
+    """What the outside parts say. It costs each of them a call, and the store a write."""
+    broker, store = await _check("broker", feed.ping), await _check("store", blobs.check)
+    return {"broker": broker, "store": store, **await _database(status)}
+
+
+async def _database(status: Status) -> dict[str, str]:
+    rows: list[Row | None] = []
+
+    async def read() -> None:
+        await status.ping()
+        rows.append(await status.projector())
+
+    database = await _check("database", read)
+    state = projection_state(rows[0]) if rows else "unknown while the database is away"
+    return {"database": database, "projection": state}
 
 
 def projection_state(row: Row | None) -> str:
@@ -67,12 +77,15 @@ def silence(row: Row) -> float:
     return math.inf if seconds is None else float(seconds)
 
 
-async def _check(probe: Callable[[], Awaitable[None]]) -> str:
+async def _check(name: str, probe: Callable[[], Awaitable[None]]) -> str:
+    """ "ok", or a sentence that names no machine: whoever asks need not have a key. The log has the driver's words."""
     try:
         async with asyncio.timeout(_WITHIN):
             await probe()
     except TimeoutError:
         return f"no answer within {_WITHIN:.0f} seconds"
     except (PagestreamError, PyMongoError, OSError) as error:
-        return str(error)
+        log.warning("a part does not answer", part=name, reason=str(error))
+        is_full = isinstance(error, PagestreamError) and error.code == "store_full"
+        return f"the {name} is full" if is_full else f"the {name} does not answer"
     return "ok"

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with limits on the head of a request, which it reads before anything of ours sees it."""
+"""uvicorn's HTTP protocol with limits on what it reads before anything of ours sees it, and on who only waits."""
 
 import asyncio
 from http import HTTPStatus
@@ -7,10 +7,12 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.gateway.answers import problem_answer
+from services.gateway.limits import Allotment, address_of
 from services.gateway.problems import Problem
 
 HEAD_BYTES: Final = 64 * 1024  # address and headers; tus puts the names of files into one
 HEAD_SECONDS: Final = 30.0
+READER_SECONDS: Final = 30.0  # in which a reader takes something of an answer that waits for it
 _LINGER_SECONDS: Final = 1.0
 
 
@@ -21,15 +23,29 @@ class Http(HttpToolsProtocol):
     _heads = 0  # that have begun
     _refused = False
     _deadline: asyncio.TimerHandle | None = None
+    _is_whole = True  # the request that came last
+    _unwanted: asyncio.TimerHandle | None = None  # until when the rest of an answered request may come
+    _unread: asyncio.TimerHandle | None = None
+    _waits = False  # whether this connection counts as one that asks nothing
+
+    def __init__(self, *args: Any, waiting: Allotment, **named: Any) -> None:
+        """`waiting`: how many connections an address may have on which no request is being answered."""
+        super().__init__(*args, **named)
+        self._waiting = waiting
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A new connection owes a head."""
         super().connection_made(transport)
         self._await_head()
+        if refusal := self._counts(waits=True):
+            self._refuse(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is waited for any more."""
         self._has_head()
+        self._end_unwanted()
+        self._end_unread()
+        self._counts(waits=False)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -49,13 +65,70 @@ class Http(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The head of another request on the same connection."""
         super().on_message_begin()
+        self._end_unwanted()
         if self._deadline is None:
             self._await_head()
 
     def on_headers_complete(self) -> None:
         """From here on the request is the application's."""
         self._has_head()
+        self._is_whole = False
+        self._counts(waits=False)
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._is_whole = True
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Answered, perhaps before its body was there: what nobody wants has its time too."""
+        super().on_response_complete()
+        if not self.cycle.response_complete or self.transport.is_closing():
+            return
+        if self._counts(waits=True):
+            self.transport.close()
+        elif not self._is_whole:
+            self._unwanted = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def pause_writing(self) -> None:
+        """More is written than the kernel takes: it is in our memory until the reader has taken it."""
+        super().pause_writing()
+        self._watch_reader(None)
+
+    def resume_writing(self) -> None:
+        """The reader takes what is written."""
+        self._end_unread()
+        super().resume_writing()
+
+    def _watch_reader(self, left: int | None) -> None:
+        """Cut off a reader that has taken nothing since `left` bytes waited for it."""
+        waits = self.transport.get_write_buffer_size()
+        if left is not None and waits >= left:
+            self.transport.abort()
+        else:
+            self._unread = self.loop.call_later(READER_SECONDS, self._watch_reader, waits)
+
+    def _end_unread(self) -> None:
+        if self._unread:
+            self._unread.cancel()
+        self._unread = None
+
+    def _counts(self, *, waits: bool) -> Problem | None:
+        """Count this connection among those that ask nothing, or no longer; the refusal where they are too many."""
+        if waits != self._waits:
+            address = address_of(self.client[0]) if self.client else ""
+            try:
+                self._waiting.take((address,), 1 if waits else -1)
+            except Problem as refusal:
+                return refusal
+            self._waits = waits
+        return None
+
+    def _end_unwanted(self) -> None:
+        if self._unwanted:
+            self._unwanted.cancel()
+        self._unwanted = None
 
     def _await_head(self) -> None:
         self._received = 0

@@ -63,6 +63,7 @@ async def start(gateway: Parts, tenant: Tenant, body: Start, idempotency_key: Id
     fact = JobStarted.claim(
         job_id=key.document_id, claim="1", kind=body.type, silent_after=body.silent_after, worded=True, **_about(tenant)
     )
+    await gateway.quotas.hold_rows(tenant, "jobs", gateway.projections.open_jobs)
     await _write_words(gateway, fact, body.model_dump())
     await gateway.log.append(fact)
     here = f"/v1/jobs/{key.document_id}"

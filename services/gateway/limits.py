@@ -4,6 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final, NamedTuple
 
 from services.gateway.problems import Problem
@@ -13,6 +14,17 @@ Holders = tuple[str, ...]  # the names under which one request counts: its calle
 RETRY_AFTER: Final = 5  # seconds
 _BURST_SECONDS: Final = 10  # of frames at once: pages that come back subscribe to all that they show
 _REMEMBERED: Final = 10_000  # holders whose pace is known
+
+
+def address_of(host: str) -> str:
+    """The name under which a client's address counts: of IPv6 the network, for one client has all of its 2⁶⁴."""
+    if ":" not in host:
+        return host
+    try:
+        address = IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
 
 
 class Allowance:
@@ -92,6 +104,7 @@ class BodyPace(NamedTuple):
 class Limits:
     """The limits of one gateway."""
 
+    waiting: Allotment  # connections on which no request is being answered
     connections: Allotment
     subscriptions: Allotment
     uploads: Allotment

@@ -11,7 +11,7 @@ from services.gateway.tally import Standing
 from shared.document import TERMINAL
 from shared.leases import LeaseBook, Workers
 from shared.mongo import Collection, Mongo, Row, float32, under
-from shared.standalone import is_job_id
+from shared.standalone import ENDED, is_job_id
 
 _STEP: Final = 1_000  # rows that come at once where there may be many: others get a turn in between
 SILENT_AFTER: Final = 10.0  # seconds after which the projector's word about itself no longer counts
@@ -210,6 +210,11 @@ class Projections:
         async for row in self._of("documents").aggregate(steps):
             return Usage(row["documents"], row["pages"], row["bytes"])
         return Usage(0, 0, 0)
+
+    async def open_jobs(self, tenant: str, most: int) -> int:
+        """How many standalone jobs of the tenant have not ended; `most` for more."""
+        wanted = {"tenant": tenant, "view.status": {"$nin": sorted(ENDED)}}
+        return int(await self._of("jobs").count_documents(wanted, limit=most))
 
     async def failures(self, tenant: str | None) -> dict[str, int]:
         """How many documents of a tenant failed, by code; of all tenants for None."""

@@ -33,11 +33,15 @@ _TURN_WITHIN: Final = 60.0  # seconds to wait while another request makes the sa
 
 
 class Body:
-    """The bytes of one request, at most `most` of them; a connection that breaks off ends them early."""
+    """The bytes of one request, at most `most` of them; a connection that breaks off ends them early.
+
+    So does a sender that is refused on the way, for being too slow: what has arrived counts all the same.
+    """
 
     def __init__(self, chunks: AsyncIterator[bytes], most: int, checksum: Checksum | None) -> None:
         self._chunks = chunks
         self._left = most
+        self.refusal: Problem | None = None
         self.checksum = checksum
 
     async def read(self) -> bytes:
@@ -47,6 +51,9 @@ class Body:
             while not data:
                 data = await anext(self._chunks)
         except (StopAsyncIteration, ClientDisconnect):
+            return b""
+        except Problem as refusal:
+            self.refusal = refusal
             return b""
         self._left -= len(data)
         if self._left < 0:
@@ -73,6 +80,7 @@ class ResumableUploads:
         document_id = str(uuid.uuid4())
         offer(tenant, document_id, metadata)  # so is this
         upload = PartialUpload(document_id, tenant, length, metadata, utcnow() + EXPIRES_AFTER)
+        await self._quotas.hold_rows(tenant, "resumable", self._rows.count)
         # Refused now, not after the last byte; and with what others were announced to bring, for they may never end.
         async with self._quotas.room(tenant, await self._rows.announced(tenant) + length):
             await self._rows.create(upload)
@@ -103,6 +111,8 @@ class ResumableUploads:
             while first := await body.read():
                 offset = await self._add(upload, offset, first, body)
         await self._rows.prolong(upload.document_id, utcnow() + EXPIRES_AFTER)
+        if body.refusal:
+            raise body.refusal
         return offset
 
     async def _add(self, upload: PartialUpload, offset: int, first: bytes, body: Body) -> int:

@@ -5,13 +5,14 @@ from contextlib import aclosing
 from typing import Any, Final
 
 from services.gateway.mongo import DocumentKey, Projections
+from services.gateway.places import Places
 from services.gateway.problems import Problem
 from shared import history, reading, topics, view
 from shared.errors import Transient
 from shared.given import Given
 from shared.live import Live
 
-_WITHIN: Final = 20.0  # seconds for all of it, waiting for a place included
+_WITHIN: Final = 20.0  # seconds for all of it, and as many to wait for a place
 _AT_ONCE: Final = 4  # readings of the log; each has connections of its own
 
 
@@ -22,19 +23,20 @@ class Past:
         self._projections = projections
         self._address = address
         self._partitions = partitions
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._places = Places(_AT_ONCE, "too_many_at_once", _WITHIN)
 
     async def view(self, key: DocumentKey, version: int, now: dict[str, Any]) -> dict[str, Any]:
         """The document view after the last fact whose version is not above `version`.
 
         It knows no ticks, which are not kept, so its percent may be less than what was shown. `now` is today's view:
-        what an uploader said never changes. Raises Problem("version.not_found"), Transient("log_unavailable").
+        what an uploader said never changes. Raises Problem("version.not_found" or "too_many_at_once"),
+        Transient("log_unavailable").
         """
         offsets = await self._projections.offsets(key, until=version)
         if not offsets:
             raise Problem("version.not_found", version=version)
         try:
-            async with asyncio.timeout(_WITHIN), self._places:
+            async with self._places.one(key.tenant), asyncio.timeout(_WITHIN):
                 return await self._folded(key, version, offsets, now)
         except TimeoutError as error:
             raise Transient("log_unavailable", detail="it takes too long") from error

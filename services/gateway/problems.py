@@ -55,6 +55,13 @@ OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "Pagestream does not answer under the name {host}.",
         "Call it as localhost or by the address it listens on.",
     ),
+    "behind_proxy": (
+        403,
+        "The request came through a proxy (it has the header {header}), and without keys everybody behind it could do "
+        "everything.",
+        "Make a key with `pagestream keys add`, or say that the proxy keeps strangers out: "
+        "PAGESTREAM_GATEWAY_TRUST_NETWORK=true.",
+    ),
     "not_found": (404, "There is nothing at {path}.", "See /docs for what there is."),
     "document.not_found": (404, "There is no such document.", "Check the id; GET /v1/documents lists yours."),
     "job.not_found": (404, "There is no such job.", "Check the id; GET /v1/jobs lists yours."),
@@ -72,6 +79,11 @@ OWN: Final[Mapping[str, tuple[int, str, str]]] = {
     ),
     "head_too_large": (431, "Address and headers are larger than {limit}.", "Send less in them."),
     "head_too_late": (408, "No request came within {seconds} seconds.", "Send the whole request at once."),
+    "body_too_late": (
+        408,
+        "The body of the request did not come within {seconds} seconds.",
+        "Send the whole request at once.",
+    ),
     "body_too_large": (
         413,
         "This call takes no more than {limit} bytes.",
@@ -143,6 +155,11 @@ OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         429,
         "One key or address may send {limit} requests a second.",
         "Wait for a second; one WebSocket tells of every change without asking.",
+    ),
+    "too_many_at_once": (
+        429,
+        "All {limit} places for this that a tenant may have at once are taken.",
+        "Ask again in a few seconds.",
     ),
     "too_many_uploads": (
         429,

@@ -5,10 +5,10 @@ admit more, by what each has in hand at the same moment.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, time, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +21,9 @@ EVERYBODY: Final = "*"  # in the settings: tenants that are not listed
 _WAIT: Final = 60  # seconds after which documents in flight or bytes may have become fewer
 
 
+Rows = Literal["resumable", "tokens", "jobs"]
+
+
 class Quota(BaseModel):
     """The limits of a tenant; None is no limit."""
 
@@ -29,6 +32,9 @@ class Quota(BaseModel):
     documents: int | None = Field(default=None, ge=0)  # that have not ended
     pages_a_day: int | None = Field(default=None, ge=0)  # of documents uploaded since midnight, UTC
     bytes: int | None = Field(default=None, ge=0)  # of the uploads that are stored
+    resumable: int | None = Field(default=10_000, ge=0)  # uploads that are begun, or ended less than a day ago
+    tokens: int | None = Field(default=100_000, ge=0)  # that have not expired
+    jobs: int | None = Field(default=10_000, ge=0)  # of people's own that have not ended
 
 
 class Room:
@@ -66,7 +72,7 @@ class Quotas:
     @asynccontextmanager
     async def room(self, tenant: str, size: int) -> AsyncIterator[Room]:
         """Room for one upload of `size` bytes; whoever enters says what it became. Raises Problem."""
-        quota = self._quotas.get(tenant) or self._quotas.get(EVERYBODY)
+        quota = self._of(tenant)
         room = Room(size)
         if quota is None:
             yield room
@@ -79,6 +85,15 @@ class Quotas:
         finally:
             if room.document_id is None:
                 rooms.discard(room)
+
+    async def hold_rows(self, tenant: str, name: Rows, count: Callable[[str, int], Awaitable[int]]) -> None:
+        """Raise Problem unless the tenant may have one more row; `count(tenant, most)` says how many there are."""
+        limit = getattr(self._of(tenant) or Quota(), name)
+        if limit is not None:
+            _hold(name, limit, await count(tenant, max(1, limit)), 1)
+
+    def _of(self, tenant: str) -> Quota | None:
+        return self._quotas.get(tenant) or self._quotas.get(EVERYBODY)
 
     async def _check(self, tenant: str, quota: Quota, room: Room) -> None:
         now = utcnow()

@@ -14,6 +14,8 @@ from shared.mongo import Row
 router = APIRouter(prefix="/v1", tags=["search"])
 
 DEPTH: Final = 200  # chunks of each ranking that are fused
+AT_ONCE: Final = 8  # searches; there is one model, which is asked one question after the other
+QUEUE_SECONDS: Final = 10.0  # how long one more waits for its turn
 
 
 @router.get("/search", summary="Find chunks by words and by meaning, best first")
@@ -33,7 +35,9 @@ async def search(
     if start < 0:
         raise Problem("bad_request", detail="The cursor is not one that a list gave you")
     words = ranking.words_of(q)
-    ranked = ranking.fused([await gateway.projections.worded(tenant, words, DEPTH), await _near(gateway, tenant, q)])
+    async with gateway.searches.one(tenant):
+        worded, near = await gateway.projections.worded(tenant, words, DEPTH), await _near(gateway, tenant, q)
+    ranked = ranking.fused([worded, near])
     shown = ranked[start : start + limit]
     rows = await gateway.projections.chunks_by_id(tenant, [key for key, _ in shown])
     results = [_result(rows[key], score, words) for key, score in shown if key in rows]

@@ -1,8 +1,10 @@
 """Serve until told to stop, then leave without losing anybody: not ready, no new connections, 1012 in slices, exit."""
 
 import asyncio
+import resource
 import signal
 import socket
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
@@ -37,13 +39,15 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: GatewaySettings) -> None:
     """Run one gateway until SIGTERM or SIGINT. Raises what ended its feed, for a supervisor to start it anew."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection takes one
     async with app.connect(settings) as gateway:
         config = uvicorn.Config(
             app.build(gateway, settings),
             host=settings.gateway_host,
             port=settings.gateway_port,
             ws=gateway.sockets.protocol,  # type: ignore[arg-type]
-            http=Http,
+            http=partial(Http, waiting=gateway.limits.waiting),  # type: ignore[arg-type]
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -26,7 +26,8 @@ class GatewaySettings(SharedSettings):
     cache: Path = Path(".pagestream/cache")  # where the chunker's model is kept, for searching by meaning
     subscriptions_per_socket: int = Field(default=1_000, ge=1)
     # Of one key, and of one address, at the same time:
-    connections_each: int = Field(default=10_000, ge=1)  # sockets and event streams
+    waiting_connections_each: int = Field(default=4_000, ge=1)  # of an address: those that ask nothing (yet)
+    connections_each: int = Field(default=10_000, ge=1)  # sockets, event streams and long polls
     subscriptions_each: int = Field(default=100_000, ge=1)
     frames_per_second_each: int = Field(default=2_000, ge=1)  # from the client; ten times as many at once
     requests_per_second_each: int = Field(default=500, ge=1)  # over HTTP; ten times as many at once

@@ -43,6 +43,7 @@ async def create(gateway: Parts, asking: Asking, tenant: Tenant, wish: Wish) -> 
     """`{"token", "expires_at", "id"}`; the token is shown this once. Erasing a document takes a key."""
     if wish.document_id is not None:
         await gateway.hub.document(DocumentKey(tenant, wish.document_id))
+    await gateway.quotas.hold_rows(tenant, "tokens", gateway.tokens.count)
     ttl = timedelta(seconds=wish.ttl)
     token = await gateway.tokens.add(asking, wish.right, ttl, document_id=wish.document_id, batch=wish.batch)
     return Json({"token": token.secret, "expires_at": token.row["expires_at"], "id": token.id}, status_code=201)

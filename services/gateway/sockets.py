@@ -29,7 +29,7 @@ from services.gateway.conversation import BAD_FRAME, NOT_ALLOWED, NOT_FOUND, SIG
 from services.gateway.frames import Frame
 from services.gateway.hub import Hub
 from services.gateway.keyring import Keyring
-from services.gateway.limits import Holders, Limits
+from services.gateway.limits import Holders, Limits, address_of
 from services.gateway.outbox import Outbox, Slot
 from services.gateway.problems import Problem
 from services.gateway.subscriptions import Target
@@ -217,7 +217,7 @@ class Sockets:
         """Answer until the connection is closed. Raises ConnectionClosed."""
         try:
             socket.caller = await self._sign_in(socket)
-            holders = (socket.caller.name, str(socket.remote_address[0]))
+            holders = (socket.caller.name, address_of(str(socket.remote_address[0])))
             with self._limits.connections.one(holders):
                 await self._converse(socket, holders)
         except Problem as problem:
@@ -249,9 +249,8 @@ class Sockets:
     def _admit(self, _: ServerConnection, request: Request) -> Response | None:
         socket = cast(Socket, _)
         try:
-            host = ",".join(request.headers.get_all("Host"))
-            origin = ",".join(request.headers.get_all("Origin")) or None
-            self._doorkeeper.check(host, origin, self._keyring)
+            headers = {name.lower(): ",".join(request.headers.get_all(name)) for name in request.headers}
+            self._doorkeeper.check(headers, self._keyring)
             path = urlsplit(request.path).path
             match = _PATH.fullmatch(path)
             if match is None:

@@ -1,6 +1,7 @@
 """How the whole system is doing: for people and programs (`/v1/system`), and for Prometheus (`/metrics`)."""
 
 import asyncio
+import hashlib
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from services.gateway.health import silence
 from services.gateway.metrics import CONTENT_TYPE, STAGE_SECONDS, Knowledge
 from services.gateway.mongo import SILENT_AFTER
 from shared import topics
+from shared.credentials import DEFAULT_TENANT
 from shared.mongo import PyMongoError, Row
 
 router = APIRouter(tags=["system"])
@@ -26,7 +28,7 @@ async def system(gateway: Parts, tenant: Tenant) -> Response:
     folds = [{**_named(row), "silent": silence(row) > SILENT_AFTER} for row in await gateway.status.folds()]
     return Json(
         {
-            "workers": [_named(row) for row in workers],
+            "workers": [{**_named(row), "name": seen_by(tenant, row["_id"])} for row in workers],
             "stages": await gateway.status.stages(workers),
             "folds": folds,
             "lag": sum(int(fold.get("lag") or 0) for fold in folds),
@@ -60,6 +62,14 @@ async def _knowledge(gateway: Gateway) -> Knowledge:
         stage_durations=await gateway.projections.stage_durations(STAGE_SECONDS),
         failures=await gateway.projections.failures(None),
     )
+
+
+def seen_by(tenant: str, slot: str) -> str:
+    """A worker's name; the machine in it is named to its own tenant, to others it is a mark."""
+    machine, slash, rest = slot.partition("/")
+    if tenant == DEFAULT_TENANT:
+        return slot
+    return hashlib.sha256(machine.encode()).hexdigest()[:8] + slash + rest
 
 
 def _named(row: Row) -> dict[str, Any]:

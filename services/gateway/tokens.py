@@ -30,6 +30,7 @@ class Tokens:
         """Create the indexes."""
         await self._rows.create_index([("digest", 1)], unique=True)
         await self._rows.create_index([("expires_at", 1)], expireAfterSeconds=0)
+        await self._rows.create_index([("tenant", 1)])
 
     async def add(
         self, issuer: Caller, right: Right, ttl: timedelta, *, document_id: str | None, batch: str | None
@@ -51,6 +52,10 @@ class Tokens:
             {"_id": row["_id"]}, [{"$set": {**new, "expires_at": expires_at}}], upsert=True, return_document=True
         )
         return Token(row["_id"], secret, stored)
+
+    async def count(self, tenant: str, most: int) -> int:
+        """How many tokens of the tenant there are, those that expired within a minute among them; `most` for more."""
+        return int(await self._rows.count_documents({"tenant": tenant}, limit=most))
 
     async def revoke(self, tenant: str, token_id: str) -> None:
         """The token opens nothing any more. Raises Problem("token.not_found")."""

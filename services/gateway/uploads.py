@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Final
@@ -66,9 +66,24 @@ class Uploads:
     def check_length(self, declared: str | None) -> int:
         """The declared length, 0 without one. Raises Problem("too_large") for what says of itself that it is."""
         length = int(declared) if declared is not None and declared.isdecimal() else 0
-        if length > self.max_bytes + _FORM_OVERHEAD:
-            raise self._too_large(length)
+        self._check_body(length)
         return length
+
+    def checking(self, arrived: Callable[[int], None]) -> Callable[[int], None]:
+        """The same, which also raises Problem("too_large") for a body without a length, whatever stands in it."""
+        seen = 0
+
+        def counted(size: int) -> None:
+            nonlocal seen
+            seen += size
+            self._check_body(seen)
+            arrived(size)
+
+        return counted
+
+    def _check_body(self, size: int) -> None:
+        if size > self.max_bytes + _FORM_OVERHEAD:
+            raise self._too_large(size)
 
     def check_size(self, size: int) -> None:
         """Raise Problem("too_large") for a document of more bytes than are taken."""

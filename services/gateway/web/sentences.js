@@ -231,6 +231,10 @@ export const REFUSALS = {
     "Seite {page} war nicht lesbar.",
     "Versuchen Sie das Dokument noch einmal: nur was fehlt, wird wiederholt."
   ],
+  "behind_proxy": [
+    "Die Anfrage kam über einen Proxy (Kopfzeile {header}), und ohne Schlüssel dürfte jeder hinter ihm alles.",
+    "Legen Sie einen Schlüssel an: pagestream keys add."
+  ],
   "upload.too_slow": [
     "Der Upload kam eine halbe Minute lang mit weniger als {limit} Bytes in der Sekunde.",
     "Senden Sie ihn über eine bessere Verbindung noch einmal."

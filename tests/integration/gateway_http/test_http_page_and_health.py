@@ -4,23 +4,30 @@ import gzip
 
 import httpx
 import pytest
+from waiting import until
 
 from services.gateway import web
-from tests.integration.gateway_infra import (
-    Hand,
-)
+from tests.integration.gateway_infra import Hand
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def says(http: httpx.AsyncClient, status: int, words: str) -> None:
+    """Wait until /readyz does: an answer is good for a second."""
+
+    async def so() -> bool:
+        answer = await http.get("/readyz")
+        return answer.status_code == status and words in answer.json()["checks"]["projection"]
+
+    await until(so, within=10, what=f"/readyz says: {words}")
 
 
 async def test_ready_says_what_is_missing(http: httpx.AsyncClient, hand: Hand) -> None:
     assert (await http.get("/healthz")).status_code == 200
     await hand.healthy()
-    assert (await http.get("/readyz")).status_code == 200
+    await says(http, 200, "ok")
     await hand.healthy(halted="it needs a newer release")
-    answer = await http.get("/readyz")
-    assert answer.status_code == 503
-    assert "needs a newer release" in answer.json()["checks"]["projection"]
+    await says(http, 503, "needs a newer release")
     assert (await http.get("/v1/system")).json()["halted"] == ["progress"]
     await hand.healthy()
 

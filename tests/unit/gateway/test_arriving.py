@@ -8,6 +8,7 @@ import pytest
 from services.gateway import arriving
 from services.gateway.arriving import told
 from services.gateway.limits import BodyPace
+from services.gateway.parts import Body
 from services.gateway.problems import Problem
 
 PACE = BodyPace(bytes_per_second=1_000, seconds=2.0)
@@ -55,3 +56,14 @@ async def test_a_silent_sender_is_taken_for_gone() -> None:
 
 async def test_time_in_which_the_sender_waits_for_us_does_not_count() -> None:
     assert await read(body(b"x" * 100, 0.001), pause=0.15, most=20) == 2_000
+
+
+async def test_of_a_resumable_upload_that_is_too_slow_what_has_arrived_counts() -> None:
+    arrived = Body(told(body(b"xy", 0.03), lambda _: None, PACE), most=1_000, checksum=None)
+    kept = b""
+    while data := await asyncio.wait_for(arrived.read(), 2):
+        kept += data
+    assert kept
+    assert arrived.refusal is not None
+    assert arrived.refusal.code == "upload.too_slow"
+    assert await arrived.read() == b""

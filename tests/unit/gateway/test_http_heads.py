@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,14 +11,20 @@ import pytest
 import uvicorn
 
 from services.gateway import http
+from services.gateway.limits import Allotment
 
+LARGE = 32 * 1024 * 1024  # more than the kernel's buffers hold
 ANSWERED = b"HTTP/1.1 204 No Content"
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Read the body to its end and answer 204."""
-    while (await receive()).get("more_body"):
+    """Read the body to its end, but for one address, and answer 204."""
+    while scope["path"] != "/at-once" and (await receive()).get("more_body"):
         pass
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+        await send({"type": "http.response.body", "body": bytes(LARGE)})
+        return
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body"})
 
@@ -26,9 +33,16 @@ Connect = Callable[[], Any]
 
 
 @pytest.fixture
-async def connect() -> AsyncIterator[Connect]:
+def waiting() -> Allotment:
+    """How many connections may wait."""
+    return Allotment("too_many_connections", 3)
+
+
+@pytest.fixture
+async def connect(waiting: Allotment) -> AsyncIterator[Connect]:
     """Opens a connection to a server with the gateway's protocol: a reader and a writer."""
-    server = uvicorn.Server(uvicorn.Config(application, port=0, http=http.Http, lifespan="off", log_config=None))
+    protocol: Any = partial(http.Http, waiting=waiting)
+    server = uvicorn.Server(uvicorn.Config(application, port=0, http=protocol, lifespan="off", log_config=None))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
@@ -127,3 +141,64 @@ async def test_a_long_answer_is_not_cut_off(connect: Connect, monkeypatch: pytes
         await asyncio.sleep(0.6)
         writer.write(b"b")
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(ANSWERED)
+
+
+async def test_who_only_opens_connections_has_a_bounded_number_of_them(connect: Connect) -> None:
+    async with AsyncExitStack() as opened:
+        held = [await opened.enter_async_context(connect()) for _ in range(3)]
+        async with connect() as (reader, _):
+            assert problem_in(await reader.read()) == (b"HTTP/1.1 429 Too Many Requests", "too_many_connections")
+        _, writer = held[0]
+        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n")  # asks, and counts no longer
+        await asyncio.sleep(0.1)
+        async with connect() as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await reader.readline()).strip() == ANSWERED
+    await asyncio.sleep(0.1)
+    async with connect() as (reader, writer):  # all places are free again
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await reader.readline()).strip() == ANSWERED
+
+
+async def test_the_rest_of_a_request_that_is_answered_already_has_its_time(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "HEAD_SECONDS", 0.3)
+    async with connect() as (reader, writer):
+        writer.write(b"POST /at-once HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n")
+        assert (await reader.readline()).strip() == ANSWERED
+        dripping = asyncio.create_task(drip(writer))
+        async with asyncio.timeout(5):
+            await reader.read()  # to the end of the connection
+        dripping.cancel()
+
+
+async def drip(writer: asyncio.StreamWriter) -> None:
+    """A byte now and then."""
+    while True:
+        writer.write(b"x")
+        await asyncio.sleep(0.02)
+
+
+async def test_an_answer_that_nobody_reads_is_not_kept(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "READER_SECONDS", 0.2)
+    async with connect() as (reader, writer):
+        writer.transport.pause_reading()
+        writer.write(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+        await asyncio.sleep(1)
+        writer.transport.resume_reading()
+        with suppress(ConnectionError):
+            assert len(await reader.read()) < LARGE
+
+
+async def test_who_reads_slowly_gets_the_whole_answer(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "READER_SECONDS", 0.2)
+    async with connect() as (reader, writer):
+        writer.write(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        left = LARGE
+        while left:
+            data = await reader.read(LARGE // 20)
+            assert data
+            left -= len(data)
+            await asyncio.sleep(0.005)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.limits import Allotment, BodyPace, Limits, Pace
+from services.gateway.limits import Allotment, BodyPace, Limits, Pace, address_of
 from services.gateway.problems import Problem
 
 ANNE = ("key:anne", "10.0.0.1")
@@ -12,6 +12,7 @@ CARL = ("key:carl", "10.0.0.2")
 
 def limits(uploads: int = 10, upload_bytes: int = 100) -> Limits:
     return Limits(
+        waiting=Allotment("too_many_connections", 1),
         connections=Allotment("too_many_connections", 1),
         subscriptions=Allotment("too_many_subscriptions_in_all", 1),
         uploads=Allotment("too_many_uploads_at_once", uploads),
@@ -90,3 +91,11 @@ def test_requests_are_paced_for_each_key_and_address() -> None:
     assert refused.value.headers["Retry-After"] == "1"
     held.ask(CARL, now=0.0)
     held.ask(ANNE, now=5.0)
+
+
+def test_of_ipv6_a_network_counts_as_one_address() -> None:
+    assert address_of("2001:db8::1") == address_of("2001:db8::ffff:2") == "2001:db8::/64"
+    assert address_of("2001:db8:0:1::1") != address_of("2001:db8::1")
+    assert address_of("::ffff:10.0.0.1") == address_of("10.0.0.1") == "10.0.0.1"
+    assert address_of("fe80::1%eth0") == "fe80::/64"
+    assert [address_of(odd) for odd in ("", "unix:", "testclient")] == ["", "unix:", "testclient"]

@@ -118,3 +118,14 @@ async def test_the_images_of_one_tenant_keep_nobody_else_waiting(
 @pytest.mark.parametrize(("asked", "drawn"), [(16, 16), (63, 16), (199, 64), (333, 200), (1000, 1000), (2400, 1600)])
 def test_a_width_becomes_the_next_narrower_one_that_is_kept(asked: int, drawn: int) -> None:
     assert kept(asked) == drawn
+
+
+def test_a_body_without_a_length_is_refused_once_it_is_larger_than_any_form_may_be() -> None:
+    seen: list[int] = []
+    house = Uploads(NOBODY, NOBODY, NOBODY, NOBODY, b"", max_bytes=1_000, at_once=1)
+    arrived = house.checking(seen.append)
+    arrived(1_000)
+    arrived(60_000)
+    with pytest.raises(Problem, match="too_large"):
+        arrived(10_000)  # whatever stands around the file
+    assert seen == [1_000, 60_000]

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from shared.events import DocumentUploaded, utcnow
 from shared.pipeline import PIPELINE
 
 SHOWN = str(uuid.uuid4())
+NOBODY = cast(Any, None)  # a projection that is not asked
 
 
 class Shown:
@@ -140,3 +142,14 @@ async def test_where_nothing_is_left_an_upload_of_unknown_length_is_refused_at_o
 async def test_without_a_quota_nothing_is_held() -> None:
     async with quotas(Shown(size=1_000), documents=9).room("acme", 0) as room:
         room.hold(2**40)
+
+
+async def test_rows_of_a_tenant_have_an_end_also_where_nothing_is_set() -> None:
+    async def many(tenant: str, most: int) -> int:
+        return most
+
+    for quotas in (Quotas(NOBODY, {}), Quotas(NOBODY, {"*": Quota(tokens=3)})):
+        with pytest.raises(Problem) as refused:
+            await quotas.hold_rows("acme", "tokens", many)
+        assert (refused.value.code, refused.value.facts["quota"]) == ("quota_exceeded", "tokens")
+    await Quotas(NOBODY, {"acme": Quota(jobs=None)}).hold_rows("acme", "jobs", many)
