@@ -98,9 +98,10 @@ async def jobs(mongo: Mongo) -> dict[str, str]:
 
 
 async def forget(mongo: Mongo, but: Collection[str]) -> None:
-    """Drop every generation that is not in `but`."""
+    """Drop every generation that is not in `but`, nor live: whoever was stopped here may be overtaken by now."""
     for generation in await beside(mongo, but):
-        await drop(mongo, generation)
+        if generation != await mongo.live_generation():
+            await drop(mongo, generation)
 
 
 async def drop(mongo: Mongo, generation: str) -> None:

@@ -18,8 +18,8 @@ from typing import Any, Final
 import orjson
 
 from services.progress import digest, generations, handover, rebuild_job
-from services.progress.ahead import ahead
 from services.progress.builder import Builder
+from services.progress.explaining import explained
 from services.progress.projector import announce_epoch
 from services.progress.settings import ProgressSettings
 from shared import kafka, logs, mongo
@@ -126,15 +126,15 @@ async def look(database: Mongo, builder: Builder, live: str | None) -> dict[str,
 
 
 async def compare(database: Mongo, live: str | None, new: str, barrier: Positions) -> dict[str, Any]:
-    """The digests of both generations and the rows that differ; none is what the live one wrote beyond `barrier`."""
+    """The digests of both generations and the rows that differ, but for those that `explaining` knows."""
     if live is None or not await generations.checkpoint(database, live).exists():
         return {"digest": digest.combined(await digest.of_generation(database, new))}
     compared = await digest.compare(database, live, new)
-    beyond = await ahead(database, live, barrier, compared.differences)
+    known = await explained(database, live, barrier, compared.differences)
     return {
         "digest": digest.combined(compared.other),
         "digest_before": digest.combined(compared.one),
-        "differences": [d for d in compared.differences if d.split("/")[1] not in beyond],
+        "differences": [difference for difference in compared.differences if difference not in known],
     }
 
 

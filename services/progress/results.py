@@ -63,9 +63,12 @@ class Results:
         await mongo.change(self._documents, [(one.state.document_id, _note(one, unusable)) for one in found])
 
     async def _missing(self, states: Sequence[DocumentState]) -> list[Found]:
+        """What is not stored, with what the store has of it; again what was not there or of no use at the last look."""
         ids = [state.document_id for state in states]
-        rows = self._documents.find({"_id": {"$in": ids}}, {"loaded": 1})
-        loaded = {row["_id"]: row.get("loaded", {}) async for row in rows}
+        loaded = {}
+        async for row in self._documents.find({"_id": {"$in": ids}}, {"loaded": 1, "faults": 1}):
+            faults = row.get("faults", {})
+            loaded[row["_id"]] = {s: name for s, name in row.get("loaded", {}).items() if s not in faults}
         missing = [
             (state, stage, name)
             for state in states

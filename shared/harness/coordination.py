@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from msgspec.structs import replace
@@ -32,7 +33,7 @@ from shared.harness.order import circulating, price_of, spent
 from shared.harness.turns import Turns
 from shared.kafka import Log, Unconfirmed
 from shared.leases import LeaseBook, Workers
-from shared.mongo import Mongo, Row
+from shared.mongo import DuplicateKeyError, Mongo, Row
 from shared.states import States
 
 log = logs.get(__name__)
@@ -292,10 +293,13 @@ def from_row(row: Row) -> Assignment:
 
 
 async def checkpoint_of(stage: str, mongo: Mongo, partitions: int) -> Checkpoint:
-    """The coordinator's checkpoint; where there is none, a new life begins at offset 0 with no states."""
+    """The coordinator's checkpoint; where there is none, a new life begins at offset 0.
+
+    Nothing is removed for it: an owner that is stopped here, and goes on when another has begun, would remove that
+    one's states. A state that is left of before holds what its document's facts say up to its offset.
+    """
     checkpoint = Checkpoint(mongo, "coordinator", stage)
     if not await checkpoint.exists():
-        await mongo.coordinator(stage).drop()
-        await mongo.coordinator(f"{stage}_aside").drop()
-        await checkpoint.create(partitions_of([topics.DOCUMENTS], partitions))
+        with suppress(DuplicateKeyError):  # another has begun
+            await checkpoint.create(partitions_of([topics.DOCUMENTS], partitions))
     return checkpoint

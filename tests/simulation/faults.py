@@ -41,10 +41,14 @@ class Faults:
     async def _bring(self, fault: Fault) -> None:
         await asyncio.sleep(fault.at)
         if fault.calls:
-            self._armed.append([fault, fault.calls])
+            self.arm(fault)
             return
         self._world.tell("fault", str(fault))
         await getattr(self, f"_{fault.kind}")(fault)
+
+    def arm(self, fault: Fault) -> None:
+        """Let a fault come with a call."""
+        self._armed.append([fault, fault.calls])
 
     async def called(self) -> None:
         """A process calls the outside; to be awaited before the call has an effect, or after: it may die here."""
@@ -104,7 +108,7 @@ class Faults:
         found = [name for name in sorted(world.bucket.blobs) if name.count("/") >= 3]
         if found:
             name = world.loop.random.choice(found)
-            world.damaged[name] = world.bucket.get(name)
+            world.damaged.setdefault(name, world.bucket.get(name))
             world.tell("fault", f"{name} is damaged")
             if world.loop.random.random() < 0.5:
                 del world.bucket.blobs[name]

@@ -1,7 +1,9 @@
 """What was stored and is lost since is computed again by whoever needs it next."""
 
+import history
 import pytest
 
+from services.progress.results import Results
 from shared import blobs as names
 from shared.blobs import Blobs, unseal
 from shared.events import CONCLUDE, PLAN, SliceCompleted, StageCompleted, StagePlanned
@@ -10,7 +12,7 @@ from shared.harness.inputs import Inputs
 from shared.harness.items import WorkItem
 from shared.harness.pieces import Pieces
 from shared.harness.settings import StageSettings
-from tests.simulation.bench import simulated
+from tests.simulation.bench import mongo_of, simulated
 from tests.simulation.child import Child
 from tests.simulation.world import World
 
@@ -49,3 +51,24 @@ def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, *, remembers
         assert unseal(await blobs.get(name)) == unseal(whole)
 
     simulated(body)
+
+
+def test_a_result_that_was_missing_at_the_last_look_is_stored_once_it_is_there_again() -> None:
+    state = history.fold([history.uploaded(), *history.whole("ocr"), *history.whole("chunk")])
+    chunk = {"index": 0, "text": "a", "pages": [1, 1], "start": 0, "end": 1, "heading_path": [], "vector": None}
+
+    async def body(world: World) -> tuple[int, int]:
+        mongo, blobs = mongo_of(world), Blobs.open("s3://simulated")
+        results, rows = Results(mongo, "g", blobs), mongo.projection("documents", "g")
+        await rows.insert_one({"_id": state.document_id})
+        await results.load([state])
+        before = await rows.find_one({"_id": state.document_id})
+        assert before is not None
+        await blobs.put_result("chunk-result", {"chunks": [chunk]})  # a retry has computed it anew
+        await results.load([state])
+        after = await rows.find_one({"_id": state.document_id})
+        assert after is not None
+        assert await mongo.projection("chunks", "g").count_documents({}) == 1
+        return len(before["faults"]), len(after["faults"])
+
+    assert simulated(body) == (1, 0)

@@ -7,6 +7,7 @@ from aiokafka import TopicPartition
 
 from services.progress import generations
 from shared.folding import Checkpoint
+from shared.harness.coordination import checkpoint_of
 from tests.chaos.invariants import Violation
 from tests.simulation import story
 from tests.simulation.bench import empty, mongo_of, simulated
@@ -124,6 +125,40 @@ def test_a_projection_that_is_begun_while_its_database_is_dropped_is_one_that_re
             assert await mongo.live_generation() == generation
 
     simulated(body, seed=int(seconds * 1000))
+
+
+@pytest.mark.parametrize("calls", range(1, 6))
+def test_an_owner_that_is_stopped_while_it_begins_removes_nothing_of_its_successor(calls: int) -> None:
+    async def body(world: World) -> None:
+        mongo = mongo_of(world)
+        earlier = Process("earlier")
+        world.faults.arm(Fault(0.0, "freeze", "earlier", 25.0, calls))
+        world.machines.running["earlier"] = earlier
+        world.loop.spawn(earlier, checkpoint_of("ocr", mongo, 1))
+        await asyncio.sleep(15)
+        checkpoint = await checkpoint_of("ocr", mongo, 1)
+        await mongo.coordinator("ocr").insert_one({"_id": "d"})
+        await checkpoint.store({PLACE: 7})
+        await asyncio.sleep(20)
+
+        assert await checkpoint.load() == {PLACE: 7}
+        assert await mongo.coordinator("ocr").find_one({"_id": "d"}) is not None
+
+    simulated(body)
+
+
+def test_a_rebuild_that_was_overtaken_drops_nothing_that_is_live() -> None:
+    async def body(world: World) -> list[str]:
+        mongo = mongo_of(world)
+        before = await generations.live(mongo, 1)
+        mine, theirs = await generations.begin(mongo, 1), await generations.begin(mongo, 1)
+        await generations.point(mongo, mine, instead_of=before)
+        await generations.point(mongo, theirs, instead_of=mine)
+        await generations.forget(mongo, but=[mine, before])
+        return [await generations.live(mongo, 1), theirs]
+
+    live, theirs = simulated(body)
+    assert live == theirs
 
 
 def test_an_empty_world_has_nothing_to_complain_about() -> None:
