@@ -75,7 +75,7 @@ def maybe_at_rest(world: Any) -> bool:
 
 
 def beyond_repair(world: Any) -> set[str]:
-    """Documents that lost the result of their first stage of three: a retry makes anew only that of the stage before."""
+    """Documents that lost the result of the first of three stages: a retry makes only that of the stage before anew."""
     lost = {name.split("/")[1] for name in world.damaged if "/ocr/" in name and len(world.scenario.stages) > 2}
     return {name for name, document_id in world.people.accepted.items() if document_id in lost}
 
