@@ -106,3 +106,30 @@ async def test_a_list_costs_as_much_as_its_rows():
         talk.hear(orjson.dumps({"op": "subscribe", "ref": ref, "feed": "documents"}).decode(), now=0.0)
     assert ends == [4429]
     await talk.end()
+
+
+async def test_of_many_documents_only_some_are_on_their_way_until_the_reader_has_them():
+    hub, viewer = SlowHub(), Viewer()
+    hub.answers.set()
+    opened = []
+
+    async def opens(viewer, target, ref, have):
+        opened.append(target.name)
+        viewer.reading.clear()  # each snapshot fills what a reader may be owed
+
+    hub.subscribe = opens
+    talk = conversation(hub, viewer, [])
+    talk._most = 1_000
+    for number in range(1_000):
+        subscribe(talk, f"d{number}")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert opened == []
+    async with asyncio.timeout(5):
+        while len(opened) < 1_000:  # a client that comes back after a restart has all of them in the end
+            before = len(opened)
+            viewer.reading.set()
+            while len(opened) == before:
+                await asyncio.sleep(0)
+            assert len(opened) - before <= 400
+    await talk.end()
