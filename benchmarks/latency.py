@@ -11,7 +11,8 @@ import asyncio
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,20 +64,28 @@ def report(what: str, seconds: Sequence[float], limits: Mapping[str, float]) -> 
 
 
 async def times(gateway: str, log: Log, count: int) -> list[float]:
-    """Seconds from append to frame, for each fact of a new document."""
+    """Seconds from append to frame, for each of so many facts of a new document."""
+    found: list[float] = []
+    async with aclosing(frames(gateway, log, count)) as taken:
+        async for seconds in taken:
+            found.append(seconds)
+    return found
+
+
+async def frames(gateway: str, log: Log, most: int) -> AsyncIterator[float]:
+    """Seconds from append to frame, for at most so many facts of a new document, one after another."""
     document_id = str(uuid.uuid4())
-    found = []
-    for fact in begin(document_id, count + WARM_UP):
+    for fact in begin(document_id, most + WARM_UP):
         await log.append(fact)
     url = f"{gateway}/v1/documents/{document_id}/live".replace("http", "ws", 1)
     async with connect(url, subprotocols=["pagestream.v1"], proxy=None) as socket:  # type: ignore[list-item]
         await reached(socket, 3)
-        for number in range(count + WARM_UP):
+        for number in range(most + WARM_UP):
             began = time.perf_counter()
             await log.append(piece(document_id, number))
             await reached(socket, 4 + number)
-            found.append(time.perf_counter() - began)
-    return found[WARM_UP:]
+            if number >= WARM_UP:
+                yield time.perf_counter() - began
 
 
 async def reached(socket: Any, facts: int) -> None:
@@ -97,7 +106,7 @@ def begin(document_id: str, slices: int) -> list[Fact]:
     ]
 
 
-def piece(document_id: str, number: int) -> Fact:
+def piece(document_id: str, number: int) -> SliceCompleted:
     """One more slice is done."""
     return SliceCompleted.claim(
         document_id=document_id, claim=str(number), tenant="default", at=utcnow(), producer="bench",
