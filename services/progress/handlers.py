@@ -72,7 +72,9 @@ class LiveProjection:
         self._check_handover()
         for record, reason in batch.unreadable:
             await park(self._log, record, reason)
-        return await self._projector.apply(batch)
+        write = await self._projector.apply(batch)
+        self._appender.came_back(batch)
+        return write
 
     async def decide(self) -> bool:
         """Run the policy over documents that have something due; whether more of them wait. Raises Handover."""
