@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.latency import BUSY_MS, begin, frames, piece, report
+from benchmarks.latency import BUSY_MS, IDLE_MS, begin, frames, piece, report, times
 from benchmarks.system import blobs_in, system_in
 from pagestream import PagestreamClient
 from shared import blobs as names
@@ -29,6 +29,7 @@ from shared.mongo import Mongo, Row
 from shared.settings import SharedSettings
 
 DUE_SECONDS: Final = 60.0  # for writing and folding what falls due afterwards
+IDLE: Final = 200  # facts that are measured before
 MOST: Final = 100_000  # facts that are measured; the work ends before
 TENANT: Final = "default"
 STAGE: Final = "nobody"
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 async def measure(folder: Path, pages: int, documents: int) -> None:
-    """Both cases on one system."""
+    """Both cases on one system, and before them the time that it takes without."""
     async with AsyncExitStack() as stack:
         running, client = await stack.enter_async_context(system_in(folder))
         here = running.running
@@ -56,6 +57,7 @@ async def measure(folder: Path, pages: int, documents: int) -> None:
         database = await stack.enter_async_context(mongo.connect(SharedSettings(mongo=here.mongo)))
         url = str(here.gateway)
 
+        report("nothing beside", await times(url, log, IDLE), IDLE_MS)
         book = await written(log, database, blobs_in(folder), pages)
         erasing = erased(client, database, book)
         report(f"{pages} pages are erased", await until(erasing, frames(url, log, MOST)), BUSY_MS)

@@ -18,7 +18,7 @@ from shared.kafka import Headers, Log
 from shared.standalone import JobProgress
 
 SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is said again
-_UNDER_WAY: Final = 100  # facts; the fold takes some 50 ms for them
+_UNDER_WAY: Final = 50  # facts; the fold takes some 25 ms for them
 _LOOK_SECONDS: Final = 1.0  # how soon it is noticed that one is lost, while others wait
 
 

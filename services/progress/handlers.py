@@ -31,7 +31,7 @@ from shared.tracebacks import told
 
 log = logs.get(__name__)
 
-_AT_ONCE: Final = 200  # documents that are looked at between two batches
+_AT_ONCE: Final = 100  # documents that are looked at between two batches
 _HELD_SECONDS: Final = 0.25  # how soon a document is looked at again whose work has to stop first
 _ASIDE_SECONDS: Final = 30.0  # how long one is left alone that cannot be decided
 _SWEEP_SECONDS: Final = 1.0

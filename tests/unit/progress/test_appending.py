@@ -14,7 +14,7 @@ from shared.events import Fact
 from shared.folding import Batch, Entry
 
 MANY = 1_000
-FEW = 100
+FEW = 50
 FACTS = [requested(document=f"6f1c2b8e-6a53-4c36-9a3e-{number:012d}") for number in range(MANY)]
 
 
