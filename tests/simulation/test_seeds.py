@@ -11,6 +11,7 @@ SEEDS = 200
 PARTS = 8  # tests, so that several processes share them
 
 
+@pytest.mark.timeout(600)  # 6 s on an idle core
 @pytest.mark.parametrize("part", range(PARTS))
 def test_in_every_world_everything_holds(part: int) -> None:
     each = SEEDS // PARTS
