@@ -77,6 +77,7 @@ async def test_a_parked_record_is_listed_once_and_goes_back_as_it_was(log: Log, 
         key=key,
         value=b"no envelope",
         headers=(("traceparent", b"00-1"),),
+        length=len(b"no envelope"),
     )
     await parking.replay(log, parked)
     again = await of_key(settings, topics.PROGRESS, key)
