@@ -78,8 +78,8 @@ async def test_25_files_that_are_made_to_be_slow(system: ChaosSystem, fault: Fau
 
 async def test_23_a_table_with_more_findings_than_the_database_takes(system: ChaosSystem, fault: Fault) -> None:
     row = "2024-{:02d}-{:02d}; Customer {n}; c{n}@shop{n}.example; +49 30 {m:07d}; EUR {n}.50; invoice no. R-{n:06d}\n"
-    table = "".join(row.format(n % 12 + 1, n % 28 + 1, n=n, m=n + 1_000_000) for n in range(5_000))
-    with fault(23, "a table of 5,000 rows, five findings in each"):
+    table = "".join(row.format(n % 12 + 1, n % 28 + 1, n=n, m=n + 1_000_000) for n in range(9_000))
+    with fault(23, "a table of 9,000 rows, three findings of its own in each"):
         large = await system.upload(table.encode(), "table.csv")
         others = [await system.upload(pictures.note(n), f"{n}.txt") for n in range(3)]
         await system.completed(*others)
