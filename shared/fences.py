@@ -4,16 +4,18 @@ Whatever one document's data raises is noted under its id and ends there. What t
 database, the store away) and what ends the loop itself passes: it would meet every document alike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from shared import kafka, logs, mongo
 from shared.errors import Transient
 from shared.tracebacks import told
 
 log = logs.get(__name__)
+
+T = TypeVar("T")
 
 PASSES: Final = (Transient, *kafka.OUTAGES, *mongo.OUTAGES)
 
@@ -40,6 +42,27 @@ def fenced(where: str, document_id: str, *, passes: tuple[type[Exception], ...] 
     except Exception as error:
         outcome.error = error
         note(where, document_id, error)
+
+
+async def put_all(
+    where: str, items: Sequence[T], put: Callable[[Sequence[T]], Awaitable[None]], document_of: Callable[[T], str]
+) -> list[T]:
+    """Put all items together; where that raises, each for itself shows whose it is. Those that could not be put.
+
+    `put` may be called twice with the same item. Raises what a fence lets pass.
+    """
+    refused: list[T] = []
+    try:
+        await put(items)
+    except PASSES:
+        raise
+    except Exception:
+        for item in items:
+            with fenced(where, document_of(item)) as outcome:
+                await put([item])
+            if outcome.error:
+                refused.append(item)
+    return refused
 
 
 def note(where: str, document_id: str, error: Exception) -> None:

@@ -94,10 +94,11 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a foreign request with a problem, pass on every other."""
         headers = Headers(scope=scope)
-        guarded = partial(_with_guards, send, embeddable=_is_embeddable(scope))
+        embeddable = _is_embeddable(scope)
+        guarded = partial(_with_guards, send, embeddable=embeddable)
         try:
             self._doorkeeper.check(headers, self._keyring)
-            if not _is_embeddable(scope):
+            if not embeddable:
                 _check_site(scope["method"], headers)
         except Problem as problem:
             await problem_answer(problem)(scope, receive, guarded)

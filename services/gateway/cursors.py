@@ -9,7 +9,7 @@ import orjson
 
 from services.gateway.problems import Problem
 
-_HIGHEST: Final = 2**53 - 1  # what a browser counts to; the database's integers end later
+HIGHEST: Final = 2**53 - 1  # what a browser counts to; the database's integers end later
 
 
 class After(NamedTuple):
@@ -37,7 +37,7 @@ def read(cursor: str, *kinds: type) -> tuple[Any, ...]:
 
 
 def _is_a(part: Any, kind: type) -> bool:
-    return type(part) is kind and (not isinstance(part, int) or abs(part) <= _HIGHEST)
+    return type(part) is kind and (not isinstance(part, int) or abs(part) <= HIGHEST)
 
 
 def write_after(at: datetime, key: str) -> str:

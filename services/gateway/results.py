@@ -21,14 +21,13 @@ from shared.mongo import Row
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["results"])
 
 MOST: Final = 1_000  # chunks or events in one answer
-_HIGHEST: Final = 2**53 - 1  # version: what a browser counts to, as the database's integers do
 
 # With what people uploaded: it is never run as a page of ours, whatever a browser takes it for.
 _HARMLESS: Final = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
 
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Cursor = Annotated[str | None, Query(max_length=512)]
-PageNumber = Annotated[int, Path(ge=1, le=_HIGHEST)]
+PageNumber = Annotated[int, Path(ge=1, le=cursors.HIGHEST)]
 Width = Annotated[int, Query(ge=WIDTHS[0], le=WIDTHS[1], description="At most so many pixels wide.")]
 
 
@@ -152,7 +151,7 @@ async def timeline(gateway: Parts, key: Key, limit: Limit = 500, cursor: Cursor 
 
 
 @router.get("/timeline/{version}", summary="The document view as it was at a version of its timeline")
-async def as_it_was(gateway: Parts, key: Key, version: Annotated[int, Path(ge=1, le=_HIGHEST)]) -> Response:
+async def as_it_was(gateway: Parts, key: Key, version: Annotated[int, Path(ge=1, le=cursors.HIGHEST)]) -> Response:
     """The view after the last fact up to that version, folded from the log; 404 for one before the first."""
     return Json(await gateway.past.view(key, version, (await gateway.hub.document(key)).row["view"]))
 

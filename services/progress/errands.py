@@ -33,8 +33,7 @@ class Errands:
         What else it raises is noted under the document's id; `where` names the place in the log.
         """
         assert document_id not in self._tasks
-        task = asyncio.create_task(self._run(where, document_id, errand))
-        self._tasks[document_id] = task
+        self._tasks[document_id] = asyncio.create_task(self._run(where, document_id, errand))
 
     async def _run(self, where: str, document_id: str, errand: Callable[[], Awaitable[None]]) -> None:
         async with self._places:

@@ -5,7 +5,7 @@ updates, store the checkpoint (which the loop does). A rebuild has no log to pub
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from shared import given, mongo, topics
 from shared.blobs import Blobs
 from shared.document import TERMINAL, DocumentState
 from shared.failpoints import provoke, reach
-from shared.fences import PASSES, fenced, note
+from shared.fences import fenced, note, put_all
 from shared.folding import Batch, Entry, Write
 from shared.given import NOTHING, Given
 from shared.kafka import Log
@@ -79,17 +79,13 @@ class Projector:
     ) -> None:
         await self.jobs.write(standalone)
         rows = self._rows(shown)
-        try:
-            await self._put(rows, told, shown, new)
-        except PASSES:
-            raise
-        except Exception:  # of one of them: each for itself shows whose
-            for i in list(rows):
-                with fenced("progress.write", i) as outcome:
-                    await self._put({i: rows[i]}, told, shown, new)
-                if outcome.error:
-                    self.set_aside += 1
-                    del rows[i]  # nor is it published
+
+        async def put(ids: Sequence[str]) -> None:
+            await self._put({i: rows[i] for i in ids}, told, shown, new)
+
+        for i in await put_all("progress.write", list(rows), put, str):
+            self.set_aside += 1
+            del rows[i]  # nor is it published
         gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in self._erased_on]
         await erase(self._database, self.generation, gone)
         reach("progress.written")

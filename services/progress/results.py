@@ -9,7 +9,7 @@ from shared.blobs import Blobs
 from shared.document import DocumentState
 from shared.errors import describe
 from shared.failpoints import provoke
-from shared.fences import PASSES, fenced
+from shared.fences import put_all
 from shared.mongo import Mongo, Row
 
 _LOAD: Final = "progress.load"  # the fence and its failpoint
@@ -49,17 +49,8 @@ class Results:
         and stage, which readers are told. Raises what the world raises: the store or the database away.
         """
         found = await self._missing(states)
-        unusable: set[str] = set()
-        try:
-            await self._put(found)
-        except PASSES:
-            raise
-        except Exception:  # of one of them: each for itself shows whose
-            for one in found:
-                with fenced(_LOAD, one.state.document_id) as outcome:
-                    await self._put([one])
-                if outcome.error:
-                    unusable.add(one.name)
+        refused = await put_all(_LOAD, found, self._put, lambda one: one.state.document_id)
+        unusable = {one.name for one in refused}
         await mongo.change(self._documents, [(one.state.document_id, _note(one, unusable)) for one in found])
 
     async def _missing(self, states: Sequence[DocumentState]) -> list[Found]:

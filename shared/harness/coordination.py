@@ -31,7 +31,7 @@ from shared.harness.flights import Flights
 from shared.harness.items import WorkItem
 from shared.harness.order import circulating, price_of, spent
 from shared.harness.turns import Turns
-from shared.kafka import Log, Unconfirmed
+from shared.kafka import Log
 from shared.leases import LeaseBook, Workers
 from shared.mongo import DuplicateKeyError, Mongo, Row
 from shared.states import States
@@ -195,7 +195,7 @@ class Coordination:
         return [assignment for i, assignment in self._open.items() if i not in idle]
 
     async def _do(self, assignment: Assignment, doing: Awaitable[None]) -> None:
-        with fenced("coordinator.do", assignment.document_id, passes=(Unconfirmed,)) as outcome:
+        with fenced("coordinator.do", assignment.document_id) as outcome:
             await doing
         if outcome.error:
             self._rest(assignment.document_id)

@@ -98,7 +98,7 @@ async def test_an_outage_is_no_documents_fault(bench: Bench, three: list[str], m
     async def away(*_: Any) -> None:
         raise Away
 
-    monkeypatch.setattr("services.progress.results.PASSES", (Away,))
+    monkeypatch.setattr("shared.fences.PASSES", (Away,))
     monkeypatch.setattr("services.progress.results.mongo.replace", away)
     generation = await bench.folded([fact for i in three for fact in life(i)], size=100)
     with pytest.raises(Away):
