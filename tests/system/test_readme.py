@@ -15,6 +15,7 @@ import pytest
 from gateway_infra import environment_of, hand_of, serving
 from infrastructure import PARTITIONS, REPOSITORY, Infrastructure
 from running_system import RunningSystem
+from waiting import until
 
 from shared import topics
 from shared.keys import Keys
@@ -93,8 +94,12 @@ async def test_the_jobs_examples(system: RunningSystem, tmp_path: Path) -> None:
     assert (await system.call("GET", "/healthz")).status_code == 200  # it is there
     start, *report = (command.replace(ADDRESS, system.url) for command in block("Nightly import"))
     job_id = (await typed(tmp_path, start, *(f"{command} >&2" for command in report), "echo $JOB")).strip()
-    view = (await system.call("GET", f"/v1/jobs/{job_id}?wait=10")).json()
-    assert (view["status"], view["percent"]) == ("completed", 100.0)
+
+    async def completed() -> bool:
+        view = (await system.call("GET", f"/v1/jobs/{job_id}")).json()
+        return (view["status"], view["percent"]) == ("completed", 100.0)
+
+    await until(completed, what="the job is done")
 
 
 async def test_the_program_in_python(system: RunningSystem, tmp_path: Path) -> None:
