@@ -1,8 +1,8 @@
 """Differences between a live projection and a rebuilt one that are none.
 
-A live projection that died between its rows and its checkpoint left rows that hold more of the log than the checkpoint
-says; another generation, which stops at the checkpoint, differs from them and is right all the same. And what is still
-stored of a deleted document is on its way out: it goes as soon as nobody works on the document.
+A projector that died between its rows and its checkpoint left rows that hold more of the log than the checkpoint says.
+A generation that stops at the checkpoint differs from them and is right all the same; which of the two is live does not
+matter, since a rollback goes to the generation whose projector died. And what is still stored of a deleted document is on its way out: it goes as soon as nobody works on the document.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ _FACT: Final = 1_000_000  # of a version; what is less are ticks
 _MOST: Final = 100_000  # rows; a batch is written at once, and these are more than its records make
 
 
-async def explained(mongo: Mongo, generation: str, barrier: Positions, differences: Sequence[str]) -> set[str]:
-    """Those of `differences` ("collection/id") which say nothing against another generation than the live one."""
+async def explained(mongo: Mongo, live: str, new: str, barrier: Positions, differences: Sequence[str]) -> set[str]:
+    """Those of `differences` ("collection/id") which say nothing against `new`; both stopped at `barrier`."""
     if len(differences) > _MOST:
         return set()
     ids: dict[str, set[str]] = {}
@@ -25,7 +25,8 @@ async def explained(mongo: Mongo, generation: str, barrier: Positions, differenc
         name, _, i = difference.partition("/")
         ids.setdefault(name, set()).add(i)
         ids.setdefault("jobs" if name == "jobs" else "documents", set()).add(_key(i))
-    beyond, deleted = await _looked_at(mongo, generation, barrier, ids)
+    beyond, deleted = await _looked_at(mongo, live, barrier, ids)
+    beyond |= (await _looked_at(mongo, new, barrier, ids))[0]
     return {
         difference
         for difference in differences

@@ -130,7 +130,7 @@ async def compare(database: Mongo, live: str | None, new: str, barrier: Position
     if live is None or not await generations.checkpoint(database, live).exists():
         return {"digest": digest.combined(await digest.of_generation(database, new))}
     compared = await digest.compare(database, live, new)
-    known = await explained(database, live, barrier, compared.differences)
+    known = await explained(database, live, new, barrier, compared.differences)
     return {
         "digest": digest.combined(compared.other),
         "digest_before": digest.combined(compared.one),

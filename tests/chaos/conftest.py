@@ -12,6 +12,7 @@ import pytest
 from tests.chaos.chaos_system import ChaosSystem, started
 from tests.conftest import FAULT
 
+SYSTEM: Final = pytest.StashKey[ChaosSystem]()  # that of this process, while it is there
 SEED: Final = int(os.environ["PAGESTREAM_SEED"])
 
 Fault = Callable[[int, str], AbstractContextManager[Callable[[], None]]]
@@ -42,10 +43,17 @@ def seed() -> int:
     return SEED
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, systems: ExitStack) -> ChaosSystem:
-    """A system for every fault that can be mended. Whoever stops its services starts them again."""
-    return systems.enter_context(started(tmp_path_factory.mktemp("chaos")))
+@pytest.fixture
+def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, systems: ExitStack) -> ChaosSystem:
+    """A system for every fault that can be mended. Whoever stops its services starts them again.
+
+    It is kept for the next test, unless whole systems were ended in between: tests may be given to another process.
+    """
+    kept = request.session.stash
+    if SYSTEM not in kept:
+        kept[SYSTEM] = systems.enter_context(started(tmp_path_factory.mktemp("chaos")))
+        systems.callback(lambda: kept.__delitem__(SYSTEM))
+    return kept[SYSTEM]
 
 
 @pytest.fixture
