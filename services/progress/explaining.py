@@ -2,7 +2,8 @@
 
 A projector that died between its rows and its checkpoint left rows that hold more of the log than the checkpoint says.
 A generation that stops at the checkpoint differs from them and is right all the same; which of the two is live does not
-matter, since a rollback goes to the generation whose projector died. And what is still stored of a deleted document is on its way out: it goes as soon as nobody works on the document.
+matter, since a rollback goes to the generation whose projector died. And what is still stored of a deleted document is
+on its way out: it goes as soon as nobody works on the document.
 """
 
 from collections.abc import Sequence
