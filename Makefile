@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
-COMPILED := cli.programs, services.gateway.serving, services.progress.app, shared.harness.app, \
+COMPILED := cli.programs, services.gateway.server, services.progress.app, shared.harness.app, \
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
 .DEFAULT_GOAL := help

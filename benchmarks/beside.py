@@ -20,13 +20,13 @@ from typing import Any, Final
 from benchmarks.latency import BUSY_MS, IDLE_MS, begin, frames, piece, report, times
 from benchmarks.system import blobs_in, system_in
 from pagestream import PagestreamClient
-from shared import blobs as names
-from shared import kafka, mongo
-from shared.blobs import Blobs
-from shared.events import Fact, Failure, RetryScheduled, StageFailed, StageStarted, utcnow
-from shared.kafka import Log
-from shared.mongo import Mongo, Row
-from shared.settings import SharedSettings
+from shared.events.document import Fact, Failure, RetryScheduled, StageFailed, StageStarted, utcnow
+from shared.kafka import producer
+from shared.kafka.producer import Producer
+from shared.runtime.settings import SharedSettings
+from shared.storage import blob_names, mongo
+from shared.storage.blobs import Blobs
+from shared.storage.mongo import Mongo, Row
 
 DUE_SECONDS: Final = 60.0  # for writing and folding what falls due afterwards
 IDLE: Final = 200  # facts that are measured before
@@ -53,7 +53,7 @@ async def measure(folder: Path, pages: int, documents: int) -> None:
     async with AsyncExitStack() as stack:
         running, client = await stack.enter_async_context(system_in(folder))
         here = running.running
-        log = await stack.enter_async_context(kafka.connect(here.kafka))
+        log = await stack.enter_async_context(producer.connect(here.kafka))
         database = await stack.enter_async_context(mongo.connect(SharedSettings(mongo=here.mongo)))
         url = str(here.gateway)
 
@@ -83,11 +83,11 @@ async def until(work: Awaitable[None], measured: AsyncIterator[float]) -> list[f
     return found
 
 
-async def written(log: Log, database: Mongo, store: Blobs, pages: int) -> str:
+async def written(log: Producer, database: Mongo, store: Blobs, pages: int) -> str:
     """A document of so many pages, each with its result in the store and its rows in the database."""
     document_id = str(uuid.uuid4())
     for number in range(pages):
-        await store.put_result(names.piece(TENANT, document_id, STAGE, "p", number), {"page": number})
+        await store.put_result(blob_names.piece(TENANT, document_id, STAGE, "p", number), {"page": number})
     await append(log, [*begin(document_id, pages), *(piece(document_id, number) for number in range(pages))])
     await reached(database, {"_id": document_id, "view.version": {"$gte": (pages + 3) * 1_000_000}}, 1)
     return document_id
@@ -99,7 +99,7 @@ async def erased(client: PagestreamClient, database: Mongo, document_id: str) ->
     await reached(database, {"_id": document_id, "settled.erased": True}, 1)
 
 
-async def failed(log: Log, database: Mongo, documents: int) -> datetime:
+async def failed(log: Producer, database: Mongo, documents: int) -> datetime:
     """Documents whose stage has failed and is due again at the moment returned."""
     due = utcnow() + timedelta(seconds=DUE_SECONDS)
     await append(log, [fact for _ in range(documents) for fact in failure(str(uuid.uuid4()), due)])
@@ -128,7 +128,7 @@ async def requested(database: Mongo, due: datetime) -> None:
     await reached(database, {"view.status": "retrying"}, 0)
 
 
-async def append(log: Log, facts: Sequence[Fact]) -> None:
+async def append(log: Producer, facts: Sequence[Fact]) -> None:
     """Append many facts in their order."""
     for first in range(0, len(facts), _AT_ONCE):
         await log.append_all([(fact, ()) for fact in facts[first : first + _AT_ONCE]])

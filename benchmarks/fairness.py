@@ -26,13 +26,13 @@ from benchmarks.pages import scanned_pdf
 from benchmarks.pipeline import at
 from benchmarks.system import begun, blobs_in, completed, outlasted, system_in
 from pagestream import PagestreamClient
-from shared import blobs as names
-from shared import kafka
-from shared.blobs import Blobs
-from shared.events import DocumentUploaded, utcnow
+from shared.events.document import DocumentUploaded, utcnow
+from shared.events.pipeline import PIPELINE
 from shared.harness.contract import Document
-from shared.kafka import Log
-from shared.pipeline import PIPELINE
+from shared.kafka import producer
+from shared.kafka.producer import Producer
+from shared.storage import blob_names
+from shared.storage.blobs import Blobs
 
 LIMIT: Final = 2.0  # times the p95 of an idle system, at most
 DRAWN: Final = 8  # letters that are unlike each other, over and over
@@ -65,7 +65,7 @@ async def measure(folder: Path, letters: int, book: int, others: int) -> None:
     scanned_pdf(book, folder / "book.pdf", different=8)
     scanned_pdf(OTHERS_PAGES, folder / "other.pdf")
     other = (folder / "other.pdf").read_bytes()
-    async with system_in(folder) as (running, client), kafka.connect(running.running.kafka) as log:
+    async with system_in(folder) as (running, client), producer.connect(running.running.kafka) as log:
         desk = Desk(client, folder)
         await desk.p95(_WARM_UP)
         idle = await desk.p95(letters)
@@ -83,7 +83,7 @@ async def measure(folder: Path, letters: int, book: int, others: int) -> None:
 
 async def measure_many(folder: Path, together: int, seconds: float) -> None:
     """How many letters that come together end, and how a book goes on beside as many letters as can be read."""
-    async with system_in(folder) as (running, client), kafka.connect(running.running.kafka) as log:
+    async with system_in(folder) as (running, client), producer.connect(running.running.kafka) as log:
         post = Post(log, blobs_in(folder), folder)
         await Desk(client, folder).p95(_WARM_UP)
         ends = await ends_of(client, [await post.letter() for _ in range(together)])
@@ -122,7 +122,7 @@ async def ends_of(client: PagestreamClient, ids: Sequence[str]) -> list[float]:
 class Post:
     """Brings letters in as fast as they come, past the gateway: it is not what is measured."""
 
-    def __init__(self, log: Log, blobs: Blobs, folder: Path) -> None:
+    def __init__(self, log: Producer, blobs: Blobs, folder: Path) -> None:
         self._log = log
         self._blobs = blobs
         self._drawn = []
@@ -188,14 +188,14 @@ async def ended(client: PagestreamClient, document_id: str) -> None:
     await client.wait(document_id)
 
 
-async def put(log: Log, blobs: Blobs, data: bytes, tenant: str) -> str:
+async def put(log: Producer, blobs: Blobs, data: bytes, tenant: str) -> str:
     """Bring in a document of `tenant`, as the gateway would; its id."""
     document_id = str(uuid.uuid4())
     document = Document(
         document_id=document_id, tenant=tenant, filename="other.pdf", content_type=None, size=len(data)
     )  # fmt: skip
-    await blobs.put(names.source(tenant, document_id), data)
-    await blobs.put_result(names.meta(tenant, document_id), document.model_dump(mode="json"))
+    await blobs.put(blob_names.source(tenant, document_id), data)
+    await blobs.put_result(blob_names.meta(tenant, document_id), document.model_dump(mode="json"))
     await log.append(
         DocumentUploaded.claim(
             document_id=document_id, claim="1", tenant=tenant, at=utcnow(), producer="bench",

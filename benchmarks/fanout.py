@@ -23,8 +23,9 @@ from benchmarks.idle import memory
 from benchmarks.latency import begin
 from benchmarks.system import system
 from pagestream import PagestreamClient
-from shared import given, kafka, topics
-from shared.kafka import Log
+from shared.document import upload_info
+from shared.kafka import producer, topics
+from shared.kafka.producer import Producer
 from stack.system import System
 
 PER_SECOND: Final = 50
@@ -36,7 +37,7 @@ MEGABYTES: Final = 200  # of the gateway with many sockets
 class Document:
     """A document that changes as often as we say so, without a fact and without the database."""
 
-    def __init__(self, view: dict[str, Any], log: Log) -> None:
+    def __init__(self, view: dict[str, Any], log: Producer) -> None:
         self._view = view
         self._log = log
 
@@ -44,7 +45,7 @@ class Document:
         """One update, which carries the moment it was written as `t`, in nanoseconds."""
         self._view["version"] += 1
         message = {"code": "ocr.working", "params": {"t": time.time_ns()}, "text": "working"}
-        document = given.without({**self._view, "message": message})
+        document = upload_info.without({**self._view, "message": message})
         position = {name: self._view[name] for name in ("document_id", "epoch", "version")}
         value = orjson.dumps({**position, "document": document})
         key, headers = self._view["document_id"], [(topics.TENANT_HEADER, b"default")]
@@ -84,7 +85,7 @@ async def measure(wanted: argparse.Namespace) -> None:
         build = await asyncio.create_subprocess_exec("go", "build", "-o", program, ".", cwd=wanted.wsload)
         if await build.wait():
             raise SystemExit("wsload could not be built")
-        async with system() as (running, client), kafka.connect(running.running.kafka) as log:
+        async with system() as (running, client), producer.connect(running.running.kafka) as log:
             document = await watched(client, log)
             load = Load(program, str(running.running.gateway), document["document_id"])
             changing = asyncio.create_task(Document(document, log).keep_changing())
@@ -101,7 +102,7 @@ async def measure(wanted: argparse.Namespace) -> None:
             await listening
 
 
-async def watched(client: PagestreamClient, log: Log) -> dict[str, Any]:
+async def watched(client: PagestreamClient, log: Producer) -> dict[str, Any]:
     """The view of a new document whose stages nobody runs."""
     document_id = str(uuid.uuid4())
     for fact in begin(document_id, 1):

@@ -21,10 +21,17 @@ from websockets.asyncio.client import connect
 
 from benchmarks.pages import scanned_pdf
 from benchmarks.system import begun, outlasted, system
-from shared import kafka
-from shared.events import DocumentUploaded, Fact, SliceCompleted, StagePlanned, StageStarted, utcnow
-from shared.kafka import Log
-from shared.pipeline import StageLine
+from shared.events.document import (
+    DocumentUploaded,
+    Fact,
+    SliceCompleted,
+    StagePlanned,
+    StageStarted,
+    utcnow,
+)
+from shared.events.pipeline import StageLine
+from shared.kafka import producer
+from shared.kafka.producer import Producer
 
 IDLE_MS: Final = {"p50": 10.0, "p99": 50.0}
 BUSY_MS: Final = {"p99": 250.0}
@@ -42,7 +49,7 @@ def main() -> None:
 
 async def measure(count: int) -> None:
     """Both cases on one system."""
-    async with system() as (running, client), kafka.connect(running.running.kafka) as log:
+    async with system() as (running, client), producer.connect(running.running.kafka) as log:
         url = str(running.running.gateway)
         report("stages idle", await times(url, log, count), IDLE_MS)
         with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +70,7 @@ def report(what: str, seconds: Sequence[float], limits: Mapping[str, float]) -> 
         print(f"fact to frame, {what}, {name}: {1000 * found[int(share * len(found))]:6.1f} ms{wanted}", flush=True)
 
 
-async def times(gateway: str, log: Log, count: int) -> list[float]:
+async def times(gateway: str, log: Producer, count: int) -> list[float]:
     """Seconds from append to frame, for each of so many facts of a new document."""
     found: list[float] = []
     async with aclosing(frames(gateway, log, count)) as taken:
@@ -72,7 +79,7 @@ async def times(gateway: str, log: Log, count: int) -> list[float]:
     return found
 
 
-async def frames(gateway: str, log: Log, most: int) -> AsyncIterator[float]:
+async def frames(gateway: str, log: Producer, most: int) -> AsyncIterator[float]:
     """Seconds from append to frame, for at most so many facts of a new document, one after another."""
     document_id = str(uuid.uuid4())
     for fact in begin(document_id, most + WARM_UP):

@@ -103,7 +103,7 @@ def ours() -> Iterator[tuple[int, str]]:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
         except OSError:
             continue
-        if "shared.harness.child" in words:
+        if "shared.harness.sandbox.child" in words:
             yield pid, "child of OCR" if "services.ocr.handlers" in words else "child"
         elif words[-1].startswith("services."):
             yield pid, words[-1]

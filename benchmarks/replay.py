@@ -28,8 +28,7 @@ from aiokafka import AIOKafkaProducer
 from benchmarks.idle import descendants, pss
 from benchmarks.system import settings
 from cli.programs import PROVISION
-from shared import topics
-from shared.events import (
+from shared.events.document import (
     DocumentCompleted,
     DocumentUploaded,
     Fact,
@@ -38,7 +37,8 @@ from shared.events import (
     StagePlanned,
     StageStarted,
 )
-from shared.pipeline import PIPELINE
+from shared.events.pipeline import PIPELINE
+from shared.kafka import topics
 from stack.system import System
 
 FACTS_PER_SECOND: Final = 30_000
@@ -74,7 +74,7 @@ async def measure(folder: Path, facts: int, documents: int) -> None:
 def replay(environment: dict[str, str], facts: int) -> str:
     """One rebuild; prints its figures and returns its digest."""
     at = {"began": time.perf_counter()}
-    command = [sys.executable, "-m", "services.progress.rebuild"]
+    command = [sys.executable, "-m", "services.progress.rebuild.generation_swap"]
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE)
     assert process.stdout
     most = Most(process.pid)

@@ -8,7 +8,7 @@ from typing import Any
 
 from cli.programs import PROVISION, service_programs
 from pagestream import PagestreamClient
-from shared.blobs import Blobs
+from shared.storage.blobs import Blobs
 from stack.settings import StackSettings
 from stack.system import System
 

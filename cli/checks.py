@@ -13,8 +13,9 @@ from typing import Final
 
 from pagestream import PagestreamClient
 from pagestream.refusals import Unreachable
-from shared import addresses
-from shared.errors import PagestreamError, describe
+from shared.error_catalog import describe
+from shared.errors import PagestreamError
+from shared.runtime import addresses
 from stack import infrastructure, jars, java, kafka, mongodb, ports, running, tesseract
 from stack.ports import Wanted
 from stack.settings import StackSettings

@@ -17,7 +17,7 @@ from cli.screens import choose
 from cli.up import for_ever, started, until_interrupted, where
 from cli.upload import send
 from pagestream import PagestreamClient
-from shared.settings import read
+from shared.runtime.settings import read
 from stack import running
 from stack.running import Running
 from stack.settings import StackSettings

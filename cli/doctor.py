@@ -4,7 +4,7 @@ from rich.text import Text
 
 from cli import exits
 from cli.options import Url, client, console
-from shared.settings import read
+from shared.runtime.settings import read
 from stack.settings import StackSettings
 
 

@@ -13,7 +13,7 @@ from cli.options import AsJson, DocumentId, Url, client, console
 from cli.screens import STYLES, choose
 from pagestream import PagestreamClient
 from pagestream.refusals import Refused
-from shared.settings import read
+from shared.runtime.settings import read
 from stack.settings import StackSettings
 
 View = dict[str, Any]

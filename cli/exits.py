@@ -7,7 +7,8 @@ from typing import Any, Final, NoReturn
 import typer
 
 from pagestream.refusals import Refused, Unreachable
-from shared.errors import PagestreamError, Transient, describe
+from shared.error_catalog import describe
+from shared.errors import PagestreamError, Transient
 
 COMPLETED: Final = 0
 FAILED: Final = 1

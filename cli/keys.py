@@ -9,12 +9,12 @@ from rich.table import Table
 
 from cli import exits, folds
 from cli.options import console
-from shared.credentials import DEFAULT_TENANT
-from shared.settings import SharedSettings, read
+from shared.runtime.settings import SharedSettings, read
+from shared.storage.credentials import DEFAULT_TENANT
 from stack.settings import StackSettings
 
 if TYPE_CHECKING:
-    from shared.keys import Keys
+    from shared.storage.api_keys import Keys
 
 app = typer.Typer(help="API keys: make, list and revoke them.", no_args_is_help=True)
 
@@ -73,8 +73,8 @@ async def _revoke(key: str) -> int:
 @asynccontextmanager
 async def _keys() -> AsyncIterator["Keys"]:
     """The keys of the system of this folder, running or not."""
-    from shared import mongo  # noqa: PLC0415  its driver takes 0.3 s to import, which no other command should pay
-    from shared.keys import Keys  # noqa: PLC0415
+    from shared.storage import mongo  # noqa: PLC0415  its driver takes 0.3 s to import, which no other command should pay
+    from shared.storage.api_keys import Keys  # noqa: PLC0415
 
     async with _address(read(StackSettings)) as address:
         settings = read(SharedSettings).model_copy(update={"mongo": address})

@@ -7,10 +7,10 @@ from rich.table import Table
 
 from cli import exits
 from cli.options import console
-from shared import kafka, parking
 from shared.errors import Rejected, Transient
-from shared.parking import Parked
-from shared.settings import read
+from shared.kafka import dead_letters, producer
+from shared.kafka.dead_letters import DeadLetter
+from shared.runtime.settings import read
 from stack import running
 from stack.settings import StackSettings
 
@@ -40,7 +40,7 @@ def replay(record: ParkedId) -> None:
 
 async def _list() -> int:
     table = Table("id", "parked at", "bytes", "reason", box=None, pad_edge=False)
-    async for parked in parking.found(_broker()):
+    async for parked in dead_letters.found(_broker()):
         table.add_row(parked.id, f"{parked.parked_at:%Y-%m-%d %H:%M:%S}", str(parked.length), parked.reason)
     out = console()
     if table.row_count:
@@ -67,14 +67,14 @@ async def _show(record: str) -> int:
 
 async def _replay(record: str) -> int:
     parked = await _find(record)
-    async with kafka.connect(_broker()) as log:
-        await parking.replay(log, parked)
+    async with producer.connect(_broker()) as log:
+        await dead_letters.replay(log, parked)
     console().print(f"{parked.id} is on the topic {parked.topic} again.")
     return exits.COMPLETED
 
 
-async def _find(record: str) -> Parked:
-    async for parked in parking.found(_broker()):
+async def _find(record: str) -> DeadLetter:
+    async for parked in dead_letters.found(_broker()):
         if parked.id == record:
             return parked
     raise Rejected("not_parked", record=record)

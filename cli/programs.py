@@ -8,9 +8,9 @@ from typing import Final
 
 import httpx
 
-from shared.pipeline import PIPELINE
+from shared.events.pipeline import PIPELINE
 from shared.provisioning import provision
-from shared.settings import SharedSettings, read
+from shared.runtime.settings import SharedSettings, read
 from stack.process import Program
 from stack.running import Running
 from stack.system import Provision

@@ -13,8 +13,8 @@ from cli import exits, folds
 from cli.options import console
 from cli.up import until_interrupted
 from pagestream.refusals import Refused
-from shared.errors import describe
-from shared.settings import read
+from shared.error_catalog import describe
+from shared.runtime.settings import read
 from stack.settings import StackSettings
 
 COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -49,7 +49,7 @@ async def _rebuild(wish: str) -> int:
     async with folds.infrastructure(settings) as here, saying_that_it_goes_on():
         with Progress(*COLUMNS, console=out, disable=not out.is_terminal, transient=True) as bar:
             task = bar.add_task("facts", total=None)
-            async for told in folds.told(settings, here, "services.progress.rebuild", wish):
+            async for told in folds.told(settings, here, "services.progress.rebuild.generation_swap", wish):
                 if told.get("step") == "folded":
                     bar.update(task, completed=told["done"], total=told["total"])
                 elif sentence := STEPS.get(told.get("step", "")):

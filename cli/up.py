@@ -13,7 +13,7 @@ from rich.text import Text
 from cli import exits
 from cli.options import console
 from cli.startup import Startup
-from shared.settings import read
+from shared.runtime.settings import read
 from stack.running import Running
 from stack.settings import StackSettings
 

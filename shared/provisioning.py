@@ -1,7 +1,8 @@
 """What must exist before a service starts: topics and control collections. Run again, it changes nothing."""
 
-from shared import mongo, topics
-from shared.settings import SharedSettings
+from shared.kafka import topics
+from shared.runtime.settings import SharedSettings
+from shared.storage import mongo
 
 
 async def provision(settings: SharedSettings) -> None:
@@ -14,6 +15,6 @@ async def provision(settings: SharedSettings) -> None:
 if __name__ == "__main__":  # `python -m shared.provisioning`, for installations that the stack does not start
     import asyncio
 
-    from shared.settings import read
+    from shared.runtime.settings import read
 
     asyncio.run(provision(read(SharedSettings)))

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shared import addresses
 from shared.errors import Transient
+from shared.runtime import addresses
 from stack import kafka, mongodb
 from stack.events import OnEvent, Ready, Starting
 from stack.ports import HOST, Wanted

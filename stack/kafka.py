@@ -16,8 +16,8 @@ from typing import Final
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from shared import addresses
 from shared.errors import Transient
+from shared.runtime import addresses
 from stack import jars, java
 from stack.events import Downloading, OnEvent
 from stack.ports import HOST

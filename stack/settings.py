@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.addresses import KafkaAddress, MongoAddress
+from shared.runtime.addresses import KafkaAddress, MongoAddress
 
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0 = any free one
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Final
 
-import infrastructure as provided
 import pytest
-import running_system
-from infrastructure import Infrastructure
-from running_system import RunningSystem
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.support import infrastructure as provided
+from tests.support import running_system
+from tests.support.infrastructure import Infrastructure
+from tests.support.running_system import RunningSystem
 
 FAULT: Final = "fault"  # the property of a test's report: number, what, outcome, seconds
 WHOLE: Final = {"systems", "tests/chaos"}  # groups whose tests need a whole system

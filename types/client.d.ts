@@ -1,4 +1,4 @@
-// Types of services/gateway/web/client.js; the document view is the one of the HTTP interface.
+// Types of services/gateway/web/client/client.js; the document view is the one of the HTTP interface.
 
 export interface Message { code: string; params: Record<string, unknown>; text: string }
 

@@ -1,4 +1,4 @@
-// Types of services/gateway/web/document-progress.js; importing it defines <document-progress>.
+// Types of services/gateway/web/element/document-progress.js; importing it defines <document-progress>.
 
 import type { DocumentRow, DocumentView, JobView } from "./client.js";
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from services.extractor.fields.kinds import UNKNOWN
+from services.extractor.fields.totals import settle_totals
 from services.extractor.findings import Finding, best, contradict, merge, surest
-from services.extractor.kinds import UNKNOWN
-from services.extractor.totals import settle_totals
 
 MOST: Final = 20_000  # findings of one document: a table of 31,000 rows has five in each
 

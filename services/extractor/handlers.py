@@ -4,16 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from services.extractor import checkdigits, keywords, languages, months, phones
+from services.extractor import keywords, languages
 from services.extractor.conclusion import conclude_findings
-from services.extractor.fields import FINDERS, find_fields
+from services.extractor.fields import check_digits, month_names, phones
+from services.extractor.fields.hints import Hints, read_hints
 from services.extractor.findings import Finding
-from services.extractor.hints import Hints, read_hints
+from services.extractor.passage_fields import FINDERS, find_fields
 from services.extractor.passages import Paging, cut, sample
 from services.extractor.settings import ExtractorSettings
-from services.extractor.whole import describe_whole, vendors
+from services.extractor.whole_document import describe_whole, vendors
 from shared.harness.contract import Plan, Result, Slice, Task
-from shared.settings import read
+from shared.runtime.settings import read
 
 VERSION: Final = 2  # of the rules in this folder; raise it when they find something else
 # Measured on one core with English prose of 2,100 characters a page
@@ -32,10 +33,10 @@ def _settings() -> ExtractorSettings:
 def engine(settings: ExtractorSettings) -> str:
     """Everything that shapes an extraction: these rules, the libraries, the settings."""
     libraries = {
-        "dateparser": months.version,
+        "dateparser": month_names.version,
         "phonenumbers": phones.version,
         "py3langid": languages.version,
-        "python-stdnum": checkdigits.version,
+        "python-stdnum": check_digits.version,
         "yake": keywords.version,
     }
     parts = [f"rules/{VERSION}", *(f"{name}/{version}" for name, version in libraries.items())]

@@ -3,18 +3,19 @@
 import asyncio
 import sys
 
-from services.gateway.serving import serve
+from services.gateway.server import serve
 from services.gateway.settings import GatewaySettings
-from shared import logs, loops
-from shared.errors import Rejected, describe
-from shared.settings import read
+from shared.error_catalog import describe
+from shared.errors import Rejected
+from shared.runtime import event_loop, logs
+from shared.runtime.settings import read
 
 
 def main() -> None:
     """Read the settings, then serve. What only a person can put right ends it with a sentence and code 2."""
     settings = read(GatewaySettings)
     logs.configure("gateway", settings.log_level)
-    with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=event_loop.new_event_loop) as runner:
         try:
             runner.run(serve(settings))
         except Rejected as refused:

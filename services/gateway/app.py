@@ -8,50 +8,54 @@ from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
-from services.gateway import (
-    answers,
-    control,
+from services.gateway.api import (
+    commands,
     docs,
     documents,
     health,
     jobs,
     live,
-    openapi,
     results,
-    resumable,
     search,
-    sharing,
     system,
-    web,
+    tokens,
+    tus_uploads,
 )
-from services.gateway.access import Doorkeeper, Guard, SignIn
-from services.gateway.claims import Claims
-from services.gateway.context import Gateway
-from services.gateway.embedder import Embedder
-from services.gateway.feed import Feed
-from services.gateway.hub import Hub
-from services.gateway.keyring import Keyring
-from services.gateway.limits import Allotment, BodyPace, Limits, Pace
-from services.gateway.metrics import Counted, Metrics
-from services.gateway.mongo import Projections, Status
-from services.gateway.parts import ResumableUploads
-from services.gateway.past import Past
-from services.gateway.pictures import Pictures
-from services.gateway.places import Places
-from services.gateway.quotas import Quotas
-from services.gateway.recent import Recent
+from services.gateway.auth.authenticator import Authenticator
+from services.gateway.auth.limits import Allotment, BodyPace, Limits, Pace
+from services.gateway.auth.origins import OriginPolicy
+from services.gateway.auth.tokens import Tokens
+from services.gateway.concurrency.fair_slots import FairSlots
+from services.gateway.concurrency.short_cache import ShortCache
+from services.gateway.dependencies import Gateway
+from services.gateway.http import openapi, responses, static
+from services.gateway.http.middleware import (
+    AuthenticationMiddleware,
+    MetricsMiddleware,
+    OriginMiddleware,
+    TracingMiddleware,
+)
+from services.gateway.live.hub import Hub
+from services.gateway.live.sse import EventStreams
+from services.gateway.live.tick_throttle import TickThrottle
+from services.gateway.live.updates_consumer import UpdatesConsumer
+from services.gateway.live.websocket import WebSockets
+from services.gateway.metrics import Metrics
+from services.gateway.queries.page_images import PageImages
+from services.gateway.queries.projections import Projections
+from services.gateway.queries.service_status import ServiceStatus
+from services.gateway.queries.time_travel import TimeTravel
+from services.gateway.search.query_embedder import QueryEmbedder
+from services.gateway.search.vector_index import VectorIndex
 from services.gateway.settings import GatewaySettings
-from services.gateway.sockets import Sockets
-from services.gateway.sse import Streams
-from services.gateway.ticks import Ticks
-from services.gateway.tokens import Tokens
-from services.gateway.traced import Traced
-from services.gateway.uploads import Uploads
-from services.gateway.vectors import Vectors
-from shared import blobs as names
-from shared import kafka, mongo, topics
-from shared.blobs import Blobs
-from shared.keys import Keys
+from services.gateway.uploads.deduplication import Claims
+from services.gateway.uploads.ingest import Uploads
+from services.gateway.uploads.quotas import Quotas
+from services.gateway.uploads.resumable import ResumableUploads
+from shared.kafka import producer, topics
+from shared.storage import blob_names, mongo
+from shared.storage.api_keys import Keys
+from shared.storage.blobs import Blobs
 
 APPEND_WITHIN = 10.0  # seconds until an upload is answered with 503
 READY_FOR = 1.0  # seconds for which an answer of /readyz is good
@@ -65,24 +69,24 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     blobs = Blobs.open(settings.store)
     async with (
         mongo.connect(settings) as database,
-        kafka.connect(settings.kafka, APPEND_WITHIN) as log,
-        Embedder(settings.cache) as embedder,
-        Pictures(blobs, settings.images_at_once) as pictures,
+        producer.connect(settings.kafka, APPEND_WITHIN) as log,
+        QueryEmbedder(settings.cache) as embedder,
+        PageImages(blobs, settings.images_at_once) as pictures,
     ):
         tokens = Tokens(database)
-        keyring = Keyring(Keys(database), tokens, open_house=settings.open_house)
-        await keyring.prepare(settings.gateway_host)
+        authenticator = Authenticator(Keys(database), tokens, open_house=settings.open_house)
+        await authenticator.prepare(settings.gateway_host)
         claims = Claims(database)
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
         projections = Projections(database)
         quotas = Quotas(projections, settings.quotas)
         uploads = Uploads(blobs, claims, log, quotas, await claims.prepare(), **limits)
         metrics = Metrics()
-        hub = Hub(projections, metrics.delivered, accepted=lambda key: blobs.exists(names.meta(*key)))
+        hub = Hub(projections, metrics.delivered, accepted=lambda key: blobs.exists(blob_names.meta(*key)))
         await hub.start()
-        doorkeeper = Doorkeeper(settings.origins, trust_network=settings.gateway_trust_network)
-        each, status = limits_of(settings), Status(database)
-        feed = Feed(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload)
+        origin_policy = OriginPolicy(settings.origins, trust_network=settings.gateway_trust_network)
+        each, status = limits_of(settings), ServiceStatus(database)
+        feed = UpdatesConsumer(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload)
         yield Gateway(
             blobs=blobs,
             log=log,
@@ -90,24 +94,26 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             uploads=uploads,
             quotas=quotas,
             resumable=ResumableUploads(database, blobs, uploads, quotas),
-            ticks=Ticks(log.tick),
+            ticks=TickThrottle(log.tick),
             projections=projections,
             status=status,
             metrics=metrics,
             embedder=embedder,
-            vectors=Vectors(projections),
+            vectors=VectorIndex(projections),
             pictures=pictures,
-            past=Past(projections, settings.kafka, settings.partitions),
+            past=TimeTravel(projections, settings.kafka, settings.partitions),
             hub=hub,
             feed=feed,
-            readiness=Recent(partial(health.look, feed, blobs, status), READY_FOR),
-            sockets=Sockets(hub, doorkeeper, keyring, each, most_subscriptions=settings.subscriptions_per_socket),
-            streams=Streams(hub, each),
-            doorkeeper=doorkeeper,
-            keyring=keyring,
+            readiness=ShortCache(partial(health.look, feed, blobs, status), READY_FOR),
+            sockets=WebSockets(
+                hub, origin_policy, authenticator, each, most_subscriptions=settings.subscriptions_per_socket
+            ),
+            streams=EventStreams(hub, each),
+            origin_policy=origin_policy,
+            authenticator=authenticator,
             tokens=tokens,
             limits=each,
-            searches=Places(search.AT_ONCE, "too_many_at_once", search.QUEUE_SECONDS),
+            searches=FairSlots(search.AT_ONCE, "too_many_at_once", search.QUEUE_SECONDS),
         )
 
 
@@ -136,7 +142,10 @@ def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
     )
     app.state.gateway = gateway
     app.add_middleware(
-        SignIn, keyring=gateway.keyring, limits=gateway.limits, metrics_need_key=settings.metrics == "key"
+        AuthenticationMiddleware,
+        authenticator=gateway.authenticator,
+        limits=gateway.limits,
+        metrics_need_key=settings.metrics == "key",
     )
     app.add_middleware(
         CORSMiddleware,
@@ -145,12 +154,12 @@ def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
         allow_headers=["*"],
         expose_headers=["*"],
     )
-    app.add_middleware(Guard, doorkeeper=gateway.doorkeeper, keyring=gateway.keyring)
-    app.add_middleware(Counted, metrics=gateway.metrics)
-    app.add_middleware(Traced)
-    answers.install(app)
-    for module in (documents, resumable, results, search, control, jobs, live, sharing, health, system, docs):
+    app.add_middleware(OriginMiddleware, origin_policy=gateway.origin_policy, authenticator=gateway.authenticator)
+    app.add_middleware(MetricsMiddleware, observe=gateway.metrics.request)
+    app.add_middleware(TracingMiddleware)
+    responses.install(app)
+    for module in (documents, tus_uploads, results, search, commands, jobs, live, tokens, health, system, docs):
         app.include_router(module.router)
-    app.include_router(web.routes(web.load()))
+    app.include_router(static.routes(static.load()))
     app.openapi = partial(openapi.describe, app)  # type: ignore[method-assign]
     return app

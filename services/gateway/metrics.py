@@ -10,21 +10,21 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
 from prometheus_client.metrics_core import Metric
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.frames import View
-from services.gateway.sockets import Sockets
-from services.gateway.sse import Streams
-from shared.mongo import Row
+from services.gateway.live.frames import View
+from services.gateway.live.sse import EventStreams
+from services.gateway.live.websocket import WebSockets
+from shared.events.envelope import VERSIONS_PER_FACT
+from shared.storage.mongo import Row
 
-__all__ = ["CONTENT_TYPE", "STAGE_SECONDS", "Counted", "Knowledge", "Metrics"]
+__all__ = ["CONTENT_TYPE", "STAGE_SECONDS", "Metrics", "SystemSnapshot"]
 
 _LATENCY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 STAGE_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0)  # seconds
 
 
-class Knowledge(NamedTuple):
+class SystemSnapshot(NamedTuple):
     """What the database knows: rows of folds, of stages, of jobs by stage, how long those took; failures by code."""
 
     folds: list[Row]
@@ -39,7 +39,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Histogram(
+        self._requests = Histogram(
             "pagestream_http_request_seconds",
             "Requests by route and status, until the last byte.",
             ("method", "route", "status"),
@@ -56,13 +56,17 @@ class Metrics:
             "pagestream_changes_delivered", "Changes that went to at least one watcher.", registry=self.registry
         )
 
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered; `route` is its template."""
+        self._requests.labels(method, route, str(status)).observe(seconds)
+
     def delivered(self, view: View) -> None:
         """A change was handed to its watchers; one that a tick made has no time of its own."""
         self._frames.inc()
-        if view["version"] % 1_000_000 == 0:
+        if view["version"] % VERSIONS_PER_FACT == 0:
             self._latency.observe(max(0.0, time.time() - datetime.fromisoformat(view["updated_at"]).timestamp()))
 
-    def exposition(self, sockets: Sockets, streams: Streams, known: Knowledge | None) -> bytes:
+    def exposition(self, sockets: WebSockets, streams: EventStreams, known: SystemSnapshot | None) -> bytes:
         """Everything in Prometheus' text format; `known` is None while the database is away."""
         now = CollectorRegistry()
         now.register(_Families([*_of_connections(sockets, streams), *(_of_knowledge(known) if known else ())]))
@@ -79,7 +83,7 @@ class _Families:
         return self._families
 
 
-def _of_connections(sockets: Sockets, streams: Streams) -> Iterator[Metric]:
+def _of_connections(sockets: WebSockets, streams: EventStreams) -> Iterator[Metric]:
     yield _gauge("connections", "Open sockets and event streams.", "kind",
                  {"socket": len(sockets.open), "stream": len(streams.open)})  # fmt: skip
     waiting = [socket.outbox for socket in sockets.slow]
@@ -88,7 +92,7 @@ def _of_connections(sockets: Sockets, streams: Streams) -> Iterator[Metric]:
     yield CounterMetricFamily("pagestream_frames_merged", "Frames that a newer one replaced before they went.", merged)
 
 
-def _of_knowledge(known: Knowledge) -> Iterator[Metric]:
+def _of_knowledge(known: SystemSnapshot) -> Iterator[Metric]:
     yield _gauge("fold_lag_records", "How far a fold is behind the log.", "fold",
                  {row["_id"]: row.get("lag") or 0 for row in known.folds})  # fmt: skip
     yield _gauge("fold_halted", "1 where a fold has met what it must not skip.", "fold",
@@ -127,29 +131,3 @@ def _gauge(name: str, what: str, label: str, values: dict[str, Any]) -> Metric:
     for value, number in values.items():
         family.add_metric((value,), number)
     return family
-
-
-class Counted:
-    """Times every HTTP request, by the route's template and never by the path: paths hold ids."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        status = 500
-        began = time.perf_counter()
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noting)
-        finally:
-            route = getattr(scope.get("route"), "path", "none")
-            labels = (scope["method"], route, str(status))
-            self._metrics.requests.labels(*labels).observe(time.perf_counter() - began)

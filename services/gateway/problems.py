@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from shared.errors import CATALOG, describe
+from shared.error_catalog import CATALOG, describe
 
 Body = dict[str, Any]
 

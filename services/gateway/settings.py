@@ -1,13 +1,13 @@
 """The gateway's settings, read once at start."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from services.gateway.quotas import Quota
-from shared.settings import SharedSettings
+from services.gateway.auth.origins import is_loopback
+from services.gateway.uploads.quotas import Quota
+from shared.runtime.settings import SharedSettings
 
 
 class GatewaySettings(SharedSettings):
@@ -49,13 +49,3 @@ class GatewaySettings(SharedSettings):
             if scheme not in ("http", "https") or not host or "/" in host or "*" in host:
                 raise ValueError(f"{origin!r} is no origin; write it as scheme://host[:port], without * or a path")
         return origins
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address, without a port) can only be this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

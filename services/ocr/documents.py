@@ -9,16 +9,25 @@ from typing import Any, Final
 
 from PIL import Image
 
-from services.ocr import containers, images, mail, opendocument, pdf, plaintext, webpage, wordprocessing
+from services.ocr.formats import (
+    images,
+    mail,
+    opendocument,
+    pdf,
+    plain_text,
+    web_page,
+    wordprocessing,
+    zip_containers,
+)
+from services.ocr.formats.markup import check_depth
+from services.ocr.formats.sniffing import kind_of
 from services.ocr.limits import bounded, check_pages
-from services.ocr.markup import check_depth
 from services.ocr.pages import TEXT_PAGE_SECONDS
-from services.ocr.reading import Reader
+from services.ocr.recognition.reading import Reader
 from services.ocr.settings import OcrSettings
-from services.ocr.sniffing import kind_of
 from shared.errors import Rejected
 from shared.harness.contract import Result, Slice, Task
-from shared.media import Kind
+from shared.media_types import Kind
 
 _MOST_NESTED: Final = 3  # mails within mails as files; a mail forwarded as such counts as one with its envelope
 
@@ -55,7 +64,7 @@ def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> lis
             texts = _mail_pages(mail.opened(task.source, settings.max_mail_bytes), piece.args["unread"])
         case _:
             texts = _texts(task.source, kind, settings)
-    return [plaintext.page(number, text) for number, text in enumerate(texts, start=1)]
+    return [plain_text.page(number, text) for number, text in enumerate(texts, start=1)]
 
 
 def picture(task: Task, piece: Slice, settings: OcrSettings, width: int) -> Image.Image:
@@ -90,26 +99,26 @@ def _texts(source: Path, kind: Kind, settings: OcrSettings) -> list[str]:
     """The pages of a document that needs no recognising."""
     match kind:
         case Kind.TEXT:
-            texts = plaintext.decoded(_bounded(source, settings))
+            texts = plain_text.decoded(_bounded(source, settings))
         case Kind.HTML:
-            texts = [webpage.text_of(webpage.decoded(_bounded(source, settings)))]
+            texts = [web_page.text_of(web_page.decoded(_bounded(source, settings)))]
         case Kind.ODT | Kind.ODS | Kind.ODP:
-            texts = opendocument.pages(containers.copied(source, settings.max_unpacked_bytes))
+            texts = opendocument.pages(zip_containers.copied(source, settings.max_unpacked_bytes))
         case Kind.DOCX:
-            texts = wordprocessing.pages(containers.copied(source, settings.max_unpacked_bytes))
+            texts = wordprocessing.pages(zip_containers.copied(source, settings.max_unpacked_bytes))
         case _:
             texts = _office(source, kind, settings)
-    return plaintext.paged(texts)
+    return plain_text.paged(texts)
 
 
 def _office(source: Path, kind: Kind, settings: OcrSettings) -> list[str]:
-    from services.ocr import kreuzberg  # noqa: PLC0415  a child that never meets such a file need not hold the library
+    from services.ocr.formats import kreuzberg  # noqa: PLC0415  a child that never meets such a file need not hold the library
 
     if kind in (Kind.RTF, Kind.XLS):
         return kreuzberg.read(_bounded(source, settings), kind)
     if kind is Kind.PPTX:
-        return kreuzberg.read(containers.copied(source, settings.max_unpacked_bytes, check_depth), kind)
-    return kreuzberg.read(containers.copied(source, settings.max_unpacked_bytes), kind)
+        return kreuzberg.read(zip_containers.copied(source, settings.max_unpacked_bytes, check_depth), kind)
+    return kreuzberg.read(zip_containers.copied(source, settings.max_unpacked_bytes), kind)
 
 
 def _bounded(source: Path, settings: OcrSettings) -> bytes:
@@ -189,4 +198,4 @@ def _mail_pages(message: mail.Mail, unread: dict[str, str]) -> list[str]:
         for number, attachment in enumerate(message.attachments)
     ]
     head = "\n".join(part for part in (message.headers, *named) if part)
-    return plaintext.paged(["\n\n".join(part for part in (head, message.text) if part)])
+    return plain_text.paged(["\n\n".join(part for part in (head, message.text) if part)])

@@ -7,13 +7,14 @@ from typing import Final
 
 from PIL import Image
 
-from services.ocr import documents, preparation
-from services.ocr.engines import chosen_by
+from services.ocr import documents
 from services.ocr.pages import Line, concluded
-from services.ocr.reading import read_picture
+from services.ocr.recognition import preparation
+from services.ocr.recognition.engines import chosen_by
+from services.ocr.recognition.reading import read_picture
 from services.ocr.settings import OcrSettings
 from shared.harness.contract import Plan, Result, Slice, Task
-from shared.settings import read
+from shared.runtime.settings import read
 
 settings: Final = cache(partial(read, OcrSettings))
 

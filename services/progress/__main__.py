@@ -2,9 +2,9 @@
 
 from services.progress.app import serve
 from services.progress.settings import ProgressSettings
-from shared import logs
-from shared.process import run
-from shared.settings import read
+from shared.runtime import logs
+from shared.runtime.process import run
+from shared.runtime.settings import read
 
 settings = read(ProgressSettings)
 logs.configure("progress", settings.log_level)

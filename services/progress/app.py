@@ -3,16 +3,19 @@
 import asyncio
 from contextlib import AsyncExitStack
 
-from services.progress import generations, handover
+from services.progress.deciders.janitor import Janitor
 from services.progress.handlers import Handover, LiveProjection
-from services.progress.janitor import Janitor
-from services.progress.projector import Projector, announce_epoch
-from services.progress.results import Results
+from services.progress.projection import generations
+from services.progress.projection.projector import Projector, announce_epoch
+from services.progress.projection.stored_results import StoredResults
+from services.progress.rebuild import handover
 from services.progress.settings import ProgressSettings
-from shared import kafka, logs, mongo, topics
-from shared.blobs import Blobs
-from shared.folding import Loop
-from shared.leases import Owner, Ownership
+from shared.kafka import producer, topics
+from shared.projecting.loop import Loop
+from shared.runtime import logs
+from shared.storage import mongo
+from shared.storage.blobs import Blobs
+from shared.storage.leases import Owner, Ownership
 
 log = logs.get(__name__)
 
@@ -25,12 +28,14 @@ async def serve(settings: ProgressSettings) -> None:
     blobs = Blobs.open(settings.store)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(mongo.connect(settings, mongo.ELECTION))
-        sink = await stack.enter_async_context(kafka.connect(settings.kafka))
+        sink = await stack.enter_async_context(producer.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/progress")
         await stack.enter_async_context(handover.turn(database, Ownership(database, generations.OWNERSHIP, owner)))
         generation = await generations.live(database, settings.partitions)
         projector = Projector(database, generation, blobs, sink)
-        live = LiveProjection(database, blobs, projector, Results(database, generation, blobs), sink, settings.loaders)
+        live = LiveProjection(
+            database, blobs, projector, StoredResults(database, generation, blobs), sink, settings.loaders
+        )
         await live.start()
         await announce_epoch(sink, generation)
         log.info("projector starts", generation=generation)

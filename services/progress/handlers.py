@@ -6,28 +6,31 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from services.progress import generations, policy, sweeper
-from services.progress.appending import SAID_SECONDS, Appender
-from services.progress.due import Due
-from services.progress.erasing import erase, erase_elsewhere
-from services.progress.errands import Errands
-from services.progress.janitor import Janitor
-from services.progress.projector import Projector
-from services.progress.rebuild_job import RebuildTicks
-from services.progress.results import Results
-from shared import logs, status
-from shared.blobs import Blobs
-from shared.document import TERMINAL, DocumentState
+from services.progress.deciders import policy, sweeper
+from services.progress.deciders.background_tasks import BackgroundTasks
+from services.progress.deciders.due_documents import DueDocuments
+from services.progress.deciders.fact_appender import SAID_SECONDS, FactAppender
+from services.progress.deciders.janitor import Janitor
+from services.progress.projection import generations
+from services.progress.projection.eraser import erase, erase_elsewhere
+from services.progress.projection.projector import Projector
+from services.progress.projection.stored_results import StoredResults
+from services.progress.rebuild.rebuild_job import RebuildTicks
+from shared.document.state import TERMINAL, DocumentState
 from shared.errors import Transient
-from shared.events import utcnow
-from shared.failpoints import provoke
-from shared.fences import fenced
-from shared.folding import Batch, Loop, Write
-from shared.kafka import Log
-from shared.leases import LeaseBook, answered
-from shared.mongo import OUTAGES, Mongo, Row
-from shared.parking import park
-from shared.tracebacks import told
+from shared.events.document import utcnow
+from shared.kafka.dead_letters import park
+from shared.kafka.producer import Producer
+from shared.projecting import heartbeat
+from shared.projecting.batch import Batch
+from shared.projecting.fences import fenced
+from shared.projecting.loop import Loop, Write
+from shared.runtime import logs
+from shared.runtime.failpoints import provoke
+from shared.runtime.tracebacks import told
+from shared.storage.blobs import Blobs
+from shared.storage.leases import LeaseBook, answered
+from shared.storage.mongo import OUTAGES, Mongo, Row
 
 log = logs.get(__name__)
 
@@ -46,7 +49,7 @@ class LiveProjection:
     """The fold of the live generation."""
 
     def __init__(
-        self, database: Mongo, blobs: Blobs, projector: Projector, results: Results, sink: Log, loaders: int
+        self, database: Mongo, blobs: Blobs, projector: Projector, results: StoredResults, sink: Producer, loaders: int
     ) -> None:
         self._mongo = database
         self._leases = LeaseBook(database)
@@ -54,9 +57,9 @@ class LiveProjection:
         self._projector = projector
         self._results = results
         self._log = sink
-        self._appender = Appender(sink)
-        self._due = Due()
-        self._errands = Errands(loaders, self._done)
+        self._appender = FactAppender(sink)
+        self._due = DueDocuments()
+        self._errands = BackgroundTasks(loaders, self._done)
         self._stored: dict[str, dict[str, str]] = {}  # the results that are where their endpoints read them
         self._expired: dict[tuple[str, int], float] = {}  # leases, and since when they have been seen so
         self._erased: set[str] = set()  # and not known to be so by the log yet
@@ -210,7 +213,7 @@ class LiveProjection:
             await answered(partial(self._report, loop, rebuilds))
             if loop.halted:  # there is no next batch
                 self._check_handover()
-            await asyncio.sleep(status.EVERY_SECONDS)
+            await asyncio.sleep(heartbeat.EVERY_SECONDS)
 
     async def _report(self, loop: Loop, rebuilds: RebuildTicks) -> None:
         more = {
@@ -218,6 +221,6 @@ class LiveProjection:
             "unreadable": self._projector.unreadable,
             "set_aside": self._projector.set_aside,
         }
-        await status.tell(self._mongo, "progress", loop, more)
+        await heartbeat.tell(self._mongo, "progress", loop, more)
         await rebuilds.tell(loop.positions)
         self._makes_way = await generations.must_make_way(self._mongo)

@@ -8,14 +8,18 @@ from collections.abc import AsyncIterator
 
 import orjson
 
-from shared import history, logs, reading, topics, view
-from shared.document import DocumentState
-from shared.errors import Rejected, describe
-from shared.events import Fact
-from shared.given import NOTHING
-from shared.live import Live
-from shared.process import run
-from shared.settings import SharedSettings, read
+from shared.document import view
+from shared.document.live_overlay import LiveOverlay
+from shared.document.state import DocumentState
+from shared.document.upload_info import NOTHING
+from shared.error_catalog import describe
+from shared.errors import Rejected
+from shared.events.document import Fact
+from shared.kafka import partition_reader, topics
+from shared.projecting import versions
+from shared.runtime import logs
+from shared.runtime.process import run
+from shared.runtime.settings import SharedSettings, read
 
 
 async def at_version(settings: SharedSettings, document_id: str, version: int | None) -> DocumentState:
@@ -23,7 +27,7 @@ async def at_version(settings: SharedSettings, document_id: str, version: int | 
 
     Raises Rejected("not_in_log").
     """
-    state = await history.at_version(facts(settings, document_id), version)
+    state = await versions.at_version(facts(settings, document_id), version)
     if state is None:
         asked = "any version" if version is None else f"version {version}"
         raise Rejected("not_in_log", document_id=document_id, version=asked)
@@ -32,8 +36,8 @@ async def at_version(settings: SharedSettings, document_id: str, version: int | 
 
 def facts(settings: SharedSettings, document_id: str) -> AsyncIterator[Fact]:
     """Every fact about one document, in the order of the log. Raises UnknownFact."""
-    place = reading.place_of(topics.DOCUMENTS, document_id, settings.partitions)
-    return history.facts(reading.to_the_end(settings.kafka, place), document_id)
+    place = partition_reader.place_of(topics.DOCUMENTS, document_id, settings.partitions)
+    return versions.facts(partition_reader.to_the_end(settings.kafka, place), document_id)
 
 
 async def tell(document_id: str, version: int | None) -> None:
@@ -43,7 +47,7 @@ async def tell(document_id: str, version: int | None) -> None:
     except Rejected as error:
         print(orjson.dumps({"error": " ".join(describe(error.code, error.facts))}).decode())
         return
-    print(orjson.dumps(view.render(state, Live(), given=NOTHING, epoch="log")).decode())
+    print(orjson.dumps(view.render(state, LiveOverlay(), given=NOTHING, epoch="log")).decode())
 
 
 if __name__ == "__main__":

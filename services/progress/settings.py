@@ -5,7 +5,7 @@ import socket
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import SharedSettings
+from shared.runtime.settings import SharedSettings
 
 
 class ProgressSettings(SharedSettings):

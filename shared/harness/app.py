@@ -4,24 +4,27 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Final
 
-from shared import kafka, logs, mongo, status, topics
-from shared.blobs import Blobs
-from shared.folding import Loop
-from shared.harness import folders
-from shared.harness.children import Pool
-from shared.harness.consumer import Consumer
-from shared.harness.coordination import Coordination, checkpoint_of
-from shared.harness.inputs import Inputs
-from shared.harness.pieces import Pieces
+from shared.events.pipeline import rank_of
+from shared.harness.coordinator.fold import CoordinatorFold, checkpoint_of
+from shared.harness.sandbox import temp_folders
+from shared.harness.sandbox.pool import Pool
 from shared.harness.settings import StageSettings
-from shared.harness.taken import Taken
-from shared.harness.worker import Worker
-from shared.kafka import Log
-from shared.leases import Leases, Owner, Ownership, Workers, holding
-from shared.mongo import Mongo
-from shared.pipeline import rank_of
-from shared.process import run
-from shared.settings import read
+from shared.harness.worker.acknowledged import Acknowledged
+from shared.harness.worker.consumer import Consumer
+from shared.harness.worker.inputs import Inputs
+from shared.harness.worker.slices import SliceRunner
+from shared.harness.worker.worker import Worker
+from shared.kafka import producer, topics
+from shared.kafka.producer import Producer
+from shared.projecting import heartbeat
+from shared.projecting.loop import Loop
+from shared.runtime import logs
+from shared.runtime.process import run
+from shared.runtime.settings import read
+from shared.storage import mongo
+from shared.storage.blobs import Blobs
+from shared.storage.leases import Leases, Owner, Ownership, Workers, holding
+from shared.storage.mongo import Mongo
 
 log = logs.get(__name__)
 
@@ -48,7 +51,7 @@ async def serve(stage: str, module: str, settings: StageSettings, *, online: boo
     await topics.verify(settings.kafka, [t for t in topics.all_topics(settings.partitions) if t.name in needed])
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(mongo.connect(settings, mongo.ELECTION))
-        sink = await stack.enter_async_context(kafka.connect(settings.kafka))
+        sink = await stack.enter_async_context(producer.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/{stage}")
         pool = Pool(module, settings.children + _SPARE, settings.child_idle_seconds, online=online)
         async with asyncio.TaskGroup() as roles:
@@ -58,34 +61,34 @@ async def serve(stage: str, module: str, settings: StageSettings, *, online: boo
                 roles.create_task(coordinate(stage, settings, database, sink, owner))
 
 
-async def work(stage: str, pool: Pool, settings: StageSettings, database: Mongo, sink: Log, owner: Owner) -> None:
+async def work(stage: str, pool: Pool, settings: StageSettings, database: Mongo, sink: Producer, owner: Owner) -> None:
     """Do slices for ever."""
-    await asyncio.to_thread(folders.sweep)
+    await asyncio.to_thread(temp_folders.sweep)
     blobs = Blobs.open(settings.store)
     worker = Worker(
         stage=stage,
         log=sink,
         mongo=database,
         leases=Leases(database, owner),
-        pieces=Pieces(settings, sink, blobs, Inputs(blobs), rank_of(stage)),
+        pieces=SliceRunner(settings, sink, blobs, Inputs(blobs), rank_of(stage)),
         pool=pool,
     )
     log.info("worker starts", slots=settings.children)
     await Consumer(worker, settings, owner, Workers(database)).run()
 
 
-async def coordinate(stage: str, settings: StageSettings, database: Mongo, sink: Log, owner: Owner) -> None:
+async def coordinate(stage: str, settings: StageSettings, database: Mongo, sink: Producer, owner: Owner) -> None:
     """Be the stage's one coordinator as soon as no other is."""
     async with holding(Ownership(database, f"coordinator/{stage}", owner)):
         checkpoint = await checkpoint_of(stage, database, settings.partitions)
-        taken = Taken(settings.kafka, stage)
-        coordination = Coordination(stage, database, sink, settings.max_attempts, taken.offsets)
+        taken = Acknowledged(settings.kafka, stage)
+        coordination = CoordinatorFold(stage, database, sink, settings.max_attempts, taken.offsets)
         await coordination.start()
         log.info("coordinator starts")
         loop = Loop(settings.kafka, checkpoint, coordination, patience=_PATIENCE)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(loop.run())
-                tasks.create_task(status.telling(database, f"coordinator/{stage}", loop, coordination.told))
+                tasks.create_task(heartbeat.telling(database, f"coordinator/{stage}", loop, coordination.told))
         finally:
             await taken.close()

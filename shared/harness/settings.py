@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import SharedSettings
+from shared.runtime.settings import SharedSettings
 
 
 class StageSettings(SharedSettings):

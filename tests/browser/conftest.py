@@ -8,7 +8,8 @@ from typing import Final
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
-from running_system import RunningSystem
+
+from tests.support.running_system import RunningSystem
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HERE: Final = Path(__file__).parent

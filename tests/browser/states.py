@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from shared.messages import Message, message
-from shared.view import iso
+from shared.document.messages import Message, message
+from shared.document.view import iso
 
 LOST: Final = message("worker.lost")
 SHOW: Final = """(views) => {

@@ -5,13 +5,14 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import papers
 import pytest
-from axe import SCREENSHOTS
-from dropping import drop, until_kind
 from playwright.async_api import BrowserContext, Locator, Page, WebSocket, expect
-from running_system import RunningSystem
-from states import LOST, SHOW, retry_at, view
+
+from tests.browser.axe import SCREENSHOTS
+from tests.browser.dropping import drop, until_kind
+from tests.browser.states import LOST, SHOW, retry_at, view
+from tests.support import pdfs
+from tests.support.running_system import RunningSystem
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -161,7 +162,7 @@ async def test_a_job_is_followed_by_its_id_to_its_end(page: Page, system: Runnin
 async def test_a_page_that_slept_without_a_network_comes_back_and_resumes_by_version(
     page: Page, context: BrowserContext, system: RunningSystem
 ) -> None:
-    document_id = await system.upload(papers.scan(3, title="Sleep"), "sleep.pdf")
+    document_id = await system.upload(pdfs.scan(3, title="Sleep"), "sleep.pdf")
     await page.evaluate(FOLLOW, ["document-id", document_id])
     element = page.locator("main > document-progress")
     await expect(element).to_have_attribute("connection", "websocket")
@@ -180,7 +181,7 @@ async def test_a_page_that_slept_without_a_network_comes_back_and_resumes_by_ver
 
 
 async def test_what_is_deleted_and_what_never_was_is_said(page: Page, system: RunningSystem) -> None:
-    document_id = await system.upload(papers.letter("Gone"), "gone.png")
+    document_id = await system.upload(pdfs.letter("Gone"), "gone.png")
     await page.evaluate(FOLLOW, ["document-id", document_id])
     element = page.locator("main > document-progress")
     await expect(element).to_contain_text("gone.png")

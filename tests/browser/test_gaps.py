@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-import papers
 import pytest
 import pytest_asyncio
-from axe import judge
 from playwright.async_api import Locator, Page, Route, WebSocketRoute, expect
-from running_system import RunningSystem
-from waiting import until
+
+from tests.browser.axe import judge
+from tests.support import pdfs
+from tests.support.running_system import RunningSystem
+from tests.support.wait import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -29,9 +30,9 @@ class View(NamedTuple):
 
 
 TABS: Final = [
-    View("Pages", "**/pages", "Loading pages…", papers.sentence(0)),
+    View("Pages", "**/pages", "Loading pages…", pdfs.sentence(0)),
     View("Findings", "**/extraction", "Loading findings…", "Keywords"),
-    View("Chunks", "**/chunks?*", "Loading chunks…", papers.sentence(0)),
+    View("Chunks", "**/chunks?*", "Loading chunks…", pdfs.sentence(0)),
     View("Timeline", "**/timeline?*", "Loading the timeline…", "Uploaded"),
 ]
 SHARE: Final = View("Share…", "**/v1/tokens?*", "Loading links…", "Nobody has a link to this document.")
@@ -41,7 +42,7 @@ SEARCH: Final = View("Search names and texts", "**/v1/search?*", "Searching…",
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def document_id(system: RunningSystem) -> str:
     """A completed document."""
-    document_id = await system.upload(papers.born_digital(1, title="Gaps"), "gaps.pdf")
+    document_id = await system.upload(pdfs.born_digital(1, title="Gaps"), "gaps.pdf")
     assert (await system.until(document_id))["status"] == "completed"
     return document_id
 
@@ -120,7 +121,7 @@ async def test_a_page_whose_text_could_not_be_had_is_asked_for_again(page: Page,
         part = await opened(page, document_id, TABS[0])
         await expect(part).to_contain_text(AWAY)
     await part.get_by_role("button", name="Try again").click()
-    await expect(part).to_contain_text(papers.sentence(0))
+    await expect(part).to_contain_text(pdfs.sentence(0))
 
 
 async def test_a_system_that_does_not_answer_is_asked_again_by_itself(page: Page) -> None:

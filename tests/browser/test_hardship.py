@@ -5,20 +5,21 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import papers
 import pytest
-from axe import picture
-from dropping import drop, until_kind
 from playwright.async_api import Locator, Page, expect
-from running_system import EVERY, RunningSystem
-from waiting import until
+
+from tests.browser.axe import picture
+from tests.browser.dropping import drop, until_kind
+from tests.support import pdfs
+from tests.support.running_system import EVERY, RunningSystem
+from tests.support.wait import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 
 async def being_read(page: Page, system: RunningSystem, name: str) -> Locator:
     """A scan of four pages that was dropped and has come to its recognisers."""
-    progress = await drop(page, papers.scan(4, title=name), name)
+    progress = await drop(page, pdfs.scan(4, title=name), name)
     await until(system.at_work, what="the pages are being read", every=EVERY)
     return progress
 
@@ -26,7 +27,7 @@ async def being_read(page: Page, system: RunningSystem, name: str) -> Locator:
 async def test_a_page_whose_recogniser_dies_is_tried_again_and_why_and_when_is_said(
     page: Page, system: RunningSystem
 ) -> None:
-    progress = await drop(page, papers.scan(1, title="Again"), "again.pdf")
+    progress = await drop(page, pdfs.scan(1, title="Again"), "again.pdf")
 
     async def has_given_up() -> bool:
         for recogniser in system.at_work():  # the same attempt tries a page more than once
@@ -89,7 +90,7 @@ async def held(system: RunningSystem, document_id: str) -> AsyncIterator[None]:
 async def test_a_document_with_a_page_that_cannot_be_read_is_partial_and_says_which(
     page: Page, system: RunningSystem
 ) -> None:
-    progress = await drop(page, papers.thread(), "thread.pdf")
+    progress = await drop(page, pdfs.thread(), "thread.pdf")
     await until_kind(progress, "partial")
     await expect(progress).to_contain_text("Not readable: page 2.")
     await expect(progress.get_by_role("button", name="Retry")).to_be_visible()

@@ -2,13 +2,14 @@
 
 from typing import Any, Final
 
-import papers
 import pytest
-from axe import expect_accessible, judge, picture
-from dropping import drop, until_kind
 from playwright.async_api import Dialog, Page, expect
-from running_system import RunningSystem
-from states import SHOW, states
+
+from tests.browser.axe import expect_accessible, judge, picture
+from tests.browser.dropping import drop, until_kind
+from tests.browser.states import SHOW, states
+from tests.support import pdfs
+from tests.support.running_system import RunningSystem
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -26,7 +27,7 @@ ALONE: Final = """(id) => {
 async def test_a_failed_document_stands_where_the_server_says_with_what_to_do(
     page: Page, system: RunningSystem
 ) -> None:
-    progress = await drop(page, papers.broken(), "torn.pdf")
+    progress = await drop(page, pdfs.broken(), "torn.pdf")
     await until_kind(progress, "failed")
     newest = await system.newest()
     shown = await progress.get_by_role("progressbar").get_attribute("aria-valuenow")
@@ -37,7 +38,7 @@ async def test_a_failed_document_stands_where_the_server_says_with_what_to_do(
 
 
 async def test_a_document_is_cancelled_and_retried_with_its_buttons(page: Page, system: RunningSystem) -> None:
-    progress = await drop(page, papers.scan(4, title="Stop"), "stop.pdf")
+    progress = await drop(page, pdfs.scan(4, title="Stop"), "stop.pdf")
     await until_kind(progress, "running")
     await progress.get_by_role("button", name="Cancel").click()
     await until_kind(progress, "cancelled")
@@ -53,7 +54,7 @@ async def test_a_hostile_name_and_hostile_text_stay_text(page: Page) -> None:
         await dialog.dismiss()
 
     page.on("dialog", note)
-    progress = await drop(page, papers.born_digital(1, title=HOSTILE), HOSTILE)
+    progress = await drop(page, pdfs.born_digital(1, title=HOSTILE), HOSTILE)
     await until_kind(progress, "completed")
     await page.get_by_role("link", name=HOSTILE).click()
     await expect(page.get_by_role("tabpanel").first).to_contain_text("onerror=alert(1)")
@@ -62,7 +63,7 @@ async def test_a_hostile_name_and_hostile_text_stay_text(page: Page) -> None:
 
 
 async def test_a_document_is_opened_with_the_keyboard_alone(page: Page) -> None:
-    progress = await drop(page, papers.letter("Keyboard"), "keys.png", "image/png")
+    progress = await drop(page, pdfs.letter("Keyboard"), "keys.png", "image/png")
     await until_kind(progress, "completed")
     for _ in range(40):
         await page.keyboard.press("Tab")
@@ -82,18 +83,18 @@ async def test_every_state_is_pictured_and_axe_finds_nothing(page: Page, scheme:
 
 
 async def test_axe_finds_nothing_on_the_list_and_on_a_document(page: Page) -> None:
-    progress = await drop(page, papers.born_digital(1, title="Axe"), "axe.pdf")
+    progress = await drop(page, pdfs.born_digital(1, title="Axe"), "axe.pdf")
     await until_kind(progress, "completed")
     await judge(page, "list")
     await page.get_by_role("link", name="axe.pdf").click()
-    await expect(page.get_by_role("tabpanel").first).to_contain_text(papers.sentence(0))
+    await expect(page.get_by_role("tabpanel").first).to_contain_text(pdfs.sentence(0))
     await judge(page, "document")
 
 
 async def test_the_element_alone_follows_a_document_says_its_connection_and_tells_its_page(
     page: Page, system: RunningSystem
 ) -> None:
-    document_id = await system.upload(papers.scan(3, title="Alone"), "alone.pdf")
+    document_id = await system.upload(pdfs.scan(3, title="Alone"), "alone.pdf")
     await page.evaluate(ALONE, document_id)
     element = page.locator("main > document-progress")
     await expect(element).to_have_attribute("connection", "websocket")

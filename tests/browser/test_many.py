@@ -9,8 +9,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120
 
 LONGEST_MS: Final = 600  # of one task, in the best of three rounds: others may use the cores as well
 MANY: Final = """async () => {
-  const { DocumentList } = await import("/web/document-list.js");
-  const { wordsOf } = await import("/web/words.js");
+  const { DocumentList } = await import("/web/page/document-list.js");
+  const { wordsOf } = await import("/web/element/words.js");
   const parts = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
   const list = new DocumentList({ parts, say: wordsOf("en"), api: null, on: {} });
   const row = (n, percent) => ({

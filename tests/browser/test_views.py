@@ -3,12 +3,13 @@
 import re
 from typing import Any, Final
 
-import papers
 import pytest
 import pytest_asyncio
-from axe import judge
 from playwright.async_api import Browser, Locator, Page, Route, expect
-from running_system import RunningSystem
+
+from tests.browser.axe import judge
+from tests.support import pdfs
+from tests.support.running_system import RunningSystem
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -19,7 +20,7 @@ WORD: Final = "meadow"  # on the second page of born-digital papers
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def document_id(system: RunningSystem) -> str:
     """A completed document of three pages."""
-    document_id = await system.upload(papers.born_digital(3, title=TITLE), "views.pdf")
+    document_id = await system.upload(pdfs.born_digital(3, title=TITLE), "views.pdf")
     assert (await system.until(document_id))["status"] == "completed"
     return document_id
 
@@ -149,7 +150,7 @@ async def test_a_shared_link_opens_one_document_without_a_key_and_only_to_watch(
     await guest.goto(link)
     await expect(guest.locator("#guest")).to_contain_text("Shared with you to watch, until")
     await expect(guest.get_by_role("heading", level=1, name="views.pdf")).to_be_visible()
-    await expect(guest.locator(".page-text")).to_contain_text(papers.sentence(0))
+    await expect(guest.locator(".page-text")).to_contain_text(pdfs.sentence(0))
     for name in ("Delete", "Share…", "Retry", "Cancel"):
         await expect(guest.get_by_role("button", name=name)).to_be_hidden()
     for name in ("System", "← All documents"):
@@ -165,7 +166,7 @@ async def test_a_shared_link_opens_one_document_without_a_key_and_only_to_watch(
 async def test_a_link_to_control_offers_cancel_and_retry_but_no_deletion(
     page: Page, browser: Browser, system: RunningSystem
 ) -> None:
-    torn = await system.upload(papers.broken(), "shared-torn.pdf")
+    torn = await system.upload(pdfs.broken(), "shared-torn.pdf")
     await system.until(torn)
     link = await share(page, torn, "Watch, retry and cancel")
     guest = await browser.new_page(base_url=system.url, locale="en-GB")
@@ -221,7 +222,7 @@ async def test_search_filters_names_and_says_when_nothing_or_no_answer_was_found
 
 
 async def test_the_system_is_seen_with_its_workers_readers_and_failures(page: Page, system: RunningSystem) -> None:
-    await system.until(await system.upload(papers.broken(), "system-torn.pdf"))
+    await system.until(await system.upload(pdfs.broken(), "system-torn.pdf"))
     await page.get_by_role("link", name="System", exact=True).click()
     await expect(page.get_by_role("heading", level=1, name="System")).to_be_focused()
     await expect(page.locator(".verdict")).to_have_text(re.compile("All is well|Catching up"))

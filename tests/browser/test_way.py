@@ -5,11 +5,12 @@ import time
 from statistics import median
 from typing import Final
 
-import papers
 import pytest
-from dropping import drop, progress_of, until_kind
 from playwright.async_api import BrowserContext, Page, Route, expect
-from running_system import RunningSystem
+
+from tests.browser.dropping import drop, progress_of, until_kind
+from tests.support import pdfs
+from tests.support.running_system import RunningSystem
 
 NO_SOCKETS: Final = """
 globalThis.WebSocket = class {
@@ -43,21 +44,21 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 
 
 async def test_a_dropped_file_shows_a_bar_within_a_second_and_ends_with_its_text(page: Page) -> None:
-    progress = await drop(page, papers.scan(2, title="Way"), "way.pdf")
+    progress = await drop(page, pdfs.scan(2, title="Way"), "way.pdf")
     dropped = time.monotonic()
     await progress.wait_for()
     assert time.monotonic() - dropped < 1
     await until_kind(progress, "completed")
     assert await progress.get_by_role("progressbar").get_attribute("aria-valuenow") == "100"
     await page.get_by_role("link", name="way.pdf").click()
-    await expect(page.get_by_role("tabpanel").first).to_contain_text(papers.sentence(0))
+    await expect(page.get_by_role("tabpanel").first).to_contain_text(pdfs.sentence(0))
 
 
 async def test_a_frame_is_on_the_screen_within_a_tenth_of_a_second(page: Page) -> None:
     await page.add_init_script(TIMED)
     await page.reload()
     await page.locator("#connection[data-kind=websocket]").wait_for()
-    await until_kind(await drop(page, papers.scan(6, title="Frames"), "frames.pdf"), "completed")
+    await until_kind(await drop(page, pdfs.scan(6, title="Frames"), "frames.pdf"), "completed")
     arrived, shown = await page.evaluate("[arrived, shown]")
     took = [shown[percent] - arrived[percent] for percent in arrived.keys() & shown.keys() - {"0"}]
     assert len(took) > 3
@@ -71,7 +72,7 @@ async def test_the_page_weighs_less_than_100_kb_before_thumbnails(page: Page) ->
 async def test_a_reload_in_the_middle_and_a_second_tab_show_the_same_until_the_end(
     page: Page, context: BrowserContext
 ) -> None:
-    progress = await drop(page, papers.scan(4, title="Reload"), "reload.pdf")
+    progress = await drop(page, pdfs.scan(4, title="Reload"), "reload.pdf")
     await until_kind(progress, "running")
     await page.reload()
     second = await context.new_page()
@@ -83,7 +84,7 @@ async def test_a_reload_in_the_middle_and_a_second_tab_show_the_same_until_the_e
 async def test_a_cut_network_is_said_and_nothing_is_missed(
     page: Page, context: BrowserContext, system: RunningSystem
 ) -> None:
-    progress = await drop(page, papers.scan(2, title="Cut"), "cut.pdf")
+    progress = await drop(page, pdfs.scan(2, title="Cut"), "cut.pdf")
     await until_kind(progress, "pending", "running")
     document_id = str((await system.newest())["document_id"])
     await context.set_offline(True)
@@ -94,7 +95,7 @@ async def test_a_cut_network_is_said_and_nothing_is_missed(
 
 
 async def test_a_killed_gateway_is_found_again_and_nothing_is_missed(page: Page, system: RunningSystem) -> None:
-    progress = await drop(page, papers.scan(3, title="Gateway"), "gateway.pdf")
+    progress = await drop(page, pdfs.scan(3, title="Gateway"), "gateway.pdf")
     await until_kind(progress, "pending", "running")
     await system.kill("gateway")
     await until_kind(progress, "completed")
@@ -111,7 +112,7 @@ async def test_where_websockets_are_blocked_the_page_falls_back_and_says_so(
     page = await context.new_page()
     await page.goto("/")
     await page.locator(f"#connection[data-kind={connection}]").wait_for()
-    progress = await drop(page, papers.letter(f"Over {connection}"), f"{connection}.png", "image/png")
+    progress = await drop(page, pdfs.letter(f"Over {connection}"), f"{connection}.png", "image/png")
     await until_kind(progress, "completed")
 
 

@@ -12,14 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import processes
-from background import Background
-from infrastructure import CACHE, Infrastructure
-from running_system import ENDED, EVERY, PATIENCE, RunningSystem
-from waiting import until
-
 from cli.programs import provide, service_programs
-from shared.events import Fact
+from shared.events.document import Fact
 from stack import infrastructure, ports
 from stack.backoff import Backoff
 from stack.events import Event
@@ -30,6 +24,11 @@ from stack.settings import StackSettings
 from stack.supervisor import Supervisor
 from tests.chaos import checker
 from tests.chaos.observing import read_log
+from tests.support import processes
+from tests.support.background_loop import Background
+from tests.support.infrastructure import CACHE, Infrastructure
+from tests.support.running_system import ENDED, EVERY, PATIENCE, RunningSystem
+from tests.support.wait import until
 
 STAGES: Final = {"ocr": "ocr", "chunk": "chunker", "extract": "extractor"}  # stage -> service
 

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from shared.settings import SharedSettings, read
+from shared.runtime.settings import SharedSettings, read
 from stack import running
 from tests.chaos.invariants import Violation, violations
 from tests.chaos.observing import observe

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from shared import settled
-from shared.document import TERMINAL, DocumentState, evolve
-from shared.events import DocumentUploaded, Fact, SliceCompleted
+from shared.document import codec
+from shared.document.state import TERMINAL, DocumentState, evolve
+from shared.events.document import DocumentUploaded, Fact, SliceCompleted
 
 Row = Mapping[str, Any]
 Positions = Mapping[str, int]  # "topic-partition" -> the next offset
@@ -116,7 +116,7 @@ def _projected(seen: Observation, states: Mapping[str, DocumentState]) -> Iterat
         if state is None or row is None:
             yield Violation("I3", document_id, "is in the " + ("projection" if row else "log") + " only")
             continue
-        stored = settled.from_row(row["settled"])
+        stored = codec.from_row(row["settled"])
         if wrong := [name for name in state.__struct_fields__ if getattr(state, name) != getattr(stored, name)]:
             told = "; ".join(f"{n} is {getattr(stored, n)!r}, not {getattr(state, n)!r}" for n in wrong)
             yield Violation("I3", document_id, told[:600])

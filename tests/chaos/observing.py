@@ -9,14 +9,15 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared import mongo, topics
-from shared.blobs import BlobDamaged, BlobMissing, Blobs
-from shared.events import DocumentFact, NotAnEnvelope, UnknownFact, decode
-from shared.mongo import Collection, Mongo
-from shared.pipeline import PIPELINE
-from shared.settings import SharedSettings
+from shared.events.document import DocumentFact, NotAnEnvelope, UnknownFact, decode
+from shared.events.pipeline import PIPELINE
+from shared.kafka import topics
+from shared.runtime.settings import SharedSettings
+from shared.storage import mongo
+from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs
+from shared.storage.mongo import Collection, Mongo
 from tests.chaos.invariants import Logged, Observation, Positions, Row, fold
-from tests.integration import kafka_side, processes
+from tests.support import kafka, processes
 
 
 async def observe(settings: SharedSettings, temporary: Path | None = None) -> Observation:
@@ -49,7 +50,7 @@ async def observe(settings: SharedSettings, temporary: Path | None = None) -> Ob
 async def read_log(bootstrap: str) -> tuple[list[Logged], dict[str, str]]:
     """The facts about documents in the order of each partition, and by partition what nobody knows."""
     log, unknown = [], {}
-    for record in await kafka_side.records(bootstrap, topics.DOCUMENTS):
+    for record in await kafka.records(bootstrap, topics.DOCUMENTS):
         try:
             fact = decode(record.value)
         except NotAnEnvelope:
@@ -81,7 +82,7 @@ async def _end_offsets(bootstrap: str, places: list[TopicPartition]) -> Mapping[
 async def _group_lag(settings: SharedSettings, stage: str) -> int:
     """The work items that no worker of the stage has acknowledged."""
     places = [TopicPartition(topics.slices(stage), number) for number in range(settings.partitions)]
-    async with kafka_side.admin(settings.kafka) as admin:
+    async with kafka.admin(settings.kafka) as admin:
         committed = await admin.list_consumer_group_offsets(f"workers.{stage}")
     ends = await _end_offsets(settings.kafka, places)
     return sum(end - (max(0, committed[place].offset) if place in committed else 0) for place, end in ends.items())
@@ -126,7 +127,7 @@ def strays(bootstrap: str) -> Iterator[str]:
         if parent and not processes.is_alive(pid) and _is_of(parent, bootstrap):
             yield f"zombie {pid} of {parent}"
     for pid, command in processes.commands():
-        started = any("shared.harness.child" in word or "tesseract" in word for word in command[:4])
+        started = any("shared.harness.sandbox.child" in word or "tesseract" in word for word in command[:4])
         if started and _is_of(pid, bootstrap) and not _is_of(processes.parent_of(pid) or 1, bootstrap):
             yield f"process {pid} ({' '.join(command)[:80]})"
 

@@ -1,4 +1,4 @@
-"""`python -m services.progress.rebuild` as a process that can be killed at a step it tells."""
+"""`python -m services.progress.rebuild.generation_swap` as a process that can be killed at a step it tells."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
-from infrastructure import REPOSITORY
 
 from tests.chaos.chaos_system import ChaosSystem
+from tests.support.infrastructure import REPOSITORY
 
 PATIENCE = 90.0  # seconds
 
@@ -37,7 +37,7 @@ async def killed_at(system: ChaosSystem, step: str) -> dict[str, Any]:
 @asynccontextmanager
 async def _process(system: ChaosSystem, wish: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild", wish,
+        sys.executable, "-m", "services.progress.rebuild.generation_swap", wish,
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1,
     )  # fmt: skip
     try:

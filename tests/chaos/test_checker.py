@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import history
 import pytest
-from history import DOCUMENT
 
-from services.progress import projection, timeline
-from shared.events import Fact
-from shared.harness.coordination import to_row
-from shared.harness.coordinator import Assignment
+from services.progress.projection import document_row, timeline
+from shared.events.document import Fact
+from shared.harness.coordinator.decide import Assignment
+from shared.harness.coordinator.fold import to_row
 from tests.chaos.invariants import Logged, Observation, violations
 from tests.chaos.observing import abandoned, strays
+from tests.support import document_facts
+from tests.support.document_facts import DOCUMENT
 
 PLACE: Final = "documents-0"
 STAGES: Final = ("ocr", "chunk", "extract")
@@ -29,19 +29,19 @@ def at_rest(facts: Sequence[Fact]) -> Observation:
     """What a system shows that has folded `facts` as it should."""
     kept, rows = None, {}
     for offset, fact in enumerate(facts):
-        kept = projection.take(kept, fact, offset)
+        kept = document_row.take(kept, fact, offset)
         assert kept
         row = timeline.row(kept.state, fact, offset)
         rows.setdefault(row["_id"], row)
     assert kept
     positions = {PLACE: len(facts)}
-    document = projection.to_row(kept, "epoch")
+    document = document_row.to_row(kept, "epoch")
     return Observation(
         log=[Logged(0, offset, fact) for offset, fact in enumerate(facts)],
         ends=dict(positions),
         checkpoints={name: dict(positions) for name in ("progress", *(f"coordinator/{stage}" for stage in STAGES))},
         documents={DOCUMENT: document},
-        jobs=dict(projection.job_rows(kept, document)),
+        jobs=dict(document_row.job_rows(kept, document)),
         timeline=rows,
         coordinators={s: {DOCUMENT: to_row(Assignment(kept.state, s, len(facts) - 1))} for s in STAGES},
         chunks={DOCUMENT: ["one"]},
@@ -53,17 +53,19 @@ def at_rest(facts: Sequence[Fact]) -> Observation:
     )
 
 
-@pytest.mark.parametrize("facts", [history.COMPLETED, history.FAILED, history.CANCELLED, history.PARTIAL])
+@pytest.mark.parametrize(
+    "facts", [document_facts.COMPLETED, document_facts.FAILED, document_facts.CANCELLED, document_facts.PARTIAL]
+)
 def test_where_all_is_well_nothing_is_found(facts: list[Fact]) -> None:
     seen = at_rest(facts)
-    if facts == history.PARTIAL:
+    if facts == document_facts.PARTIAL:
         seen = replace(seen, results={**RESULTS, "ocr-some": {}})
     assert violations(seen, acknowledged=[DOCUMENT, facts[0].event_id]) == []
 
 
 def test_the_same_claim_said_twice_by_two_processes_is_well() -> None:
-    again = history.done(0, when=9).model_copy(update={"producer": "another"})
-    assert violations(at_rest([*history.COMPLETED, again])) == []
+    again = document_facts.done(0, when=9).model_copy(update={"producer": "another"})
+    assert violations(at_rest([*document_facts.COMPLETED, again])) == []
 
 
 def _change(name: str, change: Callable[[Any], None]) -> Callable[[Observation], Observation]:
@@ -86,7 +88,11 @@ PLANTED: Final[Sequence[tuple[str, str, Callable[[Observation], Observation]]]] 
     ("I3", "size is 1", _change("documents", lambda rows: rows[DOCUMENT]["settled"].update(size=1))),
     ("I3", "lacks", _change("jobs", lambda rows: rows.pop(f"{DOCUMENT}/ocr"))),
     ("I3", "attempt of", _change("jobs", lambda rows: rows[f"{DOCUMENT}/ocr"].update(attempt=2))),
-    ("I3", "timeline lacks", _change("timeline", lambda rows: rows.pop(f"{DOCUMENT}/{history.started().event_id}"))),
+    (
+        "I3",
+        "timeline lacks",
+        _change("timeline", lambda rows: rows.pop(f"{DOCUMENT}/{document_facts.started().event_id}")),
+    ),
     ("I3", "does not follow", _change("timeline", lambda rows: rows.update(x={"document_id": DOCUMENT}))),
     ("I3", "chunks differ", _change("chunks", lambda rows: rows[DOCUMENT].append("two"))),
     ("I3", "extraction differs", _change("extractions", lambda rows: rows.clear())),
@@ -103,30 +109,30 @@ PLANTED: Final[Sequence[tuple[str, str, Callable[[Observation], Observation]]]] 
 
 @pytest.mark.parametrize(("invariant", "words", "plant"), PLANTED, ids=[f"{i} {w}" for i, w, _ in PLANTED])
 def test_what_is_planted_is_found(invariant: str, words: str, plant: Callable[[Observation], Observation]) -> None:
-    seen = plant(at_rest(history.COMPLETED))
+    seen = plant(at_rest(document_facts.COMPLETED))
     found = [f"{one.invariant} {one}" for one in violations(seen)]
     assert any(line.startswith(invariant) and words in line for line in found), found
 
 
 def test_a_document_that_does_not_end_is_found() -> None:
-    found = violations(at_rest(history.RUNNING))
+    found = violations(at_rest(document_facts.RUNNING))
     assert [str(one) for one in found] == [f"I1 {DOCUMENT}: has not come to an end, it is processing"]
 
 
 def test_a_fact_that_is_missing_from_the_log_is_found_by_what_was_folded_from_it() -> None:
-    seen = at_rest(history.COMPLETED)
+    seen = at_rest(document_facts.COMPLETED)
     found = violations(replace(seen, log=seen.log[:-1]))
     assert {one.invariant for one in found} == {"I1", "I3"}
 
 
 def test_an_acknowledged_upload_that_is_not_in_the_log_is_found() -> None:
-    found = violations(at_rest(history.COMPLETED), acknowledged=["another"])
+    found = violations(at_rest(document_facts.COMPLETED), acknowledged=["another"])
     assert [str(one) for one in found] == ["I2 another: was acknowledged and is not in the log"]
 
 
 def test_one_event_id_with_two_claims_is_found() -> None:
-    other = history.done(0, weight=2.0)
-    found = violations(at_rest([*history.COMPLETED, other]))
+    other = document_facts.done(0, weight=2.0)
+    found = violations(at_rest([*document_facts.COMPLETED, other]))
     assert [one.invariant for one in found] == ["I2"]
     assert "['weight']" in found[0].sentence
 

@@ -9,17 +9,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-import pictures
-import processes
 import pytest
 from pictures import PLAIN, SEGFAULT
 
-from shared import kafka, topics
+from shared.kafka import producer, topics
 from stack.kafka import until_answering
 from stack.mongodb import until_writable
+from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
 from tests.chaos.rebuilding import killed_at, rebuild
+from tests.support import processes
 
 SECONDS: Final = float(os.environ.get("PAGESTREAM_SOAK_SECONDS", "90"))
 SERVICES: Final = ("ocr", "chunker", "extractor", "progress", "gateway")
@@ -77,14 +77,14 @@ async def kill_a_rebuild(system: ChaosSystem, chance: random.Random) -> None:
 
 
 async def put_garbage_everywhere(system: ChaosSystem, chance: random.Random) -> None:
-    async with kafka.connect(system.settings.kafka) as log:
+    async with producer.connect(system.settings.kafka) as log:
         for name in (topics.DOCUMENTS, topics.PROGRESS, topics.slices("ocr")):
             await log.send(name, chance.randbytes(20), key=chance.randbytes(4))
 
 
 async def say_it_all_again(system: ChaosSystem, chance: random.Random) -> None:
     facts = await system.all_facts()
-    async with kafka.connect(system.settings.kafka) as log:
+    async with producer.connect(system.settings.kafka) as log:
         for fact in chance.sample(facts, min(50, len(facts))):
             await log.append(fact)
 

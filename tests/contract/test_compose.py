@@ -11,8 +11,8 @@ import yaml
 from services.gateway.settings import GatewaySettings
 from services.ocr.settings import OcrSettings
 from services.progress.settings import ProgressSettings
+from shared.events.pipeline import PIPELINE
 from shared.harness.settings import StageSettings
-from shared.pipeline import PIPELINE
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -6,16 +6,16 @@
 import re
 from pathlib import Path
 
-import history
 import orjson
 import pytest
 
-from services.progress import timeline
-from shared import standalone
-from shared.document import evolve
-from shared.events import UPCASTERS, VERSIONS, decode
-from shared.harness import coordinator
-from shared.pipeline import PIPELINE
+from services.progress.projection import timeline
+from shared.document.state import evolve
+from shared.events import standalone_job
+from shared.events.document import UPCASTERS, VERSIONS, decode
+from shared.events.pipeline import PIPELINE
+from shared.harness.coordinator import decide
+from tests.support import document_facts
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
 GLOSSARY = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
@@ -58,15 +58,15 @@ def test_every_fold_takes_a_sample(path):
 
     assert settled is not None
     for line in PIPELINE:
-        assignment = coordinator.evolve(None, read_named("DocumentUploaded"), line.stage)
-        assert coordinator.evolve(assignment, fact, line.stage).state == settled
+        assignment = decide.evolve(None, read_named("DocumentUploaded"), line.stage)
+        assert decide.evolve(assignment, fact, line.stage).state == settled
     assert timeline.said_of(fact)["text"]
 
 
 @pytest.mark.parametrize("path", OF_JOBS, ids=lambda path: path.stem)
 def test_the_fold_of_jobs_takes_a_sample(path):
-    started = standalone.evolve(None, read_named("JobStarted"))
-    after = standalone.evolve(started, read(path))
+    started = standalone_job.evolve(None, read_named("JobStarted"))
+    after = standalone_job.evolve(started, read(path))
 
     assert (after is started) == (path.name == "JobStarted.v1.json")
 
@@ -78,8 +78,8 @@ def read_named(kind):
 def test_the_samples_tell_one_whole_story():
     order = ["DocumentUploaded", "StageStarted", "StagePlanned", "SliceCompleted", "WorkerLost", "SliceFailed"]
     order += ["StageFailed", "RetryScheduled", "StageRequested", "StageCompleted"]
-    state = history.fold([read_named(kind) for kind in order[:-1]])
-    stopped = history.fold(
+    state = document_facts.fold([read_named(kind) for kind in order[:-1]])
+    stopped = document_facts.fold(
         [read_named("DocumentUploaded"), read_named("CancelRequested"), read_named("DocumentCancelled")]
     )
     again = evolve(stopped, read_named("RetryRequested"))

@@ -5,14 +5,14 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from services.gateway.tally import Tally
-from services.gateway.web import FOLDER
-from services.progress import job_projection
-from shared import view
-from shared.given import Given
-from shared.live import Live
-from tests.history import BAD_PAGE, concluded, done, failed, fold, planned, started, uploaded
-from tests.jobfacts import STARTED
+from services.gateway.http.static import FOLDER
+from services.gateway.live.batch_progress import BatchProgress
+from services.progress.projection import job_row
+from shared.document import view
+from shared.document.live_overlay import LiveOverlay
+from shared.document.upload_info import UploadInfo
+from tests.support.document_facts import BAD_PAGE, concluded, done, failed, fold, planned, started, uploaded
+from tests.support.job_facts import STARTED
 
 ROOT: Final = Path(__file__).parents[2]
 CLIENT: Final = (ROOT / "types/client.d.ts").read_text()
@@ -39,7 +39,7 @@ def test_what_the_package_exports_is_typed_and_nothing_else() -> None:
 
 
 def test_the_clients_public_members_are_typed() -> None:
-    source = (FOLDER / "client.js").read_text()
+    source = (FOLDER / "client/client.js").read_text()
     body = source[source.index("class PagestreamClient") : source.index("\nconst shared")]
     methods = set(re.findall(r"^  (\w+)\(.*\) \{$", body, re.MULTILINE))
     typed = CLIENT[CLIENT.index("class PagestreamClient") :]
@@ -48,7 +48,7 @@ def test_the_clients_public_members_are_typed() -> None:
 
 
 def test_the_elements_attributes_and_events_are_typed() -> None:
-    source = (FOLDER / "document-progress.js").read_text()
+    source = (FOLDER / "element/document-progress.js").read_text()
     (observed,) = re.findall(r"observedAttributes = (\[.*?\])", source)
     declared = set(re.findall(r'"?([\w-]+)"?\?:', ELEMENT))
     assert declared == {*json.loads(observed), "lang", "quiet"}
@@ -56,7 +56,7 @@ def test_the_elements_attributes_and_events_are_typed() -> None:
 
 
 def test_every_target_that_the_protocol_knows_is_typed() -> None:
-    (parameters,) = re.findall(r"function keyOf\(\{ (.*?) \}\)", (FOLDER / "protocol.js").read_text())
+    (parameters,) = re.findall(r"function keyOf\(\{ (.*?) \}\)", (FOLDER / "client/protocol.js").read_text())
     (target,) = re.findall(r"^export type Target = (.*);$", CLIENT, re.MULTILINE)
     assert set(parameters.split(", ")) == set(re.findall(r"(\w+):", target))
 
@@ -64,13 +64,13 @@ def test_every_target_that_the_protocol_knows_is_typed() -> None:
 def render() -> dict[str, Any]:
     log = [uploaded(), started(), planned(slices=2, pages=2), done(0, pages=(1, 1))]
     failing = [failed(1, error=BAD_PAGE, pages=(2, 2)), concluded(partial=True)]
-    return view.render(fold([*log, *failing]), Live(), given=Given("lease.pdf"), epoch="k3f9")
+    return view.render(fold([*log, *failing]), LiveOverlay(), given=UploadInfo("lease.pdf"), epoch="k3f9")
 
 
 def job_view() -> dict[str, Any]:
-    taken = job_projection.take(None, STARTED, 0)
+    taken = job_row.take(None, STARTED, 0)
     assert taken
-    return job_projection.render(taken, "e")
+    return job_row.render(taken, "e")
 
 
 def test_the_views_have_the_fields_that_the_server_renders() -> None:
@@ -80,4 +80,4 @@ def test_the_views_have_the_fields_that_the_server_renders() -> None:
     assert set(rendered["message"]) == fields("Message")
     assert set(rendered["stages"]["ocr"]["error"]) == fields("DocumentError")
     assert set(job_view()) == fields("JobView")
-    assert set(Tally().progress()) == fields("BatchProgress")
+    assert set(BatchProgress().progress()) == fields("BatchProgress")

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
+from services.gateway.http.static import FOLDER
 from services.gateway.problems import OWN
-from services.gateway.web import FOLDER
-from shared import errors, messages
+from shared import error_catalog
+from shared.document import messages
 
 
 def table(name: str) -> dict[str, Any]:
     """A table of sentences.js, which is JSON but for its commas and comments."""
-    source = (FOLDER / "sentences.js").read_text()
+    source = (FOLDER / "element/sentences.js").read_text()
     (body,) = re.findall(rf"^export const {name} = (\{{.*?^\}});", source, re.DOTALL | re.MULTILINE)
     found: dict[str, Any] = json.loads(re.sub(r",(\s*[}\]])", r"\1", body))
     return found
@@ -30,7 +31,7 @@ def german(template: str) -> set[str]:
 
 def test_every_code_has_a_german_sentence_and_there_are_no_others() -> None:
     assert table("MESSAGES").keys() == messages.CATALOG.keys()
-    assert table("ERRORS").keys() == errors.CATALOG.keys()
+    assert table("ERRORS").keys() == error_catalog.CATALOG.keys()
 
 
 @pytest.mark.parametrize("code", messages.CATALOG)
@@ -39,10 +40,10 @@ def test_a_message_takes_the_same_parameters_in_german(code: str) -> None:
     assert ("[" in table("MESSAGES")[code]) == ("[" in messages.CATALOG[code])
 
 
-@pytest.mark.parametrize("code", errors.CATALOG)
+@pytest.mark.parametrize("code", error_catalog.CATALOG)
 def test_an_error_takes_the_same_facts_in_german(code: str) -> None:
     translated = table("ERRORS")[code]
-    assert [german(text) for text in translated] == [english(text) for text in errors.CATALOG[code]]
+    assert [german(text) for text in translated] == [english(text) for text in error_catalog.CATALOG[code]]
 
 
 @pytest.mark.parametrize("code", table("REFUSALS"))
@@ -51,4 +52,4 @@ def test_a_refusal_of_the_gateway_takes_no_other_facts_in_german(code: str) -> N
     _, sentence, action = OWN[code]
     assert german(happened) == english(sentence)
     assert german(advised) <= english(action)
-    assert code not in errors.CATALOG
+    assert code not in error_catalog.CATALOG

@@ -7,23 +7,24 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from bench import Bench
-from desk import STAGES, Desk
-from infrastructure import PARTITIONS, REPOSITORY, Infrastructure
 
-from shared import kafka, mongo, topics
-from shared.blobs import Blobs
-from shared.harness.children import Pool
-from shared.harness.inputs import Inputs
-from shared.harness.pieces import Pieces
+from shared.events.pipeline import StageLine
+from shared.harness.sandbox.pool import Pool
 from shared.harness.settings import StageSettings
-from shared.harness.worker import Worker
-from shared.kafka import Log
-from shared.leases import Leases, Owner
-from shared.mongo import Mongo
-from shared.pipeline import StageLine
-from shared.settings import SharedSettings
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of, hand_of, serving
+from shared.harness.worker.inputs import Inputs
+from shared.harness.worker.slices import SliceRunner
+from shared.harness.worker.worker import Worker
+from shared.kafka import producer, topics
+from shared.kafka.producer import Producer
+from shared.runtime.settings import SharedSettings
+from shared.storage import mongo
+from shared.storage.blobs import Blobs
+from shared.storage.leases import Leases, Owner
+from shared.storage.mongo import Mongo
+from tests.support.gateway import GatewayProcess, Hand, environment_of, hand_of, serving
+from tests.support.infrastructure import PARTITIONS, REPOSITORY, Infrastructure
+from tests.support.projection import Bench
+from tests.support.worker import STAGES, Desk
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -94,15 +95,15 @@ async def database(settings: SharedSettings) -> AsyncIterator[Mongo]:
 
 
 @pytest.fixture
-async def log(settings: SharedSettings) -> AsyncIterator[Log]:
+async def log(settings: SharedSettings) -> AsyncIterator[Producer]:
     """A producer."""
-    async with kafka.connect(settings.kafka) as log:
+    async with producer.connect(settings.kafka) as log:
         yield log
 
 
 @pytest.fixture
 async def desk(
-    settings: SharedSettings, database: Mongo, log: Log, monkeypatch: pytest.MonkeyPatch
+    settings: SharedSettings, database: Mongo, log: Producer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Desk]:
     monkeypatch.setenv("PYTHONPATH", f"{STAGES}:{REPOSITORY}")
     blobs, pool = Blobs.open(settings.store), Pool("restless", 1, idle_seconds=60)
@@ -114,7 +115,7 @@ async def desk(
         log=log,
         mongo=database,
         leases=Leases(database, Owner.of("here/odd")),
-        pieces=Pieces(limits, log, blobs, Inputs(blobs)),
+        pieces=SliceRunner(limits, log, blobs, Inputs(blobs)),
         pool=pool,
     )
     yield Desk(worker, database, settings)
@@ -122,5 +123,5 @@ async def desk(
 
 
 @pytest.fixture
-async def bench(database: Mongo, log: Log, settings: SharedSettings) -> Bench:
+async def bench(database: Mongo, log: Producer, settings: SharedSettings) -> Bench:
     return Bench(database, Blobs.open(settings.store), log)

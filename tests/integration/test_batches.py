@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from talking import hear
-from uploading import new_pdf
 from websockets.asyncio.client import ClientConnection, connect
 
-from shared import blobs
-from shared.blobs import Blobs
-from tests.integration.gateway_infra import GatewayProcess, Hand
+from shared.storage import blob_names
+from shared.storage.blobs import Blobs
+from tests.support.gateway import GatewayProcess, Hand
+from tests.support.uploads import new_pdf
+from tests.support.websocket import hear
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -43,7 +43,7 @@ def names() -> tuple[str, str, str]:
 async def test_batch_and_tags_go_with_the_upload(http: httpx.AsyncClient, environment: dict[str, str]) -> None:
     query = [("batch", " May "), ("tag", "rent"), ("tag", "Köln"), ("tag", "rent")]
     document_id = (await http.post("/v1/documents", content=new_pdf(), params=query)).json()["document_id"]
-    meta = await Blobs.open(environment["PAGESTREAM_STORE"]).get_result(blobs.meta("default", document_id))
+    meta = await Blobs.open(environment["PAGESTREAM_STORE"]).get_result(blob_names.meta("default", document_id))
     assert (meta["batch"], meta["tags"]) == ("May", ["rent", "Köln"])
 
 

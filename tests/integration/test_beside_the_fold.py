@@ -8,20 +8,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from bench import Bench
-from facts import AT, life, say, uploaded
-from waiting import until
 
-from services.progress import generations, handlers
+from services.progress import handlers
+from services.progress.deciders.janitor import Janitor
 from services.progress.handlers import LiveProjection
-from services.progress.janitor import Janitor
-from services.progress.results import Results
-from shared import failpoints, status
-from shared.events import DocumentDeleted, Fact, Failure, RetryScheduled, StageFailed, StageStarted
-from shared.folding import Batch, Entry, Loop
-from shared.kafka import Log
-from shared.leases import LeaseBook
-from shared.mongo import OUTAGES
+from services.progress.projection import generations
+from services.progress.projection.stored_results import StoredResults
+from shared.events.document import (
+    DocumentDeleted,
+    Fact,
+    Failure,
+    RetryScheduled,
+    StageFailed,
+    StageStarted,
+)
+from shared.kafka.producer import Producer
+from shared.projecting import heartbeat
+from shared.projecting.batch import Batch, Entry
+from shared.projecting.loop import Loop
+from shared.runtime import failpoints
+from shared.storage.leases import LeaseBook
+from shared.storage.mongo import OUTAGES
+from tests.support.facts import AT, life, say, uploaded
+from tests.support.projection import Bench
+from tests.support.wait import until
 
 STAGE: dict[str, Any] = {"stage": "ocr", "attempt": 1}
 BUSY = Failure(code="provider_unavailable", facts={"provider": "model", "detail": "503"}, retryable=True)
@@ -29,7 +39,7 @@ MANY = 2_000
 
 
 async def live_on(bench: Bench, generation: str) -> LiveProjection:
-    results = Results(bench.database, generation, bench.blobs)
+    results = StoredResults(bench.database, generation, bench.blobs)
     live = LiveProjection(bench.database, bench.blobs, bench.projector(generation, bench.log), results, bench.log, 2)
     await live.start()
     return live
@@ -45,11 +55,11 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[Fact]:
     """What was appended; the broker takes a tenth of a second for each append."""
     said: list[Fact] = []
 
-    async def slowly(_: Log, facts: Sequence[tuple[Fact, Any]]) -> None:
+    async def slowly(_: Producer, facts: Sequence[tuple[Fact, Any]]) -> None:
         await asyncio.sleep(0.1)
         said.extend(fact for fact, _ in facts)
 
-    monkeypatch.setattr(Log, "append_all", slowly)
+    monkeypatch.setattr(Producer, "append_all", slowly)
     return said
 
 
@@ -192,7 +202,7 @@ async def test_an_election_of_the_database_ends_nothing_that_runs_beside_the_fol
 ) -> None:
     leases, told, cleaned = Away([]), Away(), Away()
     monkeypatch.setattr(handlers, "_TIDY_SECONDS", 0.1)
-    monkeypatch.setattr(status, "tell", told)
+    monkeypatch.setattr(heartbeat, "tell", told)
     monkeypatch.setattr(LeaseBook, "expired", lambda _: leases())
     monkeypatch.setattr(Janitor, "clean", lambda _: cleaned())
     generation = await bench.generation()
@@ -200,7 +210,12 @@ async def test_an_election_of_the_database_ends_nothing_that_runs_beside_the_fol
     loop = Loop("", generations.checkpoint(bench.database, generation), live)
     loop.caught_up = True
     janitor = Janitor(bench.database, bench.projector(generation, None).documents, bench.blobs)
-    beside = [live.sweep(loop), live.report(loop), live.tidy(loop, janitor), status.telling(bench.database, "x", loop)]
+    beside = [
+        live.sweep(loop),
+        live.report(loop),
+        live.tidy(loop, janitor),
+        heartbeat.telling(bench.database, "x", loop),
+    ]
     tasks = [asyncio.create_task(one) for one in beside]
     await until(lambda: leases.calls >= 3 and told.calls >= 6 and cleaned.calls >= 3)
     assert not any(task.done() for task in tasks)

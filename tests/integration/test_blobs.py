@@ -10,11 +10,12 @@ from typing import Final
 
 import boto3
 import pytest
-from infrastructure import REPOSITORY
 from moto.server import ThreadedMotoServer
 
-from shared.blobs import BlobDamaged, BlobMissing, Blobs, meta, piece, plan, result, seal, source, unseal
 from shared.errors import Transient
+from shared.storage.blob_names import meta, piece, plan, result, source
+from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs, seal, unseal
+from tests.support.infrastructure import REPOSITORY
 
 MIB: Final = 1024 * 1024
 BUCKET: Final = "pagestream"
@@ -242,7 +243,7 @@ def test_an_address_of_another_kind_stops_the_start() -> None:
 async def test_each_document_is_listed_once_however_many_blobs_and_pages_there_are(
     blobs: Blobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.blobs._PAGE", 2)
+    monkeypatch.setattr("shared.storage.blobs._PAGE", 2)
     stored = {("a", "1"), ("a", "2"), ("a", "2-b"), ("b", "1")}
     for tenant, document_id in stored:
         for name in (

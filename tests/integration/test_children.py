@@ -12,17 +12,17 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import processes
 import pytest
-from infrastructure import REPOSITORY
 from structlog.testing import capture_logs
-from waiting import until
 
-from shared.blobs import seal, unseal
 from shared.errors import Rejected, Transient
-from shared.harness import folders
-from shared.harness.children import Child, ChildFailed, Crashed, Pool
 from shared.harness.contract import Document, Plan, Slice
+from shared.harness.sandbox import temp_folders
+from shared.harness.sandbox.pool import Child, ChildFailed, Crashed, Pool
+from shared.storage.blobs import seal, unseal
+from tests.support import processes
+from tests.support.infrastructure import REPOSITORY
+from tests.support.wait import until
 
 STAGES: Final = Path(__file__).parent / "stages"
 DOCUMENT: Final = Document(document_id="d", tenant="t", filename="a.pdf", content_type=None, size=1).model_dump()
@@ -108,7 +108,7 @@ async def test_where_the_kernel_refuses_work_goes_on_and_the_log_says_so(
     monkeypatch: pytest.MonkeyPatch, child: Child, port: int, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "from shared.harness import network\nnetwork.leave = lambda: 'Operation not permitted'\n"
+        "from shared.harness.sandbox import network\nnetwork.leave = lambda: 'Operation not permitted'\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{STAGES}:{REPOSITORY}")
     with capture_logs() as said:
@@ -120,7 +120,7 @@ async def test_where_the_kernel_refuses_work_goes_on_and_the_log_says_so(
 
 def kept_network() -> str:
     """Why a process of ours cannot leave the network; "" if it can."""
-    ask = "from shared.harness import network; print(network.leave() or '', end='')"
+    ask = "from shared.harness.sandbox import network; print(network.leave() or '', end='')"
     return subprocess.check_output([sys.executable, "-c", ask], cwd=REPOSITORY, text=True)
 
 
@@ -234,13 +234,13 @@ async def test_a_new_life_removes_the_folders_of_dead_workers_and_no_others(tmp_
     )
     await until(lambda: len(list(private.iterdir())) == 2)
     (private / "pagestream-of-somebody").mkdir()
-    folders.sweep()
+    temp_folders.sweep()
     left = sorted(folder.name for folder in private.iterdir())
     assert [name.rpartition("-")[0] for name in left] == [f"pagestream-{alive.pid}", "pagestream-of"]
     await alive.communicate(b"\n")
 
 
-MAKES_A_FOLDER: Final = "from shared.harness import folders; (folders.make() / 'page').write_text('x');"
+MAKES_A_FOLDER: Final = "from shared.harness.sandbox import temp_folders as t; (t.make() / 'page').write_text('x');"
 
 
 def environment(temporary: Path) -> dict[str, str]:

@@ -3,21 +3,24 @@
 from datetime import datetime, timedelta
 
 import pytest
-from jobfacts import JOB, say
 
-from services.gateway import tokens as tokens_module
-from services.gateway.callers import LOCAL
-from services.gateway.health import projection_state
-from services.gateway.mongo import Status
-from services.gateway.tokens import Tokens
-from services.progress.job_projector import JobProjector
-from shared import events, status
-from shared.blobs import Blobs
-from shared.events import utcnow
-from shared.folding import Checkpoint, JobEntry, Loop
-from shared.mongo import Mongo
-from shared.settings import SharedSettings
-from shared.standalone import JobProgress, JobStarted
+from services.gateway.api.health import projection_state
+from services.gateway.auth import tokens as tokens_module
+from services.gateway.auth.callers import LOCAL
+from services.gateway.auth.tokens import Tokens
+from services.gateway.queries.service_status import ServiceStatus
+from services.progress.projection.job_projector import JobProjector
+from shared.events import document
+from shared.events.document import utcnow
+from shared.events.standalone_job import JobProgress, JobStarted
+from shared.projecting import heartbeat
+from shared.projecting.batch import JobEntry
+from shared.projecting.checkpoint import Checkpoint
+from shared.projecting.loop import Loop
+from shared.runtime.settings import SharedSettings
+from shared.storage.blobs import Blobs
+from shared.storage.mongo import Mongo
+from tests.support.job_facts import JOB, say
 
 SKEWS = [timedelta(seconds=-60), timedelta(seconds=60), timedelta(hours=-1)]
 
@@ -78,13 +81,13 @@ async def test_each_silence_of_a_job_is_said_once(database: Mongo, settings: Sha
 async def test_readiness_depends_on_no_clock_of_ours(
     database: Mongo, settings: SharedSettings, monkeypatch: pytest.MonkeyPatch, skew: timedelta
 ) -> None:
-    real = events.utcnow
-    for module in (events, status, tokens_module):
+    real = document.utcnow
+    for module in (document, heartbeat, tokens_module):
         monkeypatch.setattr(module, "utcnow", lambda: real() + skew, raising=False)
     loop = Loop(settings.kafka, Checkpoint(database, "progress", "g1"), None)  # type: ignore[arg-type]
     loop.caught_up = True
-    await status.tell(database, "progress", loop, {"generation": "$g1"})
-    row = await Status(database).projector()
+    await heartbeat.tell(database, "progress", loop, {"generation": "$g1"})
+    row = await ServiceStatus(database).projector()
     assert row is not None
     assert projection_state(row) == "ok"
     assert row["generation"] == "$g1"  # no expression
@@ -96,7 +99,7 @@ async def test_a_token_of_half_a_minute_is_good_at_every_gateway(
 ) -> None:
     tokens = Tokens(database)
     await tokens.prepare()
-    monkeypatch.setattr(tokens_module, "utcnow", lambda: events.utcnow() + skew, raising=False)
+    monkeypatch.setattr(tokens_module, "utcnow", lambda: document.utcnow() + skew, raising=False)
     token = await tokens.add(LOCAL, "read", timedelta(seconds=30), document_id="d", batch=None)
     monkeypatch.undo()
     assert [row["_id"] for row in await tokens.valid({"tenant": LOCAL.tenant})] == [token.id]

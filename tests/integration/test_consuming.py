@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import NodeNotReadyError
-from infrastructure import Infrastructure
 
-from shared import topics
-from shared.consuming import consuming
+from shared.kafka import topics
+from shared.kafka.consumer import consuming
+from tests.support.infrastructure import Infrastructure
 
 
 class Failed(Exception):

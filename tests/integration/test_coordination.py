@@ -7,22 +7,32 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from facts import life, say, uploaded
-from kafka_side import records
 
-from shared import topics
-from shared.events import CONCLUDE, PLAN, Fact, Failure, SliceFailed, StageCompleted, StagePlanned, WorkerLost
-from shared.folding import Batch, Entry
-from shared.harness import coordination as shell
-from shared.harness.coordination import Coordination, from_row, to_row
-from shared.harness.coordinator import Assignment, evolve
-from shared.harness.items import WorkItem
-from shared.harness.taken import Taken, group_of
-from shared.kafka import Log
-from shared.leases import Leases, Owner, Workers
-from shared.mongo import Mongo
-from shared.settings import SharedSettings
-from shared.states import States
+from shared.events.document import (
+    CONCLUDE,
+    PLAN,
+    Fact,
+    Failure,
+    SliceFailed,
+    StageCompleted,
+    StagePlanned,
+    WorkerLost,
+)
+from shared.harness.coordinator import fold
+from shared.harness.coordinator import fold as shell
+from shared.harness.coordinator.decide import Assignment, evolve
+from shared.harness.coordinator.fold import CoordinatorFold, from_row, to_row
+from shared.harness.work_item import WorkItem
+from shared.harness.worker.acknowledged import Acknowledged, group_of
+from shared.kafka import topics
+from shared.kafka.producer import Producer
+from shared.projecting.batch import Batch, Entry
+from shared.projecting.state_store import StateStore
+from shared.runtime.settings import SharedSettings
+from shared.storage.leases import Leases, Owner, Workers
+from shared.storage.mongo import Mongo
+from tests.support.facts import life, say, uploaded
+from tests.support.kafka import records
 
 WORKER = Owner("here/ocr", "boot-1")
 
@@ -38,9 +48,9 @@ def until_last_page(document_id: str) -> list[Any]:
 
 
 async def test_several_batches_are_written_as_one_and_what_is_written_is_not_written_again(
-    database: Mongo, log: Log
+    database: Mongo, log: Producer
 ) -> None:
-    coordination = Coordination("ocr", database, log, max_attempts=3)
+    coordination = CoordinatorFold("ocr", database, log, max_attempts=3)
     document_id = str(uuid.uuid4())
     facts = until_last_page(document_id)
     first = await coordination.apply(batch(facts[:2]))
@@ -57,7 +67,7 @@ async def test_several_batches_are_written_as_one_and_what_is_written_is_not_wri
 
 
 async def test_a_state_that_is_not_written_yet_is_never_forgotten(database: Mongo) -> None:
-    states = States(database.coordinator("ocr"), from_row, capacity=1)
+    states = StateStore(database.coordinator("ocr"), from_row, capacity=1)
     found = {str(uuid.uuid4()): evolve(None, uploaded(), "ocr") for _ in range(3)}
     kept = {i: state for i, state in found.items() if state}
     states.keep(kept)
@@ -67,14 +77,14 @@ async def test_a_state_that_is_not_written_yet_is_never_forgotten(database: Mong
 
 
 async def test_a_page_whose_lease_is_still_held_when_its_fact_is_read_delays_nothing(
-    settings: SharedSettings, database: Mongo, log: Log
+    settings: SharedSettings, database: Mongo, log: Producer
 ) -> None:
     await topics.provision(settings.kafka, partitions=settings.partitions)
     await Workers(database).announce(WORKER, "ocr", slots=2)
     document_id = str(uuid.uuid4())
     about = {"document_id": document_id, "tenant": "default", "stage": "ocr", "attempt": 1, "plan": "p", "slice": 1}
     assert await Leases(database, WORKER).claim("w", about)
-    coordination = Coordination("ocr", database, log, max_attempts=3)
+    coordination = CoordinatorFold("ocr", database, log, max_attempts=3)
     await (await coordination.apply(batch(until_last_page(document_id))))()
     await coordination.decide()
     sent = [orjson.loads(record.value) for record in await records(settings.kafka, topics.slices("ocr"))]
@@ -101,7 +111,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-async def looked(coordination: Coordination, clock: Clock, seconds: float) -> None:
+async def looked(coordination: CoordinatorFold, clock: Clock, seconds: float) -> None:
     """Let the coordinator decide every second."""
     for _ in range(round(seconds)):
         clock.now += 1.0
@@ -109,7 +119,7 @@ async def looked(coordination: Coordination, clock: Clock, seconds: float) -> No
 
 
 async def test_what_was_taken_and_came_to_nothing_is_sent_again_and_counted(
-    settings: SharedSettings, database: Mongo, log: Log, clock: Clock
+    settings: SharedSettings, database: Mongo, log: Producer, clock: Clock
 ) -> None:
     taken: dict[int, int] = {}
     await Workers(database).announce(WORKER, "ocr", slots=1)
@@ -117,7 +127,7 @@ async def test_what_was_taken_and_came_to_nothing_is_sent_again_and_counted(
     async def offsets() -> Mapping[int, int]:
         return taken
 
-    coordination = Coordination("ocr", database, log, 3, offsets)
+    coordination = CoordinatorFold("ocr", database, log, 3, offsets)
     document_id = str(uuid.uuid4())
     await (await coordination.apply(batch([uploaded(document_id)])))()
     await looked(coordination, clock, 30)
@@ -143,8 +153,8 @@ def planned(document_id: str) -> Fact:
     return fact
 
 
-async def test_the_broker_says_what_a_stages_workers_have_acknowledged(settings: SharedSettings, log: Log) -> None:
-    taken = Taken(settings.kafka, "chunk")
+async def test_the_broker_says_what_a_stages_workers_have_acknowledged(settings: SharedSettings, log: Producer) -> None:
+    taken = Acknowledged(settings.kafka, "chunk")
     try:
         partition, offset = await log.send(topics.slices("chunk"), b"{}")
         place = TopicPartition(topics.slices("chunk"), partition)
@@ -164,13 +174,13 @@ async def test_the_broker_says_what_a_stages_workers_have_acknowledged(settings:
 
 
 async def test_a_broker_that_does_not_answer_is_no_reason_to_end() -> None:
-    taken = Taken("127.0.0.1:1", "ocr")
+    taken = Acknowledged("127.0.0.1:1", "ocr")
     assert await taken.offsets() is None
     await taken.close()
 
 
 async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restarts_and_the_others_go_on(
-    settings: SharedSettings, database: Mongo, log: Log, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    settings: SharedSettings, database: Mongo, log: Producer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await Workers(database).announce(WORKER, "ocr", slots=4)
     odd, sound = str(uuid.uuid4()), str(uuid.uuid4())
@@ -181,14 +191,14 @@ async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restart
         return evolve(before, fact, stage)
 
     monkeypatch.setattr(shell, "evolve", evolve_or_raise)
-    first = Coordination("ocr", database, log, max_attempts=3)
+    first = CoordinatorFold("ocr", database, log, max_attempts=3)
     facts = [fact for i in (odd, sound) for fact in until_last_page(i) if not isinstance(fact, WorkerLost)]
     await (await first.apply(batch(facts)))()
     await looked(first, clock, 2)
     assert await sent_of(settings, sound) == [CONCLUDE]
     assert await sent_of(settings, odd) == []
     assert first.told()["set_aside"] == 1
-    again = Coordination("ocr", database, log, max_attempts=3)  # it restarts, and the bug is still there
+    again = CoordinatorFold("ocr", database, log, max_attempts=3)  # it restarts, and the bug is still there
     await again.start()
     await looked(again, clock, 2)
     assert await sent_of(settings, odd) == []
@@ -201,32 +211,32 @@ async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restart
 
 
 async def test_a_document_whose_item_cannot_be_made_is_set_aside_and_the_others_go_on(
-    settings: SharedSettings, database: Mongo, log: Log, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    settings: SharedSettings, database: Mongo, log: Producer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await Workers(database).announce(WORKER, "ocr", slots=4)
-    odd, sound, make = str(uuid.uuid4()), str(uuid.uuid4()), WorkItem.of
+    odd, sound, make = str(uuid.uuid4()), str(uuid.uuid4()), fold.work_item
 
-    def make_or_raise(assignment: Assignment, stage: str, number: int) -> WorkItem:
+    def make_or_raise(assignment: Assignment, number: int) -> WorkItem:
         if assignment.document_id == odd:
             raise KeyError("a bug that this document meets")
-        return make(assignment, stage, number)
+        return make(assignment, number)
 
-    monkeypatch.setattr(WorkItem, "of", make_or_raise)
-    coordination = Coordination("ocr", database, log, max_attempts=3)
+    monkeypatch.setattr(fold, "work_item", make_or_raise)
+    coordination = CoordinatorFold("ocr", database, log, max_attempts=3)
     await (await coordination.apply(batch([uploaded(odd), uploaded(sound)])))()
     await looked(coordination, clock, 3)
     assert (await sent_of(settings, odd), await sent_of(settings, sound)) == ([], [PLAN])
-    monkeypatch.setattr(WorkItem, "of", make)
+    monkeypatch.setattr(fold, "work_item", make)
     await looked(coordination, clock, 60)
     assert await sent_of(settings, odd) == [PLAN]
 
 
 async def test_an_end_of_an_attempt_that_does_not_come_back_is_said_again(
-    settings: SharedSettings, database: Mongo, log: Log, clock: Clock
+    settings: SharedSettings, database: Mongo, log: Producer, clock: Clock
 ) -> None:
     await Workers(database).announce(WORKER, "ocr", slots=1)
     document_id = str(uuid.uuid4())
-    coordination = Coordination("ocr", database, log, max_attempts=3)
+    coordination = CoordinatorFold("ocr", database, log, max_attempts=3)
     facts = until_last_page(document_id)
     await (await coordination.apply(batch([*facts[:1], failed_to_plan(document_id)])))()
     await looked(coordination, clock, 25)

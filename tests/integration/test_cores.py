@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from infrastructure import REPOSITORY
-from waiting import until
 
-from shared.harness.children import Child, Crashed, Pool
 from shared.harness.contract import Document, Slice
+from shared.harness.sandbox.pool import Child, Crashed, Pool
+from tests.support.infrastructure import REPOSITORY
+from tests.support.wait import until
 
 STAGES: Final = Path(__file__).parent / "stages"
 DOCUMENT: Final = Document(document_id="d", tenant="t", filename="a.pdf", content_type=None, size=1).model_dump()

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-import corpus
-import processes
 import pytest
-from corpus import Entry, Outcome
-from running_system import ENDED, RunningSystem
+
+from tests.support import corpus, processes
+from tests.support.corpus import Entry, Outcome
+from tests.support.running_system import ENDED, RunningSystem
 
 _AT_ONCE = 8  # more would only lengthen everybody's queue
 _SECONDS = 240.0  # until a document has ended, while seven others are worked on

@@ -11,26 +11,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import kafka_side
 import obstore
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 from faststream import AckPolicy
 from faststream.kafka.annotations import KafkaMessage
-from infrastructure import Infrastructure
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, MemoryStore
 from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, CollectionInvalid, DocumentTooLarge, DuplicateKeyError
 
-from shared import kafka, reading
-from shared.consuming import consuming
-from shared.harness import consumer, taken
-from shared.kafka import Unconfirmed
-from shared.mongo import Collection, Mongo
+from shared.harness.worker import acknowledged, consumer
+from shared.kafka import partition_reader, producer
+from shared.kafka.consumer import consuming
+from shared.kafka.producer import Unconfirmed
+from shared.storage.mongo import Collection, Mongo
 from tests.simulation import query, store
 from tests.simulation.bench import mongo_of, simulated
+from tests.support import kafka
+from tests.support.infrastructure import Infrastructure
 
 NOON: Final = datetime(2020, 3, 14, 12, 0, tzinfo=UTC)
 LATER: Final = NOON + timedelta(seconds=90)
@@ -286,11 +286,11 @@ def test_every_operator_that_the_fake_knows_is_tried_here() -> None:
 
 async def order_and_positions(address: str, topic: str) -> None:
     places = [TopicPartition(topic, number) for number in range(3)]
-    async with kafka.connect(address) as log, consuming(address, places) as found:
+    async with producer.connect(address) as log, consuming(address, places) as found:
         for place in places:
             found.seek(place, 0)
         await log.send_all(topic, [("k", str(n).encode(), [("h", b"v")]) for n in range(5)])
-        place = reading.place_of(topic, "k", 3)
+        place = partition_reader.place_of(topic, "k", 3)
         assert (await found.end_offsets(places))[place] == 5
         assert (await found.beginning_offsets(places))[place] == 0
         records = []
@@ -319,25 +319,25 @@ async def nothing_beyond_the_end(address: str, topic: str) -> None:
 
 
 async def too_large(address: str, topic: str) -> None:
-    async with kafka.connect(address) as log:
+    async with producer.connect(address) as log:
         with pytest.raises(Unconfirmed, match="MessageSizeTooLarge"):
             await log.send(topic, b" " * (1024 * 1024 + 1))
 
 
 async def delivered_again(address: str, topic: str) -> None:
     """What was not acknowledged comes again, to the next life of the same member."""
-    async with kafka.connect(address) as log:
-        place = reading.place_of(topic, "k", 3)
+    async with producer.connect(address) as log:
+        place = partition_reader.place_of(topic, "k", 3)
         await log.send_all(topic, [("k", b"first", []), ("k", b"second", [])])
     first = await _delivered(address, topic, acknowledge={b"first"}, until=2)
     assert first == [b"first", b"second"]
-    admin = taken.AIOKafkaAdminClient(bootstrap_servers=address)
+    admin = acknowledged.AIOKafkaAdminClient(bootstrap_servers=address)
     await admin.start()
     committed = await admin.list_consumer_group_offsets(f"group.{topic}")
     await admin.close()
     assert {at: known.offset for at, known in committed.items() if known.offset > 0} == {place: 1}
     assert await _delivered(address, topic, acknowledge={b"second"}, until=1) == [b"second"]
-    async with kafka.connect(address) as log:
+    async with producer.connect(address) as log:
         await log.send(topic, b"third", key="k")
     assert await _delivered(address, topic, acknowledge=set(), until=1) == [b"third"]
 
@@ -378,7 +378,7 @@ def test_the_fake_broker(contract: Callable[[str, str], Awaitable[None]]) -> Non
 @pytest.mark.parametrize("contract", OF_BROKER)
 async def test_the_real_broker(contract: Callable[[str, str], Awaitable[None]], infrastructure: Infrastructure) -> None:
     topic = f"contract-{uuid.uuid4().hex[:8]}"
-    await kafka_side.create(infrastructure.kafka, topic, partitions=3)
+    await kafka.create(infrastructure.kafka, topic, partitions=3)
     await contract(infrastructure.kafka, topic)
 
 

@@ -8,18 +8,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-import kafka_side
 import orjson
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
-from facts import uploaded
-from waiting import until
 
-from shared.folding import Batch, Checkpoint, CheckpointGone, Halted, Loop, Write
-from shared.kafka import Log
-from shared.mongo import Mongo
-from shared.settings import SharedSettings
+from shared.kafka.producer import Producer
+from shared.projecting.batch import Batch
+from shared.projecting.checkpoint import Checkpoint, CheckpointGone
+from shared.projecting.loop import Halted, Loop, Write
+from shared.runtime.settings import SharedSettings
+from shared.storage.mongo import Mongo
+from tests.support import kafka
+from tests.support.facts import uploaded
+from tests.support.wait import until
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Tape:
 
     name: str
     settings: SharedSettings
-    log: Log
+    log: Producer
     checkpoint: Checkpoint
 
     @property
@@ -70,7 +72,7 @@ class Tape:
 
     async def cut(self, before: int) -> None:
         """Delete every record before an offset."""
-        async with kafka_side.admin(self.settings.kafka) as client:
+        async with kafka.admin(self.settings.kafka) as client:
             await client.delete_records({self.place: RecordsToDelete(before_offset=before)})
 
     def loop(self, fold: Notebook, patience: float = 0.0) -> Loop:
@@ -91,9 +93,9 @@ class Tape:
 
 
 @pytest.fixture
-async def tape(settings: SharedSettings, database: Mongo, log: Log) -> Tape:
+async def tape(settings: SharedSettings, database: Mongo, log: Producer) -> Tape:
     name = f"tape-{uuid.uuid4().hex}"
-    await kafka_side.create(settings.kafka, name)
+    await kafka.create(settings.kafka, name)
     checkpoint = Checkpoint(database, "test", "g1")
     await checkpoint.create([TopicPartition(name, 0)])
     return Tape(name, settings, log, checkpoint)
@@ -304,7 +306,7 @@ async def test_a_log_that_was_made_anew_and_has_grown_past_the_checkpoint_halts(
     async with tape.following(first):
         await until(lambda: first.noted == written)
         await until(lambda: stored(tape, 5))
-    async with kafka_side.admin(tape.settings.kafka) as client:
+    async with kafka.admin(tape.settings.kafka) as client:
         await client.delete_topics([tape.name])
     await until(lambda: made_anew(tape))
     await tape.write(9)
@@ -316,7 +318,7 @@ async def test_a_log_that_was_made_anew_and_has_grown_past_the_checkpoint_halts(
 
 async def made_anew(tape: Tape) -> bool:
     try:
-        await kafka_side.create(tape.settings.kafka, tape.name)
+        await kafka.create(tape.settings.kafka, tape.name)
     except Exception:  # it is still being deleted
         return False
     return True

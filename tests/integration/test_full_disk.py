@@ -10,20 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import kafka_side
 import pytest
-from desk import Desk
-from gateway_infra import GatewayProcess, Hand, environment_of, hand_of, serving
-from infrastructure import PARTITIONS, Infrastructure
-from kafka_side import facts_of
-from small_disk import SmallDisk, mounted
-from waiting import until
 
-from shared import blobs as names
-from shared import topics
-from shared.blobs import Blobs
-from shared.events import CONCLUDE, PLAN, SliceCompleted, StageCompleted, StagePlanned, decode_progress
-from shared.settings import SharedSettings
+from shared.events.document import (
+    CONCLUDE,
+    PLAN,
+    SliceCompleted,
+    StageCompleted,
+    StagePlanned,
+    decode_progress,
+)
+from shared.kafka import topics
+from shared.runtime.settings import SharedSettings
+from shared.storage import blob_names
+from shared.storage.blobs import Blobs
+from tests.support import kafka
+from tests.support.gateway import GatewayProcess, Hand, environment_of, hand_of, serving
+from tests.support.infrastructure import PARTITIONS, Infrastructure
+from tests.support.kafka import facts_of
+from tests.support.small_disk import SmallDisk, mounted
+from tests.support.wait import until
+from tests.support.worker import Desk
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PATCH = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -112,7 +119,7 @@ async def test_uploads_are_refused_while_the_store_is_full_and_taken_once_there_
         answer = await http.post("/v1/documents", **upload, headers=keys[name])
         assert (answer.status_code, answer.json()["duplicate"]) == (202, False), name
         document_id = answer.json()["document_id"]
-        source = await store.get(names.source("default", document_id))
+        source = await store.get(blob_names.source("default", document_id))
         assert source == upload.get("content", FORM["file"][1])
         assert [fact.type for fact in await facts_of(infrastructure.kafka, document_id)] == ["DocumentUploaded"]
 
@@ -148,7 +155,7 @@ async def test_a_resumable_upload_keeps_what_arrived_before_the_store_was_full_a
     disk.free()
     assert await offset() == len(data)  # and who asks has it made whole
     assert [fact.type for fact in await facts_of(infrastructure.kafka, document_id)] == ["DocumentUploaded"]
-    assert await Blobs.open(environment["PAGESTREAM_STORE"]).get(names.source("default", document_id)) == data
+    assert await Blobs.open(environment["PAGESTREAM_STORE"]).get(blob_names.source("default", document_id)) == data
     left = {name for name in stored(disk) if name.startswith(f"default/{document_id}/")}
     assert left == {f"default/{document_id}/{what}" for what in ("source", "meta")}
 
@@ -165,7 +172,7 @@ def settings(settings: SharedSettings, disk: SmallDisk) -> SharedSettings:
 
 async def said(desk: Desk) -> set[str]:
     """What the ticks of the document's slices say."""
-    records = await kafka_side.records(desk.settings.kafka, topics.PROGRESS)
+    records = await kafka.records(desk.settings.kafka, topics.PROGRESS)
     mine = [record.value for record in records if record.key == desk.document_id.encode()]
     return {tick.code or "" for tick in map(decode_progress, mine)}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from websockets.asyncio.client import connect
 
-from tests.integration.gateway_infra import GatewayProcess, Hand
+from tests.support.gateway import GatewayProcess, Hand
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 

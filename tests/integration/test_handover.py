@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from waiting import until
 
-from services.progress import generations, handover
+from services.progress.projection import generations
+from services.progress.rebuild import handover
 from shared.errors import Rejected
-from shared.leases import Owner, Ownership, holding
-from shared.mongo import Mongo
+from shared.storage.leases import Owner, Ownership, holding
+from shared.storage.mongo import Mongo
+from tests.support.wait import until
 
 STANDBYS = ("a", "b", "c")
 

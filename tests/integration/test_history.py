@@ -4,18 +4,18 @@ import uuid
 
 import pytest
 from aiokafka import ConsumerRecord
-from facts import say, uploaded
 
 from services.progress import history
-from shared import parking, reading, topics
 from shared.errors import Rejected
-from shared.events import CancelRequested, Fact, StageStarted
-from shared.kafka import Log
-from shared.parking import Parked
-from shared.settings import SharedSettings
+from shared.events.document import CancelRequested, Fact, StageStarted
+from shared.kafka import dead_letters, partition_reader, topics
+from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.producer import Producer
+from shared.runtime.settings import SharedSettings
+from tests.support.facts import say, uploaded
 
 
-async def told(log: Log) -> list[Fact]:
+async def told(log: Producer) -> list[Fact]:
     """A document that was uploaded, begun and cancelled, in the log."""
     begun = uploaded()
     facts: list[Fact] = [
@@ -30,11 +30,11 @@ async def told(log: Log) -> list[Fact]:
 
 async def of_key(settings: SharedSettings, topic: str, key: bytes) -> list[ConsumerRecord]:
     """What the topic holds under `key`."""
-    place = reading.place_of(topic, key.decode(), settings.partitions)
-    return [record async for record in reading.to_the_end(settings.kafka, place) if record.key == key]
+    place = partition_reader.place_of(topic, key.decode(), settings.partitions)
+    return [record async for record in partition_reader.to_the_end(settings.kafka, place) if record.key == key]
 
 
-async def test_every_fact_of_a_document_is_found_and_none_of_another(log: Log, settings: SharedSettings) -> None:
+async def test_every_fact_of_a_document_is_found_and_none_of_another(log: Producer, settings: SharedSettings) -> None:
     ours, other = await told(log), await told(log)
     assert [fact.event_id async for fact in history.facts(settings, ours[0].document_id)] == [f.event_id for f in ours]
     assert [fact.event_id async for fact in history.facts(settings, other[0].document_id)] == [
@@ -42,7 +42,7 @@ async def test_every_fact_of_a_document_is_found_and_none_of_another(log: Log, s
     ]
 
 
-async def test_a_document_is_shown_as_it_was_at_each_version(log: Log, settings: SharedSettings) -> None:
+async def test_a_document_is_shown_as_it_was_at_each_version(log: Producer, settings: SharedSettings) -> None:
     facts = await told(log)
     document_id = facts[0].document_id
     last = await history.at_version(settings, document_id, None)
@@ -54,7 +54,7 @@ async def test_a_document_is_shown_as_it_was_at_each_version(log: Log, settings:
     assert between.version == 2 * step
 
 
-async def test_a_document_that_the_log_does_not_hold_is_said_so(log: Log, settings: SharedSettings) -> None:
+async def test_a_document_that_the_log_does_not_hold_is_said_so(log: Producer, settings: SharedSettings) -> None:
     with pytest.raises(Rejected, match="at any version"):
         await history.at_version(settings, str(uuid.uuid4()), None)
     document_id = (await told(log))[0].document_id
@@ -62,14 +62,14 @@ async def test_a_document_that_the_log_does_not_hold_is_said_so(log: Log, settin
         await history.at_version(settings, document_id, 0)
 
 
-async def test_a_parked_record_is_listed_once_and_goes_back_as_it_was(log: Log, settings: SharedSettings) -> None:
+async def test_a_parked_record_is_listed_once_and_goes_back_as_it_was(log: Producer, settings: SharedSettings) -> None:
     key = uuid.uuid4().hex.encode()
     await log.send(topics.PROGRESS, b"no envelope", key=key, headers=[("traceparent", b"00-1")])
     found = await of_key(settings, topics.PROGRESS, key)
     for _ in range(2):  # parked again after a database was dropped
-        await parking.park(log, found[0], "not JSON")
-    (parked,) = [record async for record in parking.found(settings.kafka) if record.key == key]
-    assert parked == Parked(
+        await dead_letters.park(log, found[0], "not JSON")
+    (parked,) = [record async for record in dead_letters.found(settings.kafka) if record.key == key]
+    assert parked == DeadLetter(
         id=f"{topics.PROGRESS}-{found[0].partition}-{found[0].offset}",
         reason="not JSON",
         topic=topics.PROGRESS,
@@ -79,6 +79,6 @@ async def test_a_parked_record_is_listed_once_and_goes_back_as_it_was(log: Log, 
         headers=(("traceparent", b"00-1"),),
         length=len(b"no envelope"),
     )
-    await parking.replay(log, parked)
+    await dead_letters.replay(log, parked)
     again = await of_key(settings, topics.PROGRESS, key)
     assert [(record.value, record.headers) for record in again] == [(b"no envelope", found[0].headers)] * 2

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from services.gateway.claims import Claims
-from services.progress import janitor as module
-from services.progress.janitor import KEEP, Janitor
-from shared import blobs as names
-from shared import failpoints
-from shared.blobs import Blobs
-from shared.events import DocumentUploaded, utcnow
-from shared.mongo import Mongo
-from shared.partial_uploads import Part, PartialUpload, PartialUploads
-from shared.pipeline import PIPELINE
-from shared.settings import SharedSettings
+from services.gateway.uploads.deduplication import Claims
+from services.progress.deciders import janitor as module
+from services.progress.deciders.janitor import KEEP, Janitor
+from shared.events.document import DocumentUploaded, utcnow
+from shared.events.pipeline import PIPELINE
+from shared.runtime import failpoints
+from shared.runtime.settings import SharedSettings
+from shared.storage import blob_names
+from shared.storage.blobs import Blobs
+from shared.storage.mongo import Mongo
+from shared.storage.partial_uploads import Part, PartialUpload, PartialUploads
 
 OLD = KEEP + timedelta(minutes=1)
 
@@ -67,7 +67,7 @@ class House:
         document_id = await self.store(name="part-0-a")
         expires_at = utcnow() + (-OLD if expired else OLD)
         await self.partial.create(PartialUpload(document_id, "t", 5, "", expires_at, result))
-        assert await self.partial.add(document_id, Part(0, 1, names.part("t", document_id, 0, "a")))
+        assert await self.partial.add(document_id, Part(0, 1, blob_names.part("t", document_id, 0, "a")))
         return document_id
 
     def stored(self) -> set[str]:
@@ -138,7 +138,7 @@ async def test_what_a_zombie_wrote_for_an_erased_document_goes_at_once(house: Ho
 
 async def test_the_words_of_standalone_jobs_stay(house: House) -> None:
     job_id = f"job-{uuid.uuid4()}"
-    await house.blobs.put(names.words("t", job_id, str(uuid.uuid4())), b"x")
+    await house.blobs.put(blob_names.words("t", job_id, str(uuid.uuid4())), b"x")
     house.made_older(job_id, OLD)
     await house.clean()
     assert house.stored() == {job_id}
@@ -155,7 +155,7 @@ async def test_uploads_that_do_not_move_are_removed_and_others_stay(house: House
 
 async def test_an_expired_upload_whose_fact_is_in_the_log_loses_its_parts_only(house: House) -> None:
     document_id = await house.resumable(expired=True)
-    await house.blobs.put(names.source("t", document_id), b"x")
+    await house.blobs.put(blob_names.source("t", document_id), b"x")
     await house.documents.insert_one({"_id": document_id, "settled": {"erased": False}})
     await house.clean()
     assert {path.name for path in (house.root / "t" / document_id).iterdir()} == {"source"}

@@ -4,12 +4,22 @@ import asyncio
 from typing import Any, Final
 
 import pytest
-from waiting import until
 
-from shared import mongo
-from shared.leases import Ended, Lease, LeaseBook, LeaseLost, Leases, Owner, Ownership, Workers, holding
-from shared.mongo import Mongo
-from shared.settings import SharedSettings
+from shared.runtime.settings import SharedSettings
+from shared.storage import mongo
+from shared.storage.leases import (
+    Ended,
+    Lease,
+    LeaseBook,
+    LeaseLost,
+    Leases,
+    Owner,
+    Ownership,
+    Workers,
+    holding,
+)
+from shared.storage.mongo import Mongo
+from tests.support.wait import until
 
 ABOUT: Final = {"document_id": "d", "tenant": "default", "stage": "ocr", "attempt": 1, "plan": "p", "slice": 0}
 HERE: Final = Owner("here/ocr", "boot-1")

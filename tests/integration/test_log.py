@@ -6,47 +6,47 @@ import time
 import uuid
 from contextlib import ExitStack
 
-import kafka_side
 import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaConnectionError
-from facts import say, uploaded
-from infrastructure import Infrastructure
-from waiting import until
 
-from shared import kafka, topics
-from shared.events import Progress, StageStarted, decode, decode_progress, utcnow
-from shared.kafka import Log, Unconfirmed
-from shared.settings import SharedSettings
+from shared.events.document import Progress, StageStarted, decode, decode_progress, utcnow
+from shared.kafka import producer, topics
+from shared.kafka.producer import Producer, Unconfirmed
+from shared.runtime.settings import SharedSettings
+from tests.support import kafka
+from tests.support.facts import say, uploaded
+from tests.support.infrastructure import Infrastructure
+from tests.support.wait import until
 
 
 async def records_of(settings: SharedSettings, topic: str, document_id: str) -> list[ConsumerRecord]:
-    return [r for r in await kafka_side.records(settings.kafka, topic) if r.key == document_id.encode()]
+    return [r for r in await kafka.records(settings.kafka, topic) if r.key == document_id.encode()]
 
 
-async def test_what_was_appended_is_in_the_log_in_one_partition_in_order(settings: SharedSettings, log: Log) -> None:
+async def test_what_was_appended_is_in_the_log_in_one_partition_in_order(
+    settings: SharedSettings, log: Producer
+) -> None:
     first = uploaded()
     facts = [first, *(say(StageStarted, first.document_id, str(n), stage="ocr", attempt=n) for n in range(1, 30))]
     for fact in facts:
         await log.append(fact)
-    mine = [
-        r for r in await kafka_side.records(settings.kafka, topics.DOCUMENTS) if r.key == first.document_id.encode()
-    ]
+    mine = [r for r in await kafka.records(settings.kafka, topics.DOCUMENTS) if r.key == first.document_id.encode()]
     assert [decode(record.value) for record in mine] == facts
     assert len({record.partition for record in mine}) == 1
 
 
-async def test_records_sent_together_keep_their_order_and_headers(settings: SharedSettings, log: Log) -> None:
+async def test_records_sent_together_keep_their_order_and_headers(settings: SharedSettings, log: Producer) -> None:
     topic = f"t{uuid.uuid4().hex}"
-    await kafka_side.create(settings.kafka, topic)
+    await kafka.create(settings.kafka, topic)
     await log.send_all(topic, [(f"k{n}", b"%d" % n, [("tenant", b"t%d" % n)]) for n in range(50)])
-    found = await kafka_side.records(settings.kafka, topic)
+    found = await kafka.records(settings.kafka, topic)
     assert [(r.key, r.value, r.headers) for r in found] == [
         (b"k%d" % n, b"%d" % n, (("tenant", b"t%d" % n),)) for n in range(50)
     ]
 
 
-async def test_a_tick_goes_to_the_partition_of_its_document(settings: SharedSettings, log: Log) -> None:
+async def test_a_tick_goes_to_the_partition_of_its_document(settings: SharedSettings, log: Producer) -> None:
     fact = uploaded()
     await log.append(fact)
     tick = Progress(
@@ -60,7 +60,7 @@ async def test_a_tick_goes_to_the_partition_of_its_document(settings: SharedSett
     assert found.partition == appended.partition
 
 
-async def test_a_fact_that_is_too_large_is_refused_before_it_is_sent(settings: SharedSettings, log: Log) -> None:
+async def test_a_fact_that_is_too_large_is_refused_before_it_is_sent(settings: SharedSettings, log: Producer) -> None:
     fact = uploaded().model_copy(update={"media_type": "x" * 70_000})
     with pytest.raises(ValueError, match=r"DocumentUploaded of 70\d+ bytes"):
         await log.append(fact)
@@ -71,14 +71,14 @@ async def test_a_silent_broker_means_unconfirmed_within_the_deadline_and_the_sam
     settings: SharedSettings, infrastructure: Infrastructure
 ) -> None:
     fact = uploaded()
-    async with kafka.connect(settings.kafka, deadline=1.0) as log:
+    async with producer.connect(settings.kafka, deadline=1.0) as log:
         await log.append(uploaded())  # it knows the broker
         with infrastructure.frozen_broker():
             began = time.monotonic()
             with pytest.raises(Unconfirmed, match="documents"):
                 await log.append(fact)
             assert time.monotonic() - began < 3
-    async with kafka.connect(settings.kafka) as log:
+    async with producer.connect(settings.kafka) as log:
         await log.append(fact)
     mine = [decode(record.value) for record in await records_of(settings, topics.DOCUMENTS, fact.document_id)]
     assert mine in ([fact], [fact, fact])  # the first may have arrived
@@ -88,7 +88,7 @@ async def test_leaving_does_not_wait_for_a_broker_that_is_away(
     settings: SharedSettings, infrastructure: Infrastructure
 ) -> None:
     async def append_and_leave() -> None:
-        async with kafka.connect(settings.kafka, deadline=1.0) as log:
+        async with producer.connect(settings.kafka, deadline=1.0) as log:
             await log.append(uploaded())
             freezing.enter_context(infrastructure.frozen_broker())
             await log.append(uploaded())
@@ -105,5 +105,5 @@ async def test_a_broker_that_is_not_there_is_an_error_that_leaves_nothing_open()
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # taken, and nobody listens
         with pytest.raises(KafkaConnectionError):
-            async with kafka.connect(f"127.0.0.1:{closed.getsockname()[1]}"):
+            async with producer.connect(f"127.0.0.1:{closed.getsockname()[1]}"):
                 pass

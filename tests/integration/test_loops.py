@@ -8,9 +8,10 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from shared import loops, topics
-from shared.consuming import consuming
-from shared.settings import SharedSettings
+from shared.kafka import topics
+from shared.kafka.consumer import consuming
+from shared.runtime import event_loop
+from shared.runtime.settings import SharedSettings
 
 PLACE = TopicPartition(topics.DOCUMENTS, 0)
 
@@ -26,7 +27,7 @@ def test_a_connection_that_has_just_gone_is_told_as_broken_and_made_anew(setting
             await consumer._client.force_metadata_update()
             await consumer.end_offsets([PLACE])
 
-    with asyncio.Runner(loop_factory=loops.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=event_loop.new_event_loop) as runner:
         assert isinstance(runner.get_loop(), uvloop.Loop)
         runner.run(lose_it())
 

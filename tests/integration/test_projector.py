@@ -7,24 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from bench import Bench, batches
-from facts import AT, life, say
-from waiting import until
 
-from services.progress import digest
 from services.progress.handlers import LiveProjection
-from services.progress.results import Results
-from shared import mongo
-from shared.events import (
-    DocumentDeleted,
-    DocumentErased,
-    Fact,
-    Progress,
-    SliceFailed,
-)
-from shared.folding import Batch, Entry
-from shared.kafka import Log
-from shared.mongo import Collection, Mongo, Row
+from services.progress.projection.stored_results import StoredResults
+from services.progress.rebuild import digest
+from shared.events.document import DocumentDeleted, DocumentErased, Fact, Progress, SliceFailed
+from shared.kafka.producer import Producer
+from shared.projecting.batch import Batch, Entry
+from shared.storage import mongo
+from shared.storage.mongo import Collection, Mongo, Row
+from tests.support.facts import AT, life, say
+from tests.support.projection import Bench, batches
+from tests.support.wait import until
 
 
 @pytest.mark.parametrize("size", [2, 3, 7, 100])
@@ -112,9 +106,9 @@ def count_writes(patch: pytest.MonkeyPatch, survived: int) -> "itertools.count[i
 
         return call
 
-    for place in ("shared.states.advance", "shared.mongo.advance", "shared.mongo.add"):
+    for place in ("shared.projecting.state_store.advance", "shared.storage.mongo.advance", "shared.storage.mongo.add"):
         patch.setattr(place, guarded(_resolve(place)))
-    patch.setattr(Log, "send_all", guarded(Log.send_all))
+    patch.setattr(Producer, "send_all", guarded(Producer.send_all))
     return counter
 
 
@@ -180,7 +174,7 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     generation = await bench.folded(facts, 100)
     older = await bench.folded(facts[:-1], 100)
     await bench.store_results(older)
-    results, projector = Results(bench.database, generation, bench.blobs), bench.projector(generation)
+    results, projector = StoredResults(bench.database, generation, bench.blobs), bench.projector(generation)
     reading, go_on = asyncio.Event(), asyncio.Event()
     get = bench.blobs.get_results
 
@@ -194,10 +188,10 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
     monkeypatch.setattr(bench.blobs, "get_results", slowly)
     said: list[Fact] = []
 
-    async def note(_: Log, facts: Sequence[tuple[Fact, Any]]) -> None:
+    async def note(_: Producer, facts: Sequence[tuple[Fact, Any]]) -> None:
         said.extend(fact for fact, _ in facts)
 
-    monkeypatch.setattr(Log, "append_all", note)
+    monkeypatch.setattr(Producer, "append_all", note)
     live = LiveProjection(bench.database, bench.blobs, projector, results, bench.log, 1)
     appending = asyncio.create_task(live.append())
     await live.start()

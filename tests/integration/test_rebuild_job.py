@@ -2,14 +2,15 @@
 
 import pytest
 
-from services.progress import generations, rebuild_job
-from services.progress.rebuild_job import RebuildTicks
+from services.progress.projection import generations
+from services.progress.rebuild import rebuild_job
+from services.progress.rebuild.rebuild_job import RebuildTicks
 from shared.errors import Rejected
-from shared.events import Record
-from shared.folding import Positions
-from shared.kafka import Log
-from shared.mongo import Mongo
-from shared.standalone import JobProgress
+from shared.events.document import Record
+from shared.events.standalone_job import JobProgress
+from shared.kafka.producer import Producer
+from shared.projecting.checkpoint import Positions
+from shared.storage.mongo import Mongo
 
 
 class Heard:
@@ -19,11 +20,11 @@ class Heard:
         self.facts: list[Record] = []
         self.ticks: list[JobProgress] = []
 
-        async def append(_: Log, fact: Record) -> None:
+        async def append(_: Producer, fact: Record) -> None:
             self.facts.append(fact)
 
-        patch.setattr(Log, "append", append)
-        patch.setattr(Log, "tick", lambda _, tick: self.ticks.append(tick))
+        patch.setattr(Producer, "append", append)
+        patch.setattr(Producer, "tick", lambda _, tick: self.ticks.append(tick))
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def at(database: Mongo, generation: str, share: float) -> Positions:
     return dict.fromkeys(places, 100)
 
 
-async def test_it_is_spoken_of_as_long_as_it_moves(database: Mongo, log: Log, heard: Heard) -> None:
+async def test_it_is_spoken_of_as_long_as_it_moves(database: Mongo, log: Producer, heard: Heard) -> None:
     generation = await generations.begin(database, 3)
     ticks = RebuildTicks(database, log)
     async with rebuild_job.told(log, database, generation) as job_id:
@@ -52,7 +53,7 @@ async def test_it_is_spoken_of_as_long_as_it_moves(database: Mongo, log: Log, he
 
 
 async def test_one_that_is_refused_has_failed_and_the_next_is_another_job(
-    database: Mongo, log: Log, heard: Heard
+    database: Mongo, log: Producer, heard: Heard
 ) -> None:
     generation = await generations.begin(database, 3)
     with pytest.raises(Rejected):
@@ -64,7 +65,7 @@ async def test_one_that_is_refused_has_failed_and_the_next_is_another_job(
     assert refused != second
 
 
-async def test_one_that_was_killed_goes_on_as_the_same_job(database: Mongo, log: Log, heard: Heard) -> None:
+async def test_one_that_was_killed_goes_on_as_the_same_job(database: Mongo, log: Producer, heard: Heard) -> None:
     generation = await generations.begin(database, 3)
     with pytest.raises(RuntimeError):
         async with rebuild_job.told(log, database, generation) as killed:

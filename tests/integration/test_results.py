@@ -4,11 +4,11 @@ import uuid
 from typing import Any
 
 import pytest
-from bench import VECTOR, Bench
-from facts import life
 
-from shared import failpoints
-from shared.mongo import size_of
+from shared.runtime import failpoints
+from shared.storage.mongo import size_of
+from tests.support.facts import life
+from tests.support.projection import VECTOR, Bench
 
 LARGE = 60_000  # findings: more than the database takes in one row
 
@@ -98,8 +98,8 @@ async def test_an_outage_is_no_documents_fault(bench: Bench, three: list[str], m
     async def away(*_: Any) -> None:
         raise Away
 
-    monkeypatch.setattr("shared.fences.PASSES", (Away,))
-    monkeypatch.setattr("services.progress.results.mongo.replace", away)
+    monkeypatch.setattr("shared.projecting.fences.PASSES", (Away,))
+    monkeypatch.setattr("services.progress.projection.stored_results.mongo.replace", away)
     generation = await bench.folded([fact for i in three for fact in life(i)], size=100)
     with pytest.raises(Away):
         await bench.store_results(generation)

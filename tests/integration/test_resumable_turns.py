@@ -7,21 +7,22 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
-from facts import uploaded
 
-from services.gateway import parts
-from services.gateway.claims import Claims
-from services.gateway.parts import EXPIRES_AFTER, ResumableUploads
 from services.gateway.problems import Problem
-from services.gateway.quotas import Quotas
-from services.gateway.uploads import Uploads
-from shared.blobs import Blobs, source
-from shared.events import Record, utcnow
-from shared.kafka import Unconfirmed
-from shared.leases import Owner, Ownership
-from shared.mongo import Mongo
-from shared.partial_uploads import PartialUpload
-from shared.settings import SharedSettings
+from services.gateway.uploads import resumable
+from services.gateway.uploads.deduplication import Claims
+from services.gateway.uploads.ingest import Uploads
+from services.gateway.uploads.quotas import Quotas
+from services.gateway.uploads.resumable import EXPIRES_AFTER, ResumableUploads
+from shared.events.document import Record, utcnow
+from shared.kafka.producer import Unconfirmed
+from shared.runtime.settings import SharedSettings
+from shared.storage.blob_names import source
+from shared.storage.blobs import Blobs
+from shared.storage.leases import Owner, Ownership
+from shared.storage.mongo import Mongo
+from shared.storage.partial_uploads import PartialUpload
+from tests.support.facts import uploaded
 
 
 class AwayOnce:
@@ -44,7 +45,7 @@ NOBODY = cast(Any, None)  # whom nothing is asked before it is our turn
 async def test_who_asks_while_another_makes_it_whole_is_told_to_come_back(
     database: Mongo, settings: SharedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "_TURN_WITHIN", 0.2)
+    monkeypatch.setattr(resumable, "_TURN_WITHIN", 0.2)
     uploads = ResumableUploads(database, Blobs.open(settings.store), NOBODY, NOBODY)
     upload = PartialUpload(str(uuid.uuid4()), "default", 9, "", utcnow() + EXPIRES_AFTER)
     assert await Ownership(database, f"upload/{upload.document_id}", Owner.of("another request")).acquire()

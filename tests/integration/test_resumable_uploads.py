@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from kafka_side import facts_of
-from uploading import new_pdf, stored
 
-from shared import blobs
-from shared.blobs import Blobs
-from tests.integration.gateway_infra import GatewayProcess, Hand
-from tests.integration.infrastructure import Infrastructure
+from shared.storage import blob_names
+from shared.storage.blobs import Blobs
+from tests.support.gateway import GatewayProcess, Hand
+from tests.support.infrastructure import Infrastructure
+from tests.support.kafka import facts_of
+from tests.support.uploads import new_pdf, stored
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -85,8 +85,8 @@ async def test_an_upload_in_parts_becomes_the_document_of_its_id(
     assert "content-location" not in answers[0].headers
     assert answers[-1].headers["content-location"] == f"/v1/documents/{document_id}"
     store = Blobs.open(environment["PAGESTREAM_STORE"])
-    assert await store.get(blobs.source("default", document_id)) == data
-    meta = await store.get_result(blobs.meta("default", document_id))
+    assert await store.get(blob_names.source("default", document_id)) == data
+    meta = await store.get_result(blob_names.meta("default", document_id))
     assert (meta["filename"], meta["content_type"], meta["tags"]) == (
         "Mietvertrag für Köln.pdf",
         "application/pdf",
@@ -302,7 +302,7 @@ async def test_a_gateway_killed_in_the_middle_of_a_part_goes_on_after_the_last_o
         offset = await offset_of(http, url)
         assert part <= offset < part + 512 * 1024
         assert (await patch(http, url, offset, data[offset:])).status_code == 204
-    source = folder / "blobs" / blobs.source("default", url.rpartition("/")[2])
+    source = folder / "blobs" / blob_names.source("default", url.rpartition("/")[2])
     assert source.read_bytes() == data
     assert await process.stop() == 0
 
@@ -351,8 +351,8 @@ async def test_a_client_from_npm_uploads_and_resumes_after_a_lost_answer(
     url = await run("node", "client.mjs", f"{gateway.url}/v1/uploads", "lease.pdf", cwd=tmp_path)
     document_id = url.rpartition("/")[2]
     store = Blobs.open(environment["PAGESTREAM_STORE"])
-    assert await store.get(blobs.source("default", document_id)) == data
-    meta = await store.get_result(blobs.meta("default", document_id))
+    assert await store.get(blob_names.source("default", document_id)) == data
+    meta = await store.get_result(blob_names.meta("default", document_id))
     assert (meta["filename"], meta["batch"]) == ("lease.pdf", "May")
 
 

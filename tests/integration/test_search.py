@@ -8,11 +8,11 @@ from typing import Any, Final
 import httpx
 import numpy as np
 import pytest
-from infrastructure import CACHE
 
-from shared import mongo
 from shared.embedding.model import DIMENSIONS, Embedder
-from tests.integration.gateway_infra import Hand
+from shared.storage import mongo
+from tests.support.gateway import Hand
+from tests.support.infrastructure import CACHE
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 

@@ -5,18 +5,19 @@ import subprocess
 import sys
 import uuid
 
-import processes
 import pytest
-from facts import life
-from waiting import until
 
-from services.progress import digest, generations, shares
-from services.progress.builder import Builder
+from services.progress.projection import generations
+from services.progress.rebuild import digest, replay_pool
+from services.progress.rebuild.builder import Builder
 from services.progress.settings import ProgressSettings
-from shared.folding import Positions, positions_to_json
-from shared.kafka import Log
-from shared.mongo import Mongo
-from shared.settings import SharedSettings
+from shared.kafka.producer import Producer
+from shared.projecting.checkpoint import Positions, positions_to_json
+from shared.runtime.settings import SharedSettings
+from shared.storage.mongo import Mongo
+from tests.support import processes
+from tests.support.facts import life
+from tests.support.wait import until
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ async def builder_of(own: ProgressSettings, database: Mongo) -> Builder:
     return Builder(own, database, await generations.begin(database, own.partitions), lambda done, total: None)
 
 
-async def the_end(builder: Builder, log: Log) -> Positions:
+async def the_end(builder: Builder, log: Producer) -> Positions:
     """Where the log ends, with some documents in it."""
     for _ in range(20):
         for fact in life(str(uuid.uuid4())):
@@ -40,12 +41,12 @@ async def the_end(builder: Builder, log: Log) -> Positions:
     return await builder.barrier(None)
 
 
-async def test_several_processes_fold_what_one_folds(own: ProgressSettings, database: Mongo, log: Log) -> None:
+async def test_several_processes_fold_what_one_folds(own: ProgressSettings, database: Mongo, log: Producer) -> None:
     alone, together = await builder_of(own, database), await builder_of(own, database)
     end = await the_end(alone, log)
     folded: list[int] = []
     await alone.fold(end)
-    await shares.replay(together.generation, end, folded.append)
+    await replay_pool.replay(together.generation, end, folded.append)
     compared = await digest.compare(database, alone.generation, together.generation)
     assert (compared.differences, compared.one) == ([], compared.other)
     assert await database.projection("documents", together.generation).count_documents({}) >= 20
@@ -53,19 +54,21 @@ async def test_several_processes_fold_what_one_folds(own: ProgressSettings, data
     assert 0 < sum(folded) <= sum(end.values())
 
 
-async def test_a_share_that_fails_ends_the_others_and_is_told(own: ProgressSettings, database: Mongo, log: Log) -> None:
+async def test_a_share_that_fails_ends_the_others_and_is_told(
+    own: ProgressSettings, database: Mongo, log: Producer
+) -> None:
     end = await the_end(await builder_of(own, database), log)
     with pytest.raises(ExceptionGroup, match="unhandled errors") as failed:
-        await shares.replay("nobody", end, lambda count: None)
+        await replay_pool.replay("nobody", end, lambda count: None)
     assert "ended with exit code 1" in str(failed.value.exceptions[0])
     assert processes.naming("nobody") == []
 
 
-async def test_a_share_ends_with_whoever_began_it(own: ProgressSettings, database: Mongo, log: Log) -> None:
+async def test_a_share_ends_with_whoever_began_it(own: ProgressSettings, database: Mongo, log: Producer) -> None:
     builder = await builder_of(own, database)
     beyond = {place: offset + 1 for place, offset in (await the_end(builder, log)).items()}
     share = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", shares.MODULE, builder.generation, "0", "1", stdin=subprocess.PIPE
+        sys.executable, "-m", replay_pool.MODULE, builder.generation, "0", "1", stdin=subprocess.PIPE
     )
     assert share.stdin
     share.stdin.write(positions_to_json(beyond) + b"\n")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaError
-from guarded_broker import guarded
 
-from shared import kafka, reading, topics
-from shared.settings import SharedSettings
+from shared.kafka import partition_reader, producer, topics
+from shared.runtime.settings import SharedSettings
 from stack import kafka as broker
+from tests.support.guarded_broker import guarded
 
 USER, PASSWORD = "pagestream", "not @ guess:able"
 JAAS = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_pagestream="not @ guess:able";'
@@ -30,10 +30,10 @@ async def test_who_knows_the_password_works_as_everywhere_and_who_does_not_is_tu
     async with asyncio.timeout(60):
         await broker.until_answering(address)
         await topics.provision(settings.kafka, partitions=1)
-        async with kafka.connect(settings.kafka) as log:
+        async with producer.connect(settings.kafka) as log:
             await log.send(topics.DOCUMENTS, b"kept", key="a")
-        place = reading.place_of(topics.DOCUMENTS, "a", 1)
-        assert [record.value async for record in reading.to_the_end(settings.kafka, place)] == [b"kept"]
+        place = partition_reader.place_of(topics.DOCUMENTS, "a", 1)
+        assert [record.value async for record in partition_reader.to_the_end(settings.kafka, place)] == [b"kept"]
     for stranger in (servers, f"sasl_plaintext://{USER}:guess@{servers}?mechanism=PLAIN"):
         with pytest.raises((KafkaError, TimeoutError)):
             async with asyncio.timeout(10):

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificates import Authority
-from gateway_infra import free_port
-from guarded_broker import guarded
-from infrastructure import CACHE, PARTITIONS, REPOSITORY, Infrastructure
 
-from shared import kafka, mongo, reading, topics
-from shared.settings import SharedSettings
+from shared.kafka import partition_reader, producer, topics
+from shared.runtime.settings import SharedSettings
+from shared.storage import mongo
 from stack import mongodb
 from stack.settings import StackSettings
 from stack.supervisor import Supervisor
+from tests.support.certificates import Authority
+from tests.support.gateway import free_port
+from tests.support.guarded_broker import guarded
+from tests.support.infrastructure import CACHE, PARTITIONS, REPOSITORY, Infrastructure
 
 
 @pytest.fixture
@@ -81,10 +82,10 @@ async def test_a_broker_is_used_over_tls_by_who_trusts_its_authority_and_refused
     address = f"ssl://{right}?ca={authority.file}"
     async with asyncio.timeout(60):
         await topics.provision(address, partitions=1)
-        async with kafka.connect(address) as log:
+        async with producer.connect(address) as log:
             await log.send(topics.DOCUMENTS, b"kept", key="a")
-        place = reading.place_of(topics.DOCUMENTS, "a", 1)
-        assert [record.value async for record in reading.to_the_end(address, place)] == [b"kept"]
+        place = partition_reader.place_of(topics.DOCUMENTS, "a", 1)
+        assert [record.value async for record in partition_reader.to_the_end(address, place)] == [b"kept"]
     missing = tmp_path / "missing.pem"
     for broker, sentence in {
         f"ssl://{right}?ca={stranger.file}": f"The broker {right} shows a certificate that is not trusted: unable",

@@ -2,22 +2,22 @@
 
 import uuid
 
-import kafka_side
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import NodeNotReadyError
-from infrastructure import PARTITIONS
 
-from shared import topics
-from shared.pipeline import PIPELINE, StageLine
-from shared.settings import SharedSettings
-from shared.topics import WrongTopic
+from shared.events.pipeline import PIPELINE, StageLine
+from shared.kafka import topics
+from shared.kafka.topics import WrongTopic
+from shared.runtime.settings import SharedSettings
+from tests.support import kafka
+from tests.support.infrastructure import PARTITIONS
 
 
 async def test_provisioning_again_changes_nothing(settings: SharedSettings) -> None:
     async def described() -> dict[str, int]:
-        async with kafka_side.admin(settings.kafka) as client:
+        async with kafka.admin(settings.kafka) as client:
             names = [topic.name for topic in topics.all_topics(PARTITIONS)]
             return {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics(names)}
 
@@ -38,7 +38,7 @@ async def test_another_retention_is_refused_by_name(settings: SharedSettings) ->
     stage = f"s{uuid.uuid4().hex[:8]}"
     pipeline = [StageLine(stage=stage, weight=1)]
     await topics.provision(settings.kafka, partitions=PARTITIONS, pipeline=pipeline)
-    async with kafka_side.admin(settings.kafka) as client:
+    async with kafka.admin(settings.kafka) as client:
         shorter = ConfigResource(ConfigResourceType.TOPIC, topics.slices(stage), {"retention.ms": "1000"})
         await client.alter_configs([shorter])
     with pytest.raises(WrongTopic, match=rf"topic slices.{stage}: retention.ms is 1000, it must be 604800000"):

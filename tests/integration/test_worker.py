@@ -3,13 +3,9 @@
 import asyncio
 from pathlib import Path
 
-import processes
 import pytest
-from desk import Desk
-from waiting import until
 
-from shared import blobs as names
-from shared.events import (
+from shared.events.document import (
     CONCLUDE,
     PLAN,
     SliceCompleted,
@@ -18,10 +14,14 @@ from shared.events import (
     StagePlanned,
     StageStarted,
 )
-from shared.harness.items import WorkItem
-from shared.harness.pieces import identity
-from shared.leases import Lease, LeaseBook, Leases, Owner
-from shared.mongo import Mongo
+from shared.harness.work_item import WorkItem
+from shared.harness.worker.slices import identity
+from shared.storage import blob_names
+from shared.storage.leases import Lease, LeaseBook, Leases, Owner
+from shared.storage.mongo import Mongo
+from tests.support import processes
+from tests.support.wait import until
+from tests.support.worker import Desk
 
 
 async def test_planning_slices_and_concluding_each_end_in_one_fact(desk: Desk) -> None:
@@ -54,12 +54,12 @@ async def test_a_conclusion_without_a_slice_is_partial_and_has_a_name_of_its_own
     assert isinstance(partial, StageCompleted)
     assert partial.partial
     assert (await desk.worker.pieces.blobs.get_result(partial.result))["results"][1] is None
-    assert not await desk.worker.pieces.blobs.exists(names.result("t", desk.document_id, "odd", "p1", ()))
+    assert not await desk.worker.pieces.blobs.exists(blob_names.result("t", desk.document_id, "odd", "p1", ()))
 
 
 async def test_a_result_that_is_there_is_not_computed_again(desk: Desk) -> None:
     await desk.put_document({"do": "bug"})
-    name = names.piece("t", desk.document_id, "odd", "p1", 0)
+    name = blob_names.piece("t", desk.document_id, "odd", "p1", 0)
     await desk.worker.pieces.blobs.put_result(name, {"by": "an earlier life"})
     (done,) = await desk.do(desk.item(0))
     assert isinstance(done, SliceCompleted)
@@ -67,7 +67,7 @@ async def test_a_result_that_is_there_is_not_computed_again(desk: Desk) -> None:
 
 async def test_a_damaged_result_is_computed_again(desk: Desk) -> None:
     await desk.put_document({"do": "chatter"})
-    name = names.piece("t", desk.document_id, "odd", "p1", 0)
+    name = blob_names.piece("t", desk.document_id, "odd", "p1", 0)
     await desk.worker.pieces.blobs.put(name, b"half of it")
     (done,) = await desk.do(desk.item(0))
     assert isinstance(done, SliceCompleted)
@@ -102,8 +102,8 @@ async def test_every_way_to_fail_is_a_fact_and_the_worker_goes_on(
 async def test_a_lost_blob_fails_this_document_and_not_the_worker(desk: Desk, lost: str) -> None:
     await desk.put_document({"do": "answer"})
     name = {
-        "plan": names.plan("t", desk.document_id, "odd", "p1"),
-        "source": names.source("t", desk.document_id),
+        "plan": blob_names.plan("t", desk.document_id, "odd", "p1"),
+        "source": blob_names.source("t", desk.document_id),
         "earlier": f"t/{desk.document_id}/earlier",
     }[lost]
     await desk.worker.pieces.blobs.delete(name)
@@ -114,7 +114,7 @@ async def test_a_lost_blob_fails_this_document_and_not_the_worker(desk: Desk, lo
 
 async def test_a_flipped_byte_in_the_plan_fails_this_document_and_not_the_worker(desk: Desk) -> None:
     await desk.put_document({"do": "answer"})
-    name = names.plan("t", desk.document_id, "odd", "p1")
+    name = blob_names.plan("t", desk.document_id, "odd", "p1")
     sound = await desk.worker.pieces.blobs.get(name)
     await desk.worker.pieces.blobs.delete(name)
     await desk.worker.pieces.blobs.put(name, sound[:-2] + b"x}")

@@ -4,18 +4,24 @@ import asyncio
 from typing import Any
 
 import pytest
-from desk import Desk
 from structlog.testing import capture_logs
-from test_worker import expire
-from waiting import until
 
-from shared import blobs as names
-from shared import mongo
-from shared.events import CONCLUDE, PLAN, SliceCompleted, SliceFailed, StageCompleted, StagePlanned
-from shared.harness.items import WorkItem
-from shared.harness.pieces import Pieces
-from shared.kafka import Log, Unconfirmed
-from shared.leases import LeaseBook
+from shared.events.document import (
+    CONCLUDE,
+    PLAN,
+    SliceCompleted,
+    SliceFailed,
+    StageCompleted,
+    StagePlanned,
+)
+from shared.harness.work_item import WorkItem
+from shared.harness.worker.slices import SliceRunner
+from shared.kafka.producer import Producer, Unconfirmed
+from shared.storage import blob_names, mongo
+from shared.storage.leases import LeaseBook
+from tests.integration.test_worker import expire
+from tests.support.wait import until
+from tests.support.worker import Desk
 
 
 async def claim_in_vain(desk: Desk, item: WorkItem) -> list[Any]:
@@ -51,7 +57,7 @@ async def test_where_the_result_is_gone_the_work_is_done_anew_and_that_is_no_los
     await desk.put_document({"do": "answer"})
     item = desk.item(0)
     (first,) = await desk.do(item)
-    await desk.worker.pieces.blobs.delete(names.piece("t", desk.document_id, "odd", "p1", 0))
+    await desk.worker.pieces.blobs.delete(blob_names.piece("t", desk.document_id, "odd", "p1", 0))
     (again,) = await desk.do(item)
     assert again.event_id == first.event_id
     lease = await desk.lease(item)
@@ -98,16 +104,16 @@ async def test_what_is_stopped_while_it_waits_is_not_begun_and_its_lease_is_open
 async def test_an_error_that_nobody_expected_is_the_failure_of_its_own_piece(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    work, failed_once = Pieces._slice, []
+    work, failed_once = SliceRunner._slice, []
 
-    async def fails(pieces: Pieces, item: WorkItem, child: Any) -> Any:
+    async def fails(pieces: SliceRunner, item: WorkItem, child: Any) -> Any:
         if not failed_once:
             failed_once.append(item)
             raise error
         return await work(pieces, item, child)
 
     await desk.put_document({"do": "answer"}, {"do": "answer"})
-    monkeypatch.setattr(Pieces, "_slice", fails)
+    monkeypatch.setattr(SliceRunner, "_slice", fails)
     with capture_logs() as said:
         (failed,) = await desk.do(desk.item(0))
     assert isinstance(failed, SliceFailed)
@@ -130,16 +136,16 @@ async def test_a_piece_that_is_not_in_its_plan_fails_and_the_worker_goes_on(desk
 async def test_a_fact_that_is_too_large_for_the_log_becomes_a_failure(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append, refused = Log.append, []
+    append, refused = Producer.append, []
 
-    async def refuses_once(log: Log, fact: Any) -> None:
+    async def refuses_once(log: Producer, fact: Any) -> None:
         if not refused:
             refused.append(fact)
             raise ValueError("a fact is at most 65536 bytes")
         await append(log, fact)
 
     await desk.put_document({"do": "answer"})
-    monkeypatch.setattr(Log, "append", refuses_once)
+    monkeypatch.setattr(Producer, "append", refuses_once)
     (failed,) = await desk.do(desk.item(0))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == "internal"
@@ -166,7 +172,7 @@ async def test_a_broker_that_does_not_take_the_fact_ends_the_process(
     await desk.put_document({"do": "answer"})
     claimed = await desk.worker.claim(desk.item(0))
     assert claimed
-    monkeypatch.setattr(Log, "append", unconfirmed)
+    monkeypatch.setattr(Producer, "append", unconfirmed)
     with pytest.raises(Unconfirmed):
         await desk.worker.work(desk.item(0), *claimed)
 
@@ -214,8 +220,8 @@ async def test_a_result_beyond_the_limit_is_refused_in_words(desk: Desk) -> None
 
 async def test_a_plan_that_takes_too_long_is_made_once_more_and_then_given_up(desk: Desk) -> None:
     await desk.put_document({"do": "answer"})
-    await desk.worker.pieces.blobs.delete(names.source("t", desk.document_id))
-    await desk.worker.pieces.blobs.put(names.source("t", desk.document_id), b"spin")
+    await desk.worker.pieces.blobs.delete(blob_names.source("t", desk.document_id))
+    await desk.worker.pieces.blobs.put(blob_names.source("t", desk.document_id), b"spin")
     for attempt, retryable in ((1, True), (2, False)):
         (failed,) = await desk.do(desk.item(PLAN, attempt=attempt, repeats=attempt - 1))
         assert isinstance(failed, SliceFailed)
@@ -226,8 +232,8 @@ async def test_a_plan_that_takes_too_long_is_made_once_more_and_then_given_up(de
 @pytest.mark.parametrize("plan", ["many pieces", "many pages", "no such pages"])
 async def test_a_plan_that_nobody_could_carry_out_is_refused(desk: Desk, plan: str) -> None:
     await desk.put_document({"do": "answer"})
-    await desk.worker.pieces.blobs.delete(names.source("t", desk.document_id))
-    await desk.worker.pieces.blobs.put(names.source("t", desk.document_id), plan.encode())
+    await desk.worker.pieces.blobs.delete(blob_names.source("t", desk.document_id))
+    await desk.worker.pieces.blobs.put(blob_names.source("t", desk.document_id), plan.encode())
     (failed,) = await desk.do(desk.item(PLAN))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == ("internal" if plan == "no such pages" else "plan_too_large")

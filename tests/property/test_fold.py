@@ -13,18 +13,18 @@ from random import Random
 from typing import Any
 
 import bson
-import history
 import orjson
 from bson.codec_options import CodecOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.progress import projection
-from shared import percent
-from shared.document import TERMINAL, evolve
-from shared.events import DocumentDeleted, Fact, Progress, RetryRequested, StageRequested, decode
-from shared.harness import coordinator
-from shared.harness.coordination import from_row, to_row
+from services.progress.projection import document_row
+from shared.document import percent
+from shared.document.state import TERMINAL, evolve
+from shared.events.document import DocumentDeleted, Fact, Progress, RetryRequested, StageRequested, decode
+from shared.harness.coordinator import decide
+from shared.harness.coordinator.fold import from_row, to_row
+from tests.support import document_facts
 
 AWARE = CodecOptions(tz_aware=True, tzinfo=UTC)
 SEEDS = st.integers(0, 2**32)
@@ -63,7 +63,7 @@ def test_facts_that_are_appended_again_change_nothing(seed, data):
         first = next(n for n, said in enumerate(repeated) if said is fact)
         repeated.insert(data.draw(st.integers(first + 1, len(repeated))), fact)
 
-    assert history.fold(repeated) == history.fold(log)
+    assert document_facts.fold(repeated) == document_facts.fold(log)
 
 
 @settings(max_examples=50, deadline=None)
@@ -80,7 +80,7 @@ def ticks(seed: int, log: tuple[Fact, ...]) -> Iterator[tuple[int, Progress]]:
     random = Random(seed)
     for _ in range(random.randrange(60)):
         stage = random.choice(STAGES)
-        tick = history.ticked(random.randrange(-2, 4), random.random(), stage, random.randrange(1, 4))
+        tick = document_facts.ticked(random.randrange(-2, 4), random.random(), stage, random.randrange(1, 4))
         yield random.randrange(1, len(log) + 1), tick
 
 
@@ -97,11 +97,11 @@ def mixed(seed: int, log: tuple[Fact, ...]) -> list[Fact | Progress]:
 def test_what_is_settled_is_the_same_for_every_interleaving_of_ticks_and_every_batching(seed, other):
     log, random, kept = written(seed), Random(other), None
     for offset, item in enumerate(mixed(other, log)):
-        kept = projection.tick(kept, item) if isinstance(item, Progress) else projection.take(kept, item, offset)
+        kept = document_row.tick(kept, item) if isinstance(item, Progress) else document_row.take(kept, item, offset)
         if random.random() < 0.3:  # a batch ends here
-            kept = projection.settle(kept)
+            kept = document_row.settle(kept)
 
-    assert kept.state == history.fold(log)
+    assert kept.state == document_facts.fold(log)
 
 
 @settings(max_examples=60, deadline=None)
@@ -111,13 +111,13 @@ def test_a_fold_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(s
     one = two = None
     for offset, item in enumerate(items):
         one, two = (
-            projection.settle(
-                projection.tick(kept, item) if isinstance(item, Progress) else projection.take(kept, item, offset)
+            document_row.settle(
+                document_row.tick(kept, item) if isinstance(item, Progress) else document_row.take(kept, item, offset)
             )
             for kept in (one, two)
         )
         if random.random() < 0.1:
-            two = projection.from_row(bson.decode(bson.encode(projection.to_row(two, "epoch")), AWARE))
+            two = document_row.from_row(bson.decode(bson.encode(document_row.to_row(two, "epoch")), AWARE))
 
     assert one == two
 
@@ -128,12 +128,12 @@ def test_a_coordinator_that_was_stored_and_loaded_goes_on_like_one_that_never_st
     random = Random(other)
     one = two = None
     for fact in written(seed):
-        one, two = coordinator.evolve(one, fact, stage), coordinator.evolve(two, fact, stage)
+        one, two = decide.evolve(one, fact, stage), decide.evolve(two, fact, stage)
         if two and random.random() < 0.1:
             two = from_row(bson.decode(bson.encode(to_row(two)), AWARE))
 
         ones, twos = ([known] if known else [] for known in (one, two))  # its pipeline may end before this stage
-        assert coordinator.decide(ones, {}, {}, 2, 2) == coordinator.decide(twos, {}, {}, 2, 2)
+        assert decide.decide(ones, {}, {}, 2, 2) == decide.decide(twos, {}, {}, 2, 2)
     assert one == two
 
 
@@ -158,7 +158,7 @@ def test_the_percent_never_goes_back_within_an_attempt_and_100_is_the_end(seed, 
     stages: dict[str, tuple[int, float]] = {}
     for offset, item in enumerate(mixed(other, written(seed))):
         before = kept.state if kept else None
-        kept = projection.tick(kept, item) if isinstance(item, Progress) else projection.take(kept, item, offset)
+        kept = document_row.tick(kept, item) if isinstance(item, Progress) else document_row.take(kept, item, offset)
         now = percent.of_document(kept.state, kept.live)
         anew = isinstance(item, StageRequested | RetryRequested) and kept.state is not before
 
@@ -169,4 +169,4 @@ def test_the_percent_never_goes_back_within_an_attempt_and_100_is_the_end(seed, 
             attempt, floor = stages.get(stage, (job.attempt, 0.0))
             assert attempt != job.attempt or not job.open or of_stage >= floor
             stages[stage] = (job.attempt, of_stage if job.open else 0.0)
-        kept, shown = projection.settle(kept), now
+        kept, shown = document_row.settle(kept), now

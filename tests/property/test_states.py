@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from pymongo import UpdateOne
 
-from shared.states import States
+from shared.projecting.state_store import StateStore
 
 CAPACITY = 2
 IDS = [f"document-{number}" for number in range(6)]
@@ -58,7 +58,7 @@ class Memory(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.rows = Rows()
-        self.states: States[int] = States(self.rows, lambda row: int(row["version"]), CAPACITY)
+        self.states: StateStore[int] = StateStore(self.rows, lambda row: int(row["version"]), CAPACITY)
         self.facts = dict.fromkeys(IDS, 0)  # what the log says: how many facts each document has
         self.unwritten: dict[str, int] = {}
         self.folding: Task | None = None

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from shared.mongo import Mongo
-from shared.settings import SharedSettings
+from shared.runtime.settings import SharedSettings
+from shared.storage.mongo import Mongo
 from tests.simulation import seams
 from tests.simulation.database import Client
 from tests.simulation.scenario import Document, Scenario

@@ -117,7 +117,7 @@ def _release(future: "asyncio.Future[None]") -> None:
         future.set_result(None)
 
 
-class Producer:
+class BrokerProducer:
     """What `AIOKafkaProducer` is to the project."""
 
     def __init__(self, broker: Broker, max_request_size: int = 1024 * 1024) -> None:

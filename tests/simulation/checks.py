@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from shared import topics
-from shared.blobs import BlobDamaged, unseal
-from shared.document import TERMINAL
-from shared.events import DocumentFact, NotAnEnvelope, UnknownFact, decode
+from shared.document.state import TERMINAL
+from shared.events.document import DocumentFact, NotAnEnvelope, UnknownFact, decode
+from shared.kafka import topics
+from shared.storage.blobs import BlobDamaged, unseal
 from tests.chaos.invariants import Logged, Observation, Violation, violations
 from tests.simulation.query import Row
 from tests.simulation.scheduler import EPOCH

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from shared.blobs import seal, unseal
 from shared.errors import Rejected, Transient
-from shared.harness.children import ChildFailed, Crashed
+from shared.harness.sandbox.pool import ChildFailed, Crashed
+from shared.storage.blobs import seal, unseal
 from tests.simulation.scheduler import loop
 
 NOWHERE: Final = "/nonexistent/simulated"  # where local files would be
@@ -14,7 +14,7 @@ OnTick = Callable[[Mapping[str, Any]], None]
 
 
 class Child:
-    """In place of `shared.harness.children.Child`."""
+    """In place of `shared.harness.sandbox.pool.Child`."""
 
     kept_network = ""
 

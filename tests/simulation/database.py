@@ -24,7 +24,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from shared.mongo import UTC
+from shared.storage.mongo import UTC
 from tests.simulation import query
 from tests.simulation.query import Row
 from tests.simulation.scheduler import EPOCH, Scheduler, loop

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from shared import topics
+from shared.kafka import topics
 from tests.simulation.scenario import RATES, Fault
 
 

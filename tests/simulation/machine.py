@@ -7,18 +7,19 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError
 
 from services.gateway.problems import Problem
-from services.progress import rebuild
 from services.progress.app import serve as serve_progress
 from services.progress.handlers import Handover
+from services.progress.rebuild import generation_swap
 from services.progress.settings import ProgressSettings
 from shared.errors import Rejected, Transient
-from shared.fetching import FetchingStopped
-from shared.folding import CheckpointGone, Halted
 from shared.harness.app import serve as serve_stage
 from shared.harness.settings import StageSettings
-from shared.kafka import Unconfirmed
-from shared.leases import LeaseLost
-from shared.mongo import PyMongoError
+from shared.kafka.fetch_watchdog import FetchingStopped
+from shared.kafka.producer import Unconfirmed
+from shared.projecting.checkpoint import CheckpointGone
+from shared.projecting.loop import Halted
+from shared.storage.leases import LeaseLost
+from shared.storage.mongo import PyMongoError
 from tests.simulation import subscriber
 from tests.simulation.gateway import serve_gateway
 from tests.simulation.scheduler import Process
@@ -66,7 +67,7 @@ class Machines:
     async def rebuild(self, wish: str) -> None:
         """Run a rebuild once."""
         if "rebuild" not in self.running:
-            await self._live("rebuild", lambda: rebuild.rebuild(self._progress, wish), 0.0)
+            await self._live("rebuild", lambda: generation_swap.rebuild(self._progress, wish), 0.0)
             self.running.pop("rebuild", None)
 
     async def _live(self, name: str, start: Start, clock: float) -> None:

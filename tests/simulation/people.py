@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import orjson
 
-from services.gateway import control
-from services.gateway.mongo import DocumentKey
+from services.gateway.api import commands
 from services.gateway.problems import Problem
-from services.gateway.subscriptions import Target
-from services.gateway.uploads import Offer
+from services.gateway.targets import DocumentKey, Target
+from services.gateway.uploads.ingest import Offer
 from shared.errors import Rejected, Transient
-from shared.kafka import Unconfirmed
-from shared.mongo import PyMongoError
+from shared.kafka.producer import Unconfirmed
+from shared.storage.mongo import PyMongoError
 from tests.simulation.scenario import Document, Wish
 
 _TIMEOUT: Final = 40.0  # seconds until a client gives up on an answer
@@ -92,7 +91,7 @@ class People:
         if document_id is None:
             return
         tenant = self._world.scenario.document(wish.document).tenant
-        ask = getattr(control, wish.kind)
+        ask = getattr(commands, wish.kind)
         try:
             await self.at_gateway(lambda gateway: ask(gateway, DocumentKey(tenant, document_id), None))
             told = "is taken"

@@ -15,16 +15,24 @@ from typing import Any, Final
 
 import structlog
 
-from services.gateway import uploads
-from services.progress import handlers, handover, janitor, rebuild
-from shared import blobs, consuming, events, folding, kafka, leases, mongo, status, topics
-from shared.blobs import Blobs
+from services.gateway.uploads import ingest
+from services.progress import handlers
+from services.progress.deciders import janitor
+from services.progress.rebuild import generation_swap, handover
+from shared.events import document
+from shared.events.pipeline import PIPELINE
 from shared.harness import app as stage_app
-from shared.harness import children, consumer, folders, taken
-from shared.pipeline import PIPELINE
-from shared.states import States
+from shared.harness.sandbox import pool, temp_folders
+from shared.harness.worker import acknowledged, consumer
+from shared.kafka import consumer as kafka_consumer
+from shared.kafka import producer, topics
+from shared.projecting import batch, heartbeat
+from shared.projecting import loop as fold_loop
+from shared.projecting.state_store import StateStore
+from shared.storage import blobs, leases, mongo
+from shared.storage.blobs import Blobs
 from tests.simulation import store
-from tests.simulation.broker import Admin, Consumer, Producer
+from tests.simulation.broker import Admin, BrokerProducer, Consumer
 from tests.simulation.child import NOWHERE, Child
 from tests.simulation.database import Client
 from tests.simulation.scenario import Scenario
@@ -33,8 +41,8 @@ from tests.simulation.subscriber import KafkaBroker
 
 # Less often than in life: what is looked at in between is told by events anyway, and each look costs time.
 _PACE: Final = (
-    (leases, "_STANDBY_SECONDS", 2.0), (status, "EVERY_SECONDS", 4.0), (handlers, "_SWEEP_SECONDS", 2.0),
-    (folding, "POLL_MS", 1000), (handover, "_STANDBY_SECONDS", 2.0),
+    (leases, "_STANDBY_SECONDS", 2.0), (heartbeat, "EVERY_SECONDS", 4.0), (handlers, "_SWEEP_SECONDS", 2.0),
+    (fold_loop, "POLL_MS", 1000), (handover, "_STANDBY_SECONDS", 2.0),
     (consumer, "_ANNOUNCE_SECONDS", 6.0),
 )  # fmt: skip
 
@@ -59,8 +67,8 @@ def patched(scheduler: Scheduler, scenario: Scenario, tell: Callable[[str, str],
     structlog.configure(processors=[_to(tell)], cache_logger_on_first_use=False)
     changes = [*_PACE, *_outside(scheduler, draw), *_sizes(scenario)]
     before = [(where, name, getattr(where, name)) for where, name, _ in changes]
-    defaults = States.__init__.__defaults__
-    States.__init__.__defaults__ = (scenario.capacity,)
+    defaults = StateStore.__init__.__defaults__
+    StateStore.__init__.__defaults__ = (scenario.capacity,)
     for where, name, value in changes:
         setattr(where, name, value)
     try:
@@ -68,44 +76,48 @@ def patched(scheduler: Scheduler, scenario: Scenario, tell: Callable[[str, str],
     finally:
         logging.disable(disabled)
         structlog.configure(**logs) if logs else structlog.reset_defaults()
-        States.__init__.__defaults__ = defaults
+        StateStore.__init__.__defaults__ = defaults
         for where, name, value in reversed(before):
             setattr(where, name, value)
 
 
 def _sizes(scenario: Scenario) -> Iterator[tuple[Any, str, Any]]:
-    yield folding, "BATCH", scenario.batch
+    yield fold_loop, "BATCH", scenario.batch
     yield stage_app, "_PATIENCE", scenario.patience
     if scenario.tidy:
         yield janitor, "KEEP", timedelta(seconds=45)
         yield handlers, "_TIDY_SECONDS", 5.0
-    yield uploads, "PIPELINE", [line for line in PIPELINE if line.stage in scenario.stages]
+    yield ingest, "PIPELINE", [line for line in PIPELINE if line.stage in scenario.stages]
 
 
 def _outside(scheduler: Scheduler, draw: random.Random) -> Iterator[tuple[Any, str, Any]]:
     yield mongo, "AsyncIOMotorClient", _client
-    yield kafka, "AIOKafkaProducer", lambda **options: Producer(loop().world.broker, options["max_request_size"])
-    yield consuming, "AIOKafkaConsumer", lambda **_: Consumer(loop().world.broker)
-    yield taken, "AIOKafkaAdminClient", lambda **_: Admin(loop().world.broker)
+    yield (
+        producer,
+        "AIOKafkaProducer",
+        lambda **options: BrokerProducer(loop().world.broker, options["max_request_size"]),
+    )
+    yield kafka_consumer, "AIOKafkaConsumer", lambda **_: Consumer(loop().world.broker)
+    yield acknowledged, "AIOKafkaAdminClient", lambda **_: Admin(loop().world.broker)
     yield consumer, "KafkaBroker", KafkaBroker
     yield blobs, "S3Store", store.S3Store
     yield blobs, "obstore", store
     yield Blobs, "local", _local
-    yield children, "Child", Child
+    yield pool, "Child", Child
     yield topics, "verify", _verified
-    yield folders, "make", lambda: Path(NOWHERE)
-    yield folders, "sweep", lambda: None
+    yield temp_folders, "make", lambda: Path(NOWHERE)
+    yield temp_folders, "sweep", lambda: None
     yield asyncio, "to_thread", _inline
     yield time, "monotonic", lambda: scheduler.now + 1000.0
     yield time, "time", lambda: EPOCH + scheduler.now + scheduler.process.clock
-    yield events, "datetime", Clock
+    yield document, "datetime", Clock
     yield uuid, "uuid4", lambda: uuid.UUID(int=draw.getrandbits(128), version=4)
     yield secrets, "choice", draw.choice
     yield secrets, "token_hex", lambda count=16: draw.randbytes(count).hex()
     yield secrets, "token_bytes", lambda count=32: draw.randbytes(count)
     yield secrets, "randbits", draw.getrandbits
-    yield rebuild, "say", lambda **words: scheduler.world.hear_rebuild(words)
-    yield folding, "decode", lru_cache(4096)(events.decode)
+    yield generation_swap, "say", lambda **words: scheduler.world.hear_rebuild(words)
+    yield batch, "decode", lru_cache(4096)(document.decode)
 
 
 def _client(*_: Any, serverSelectionTimeoutMS: int = 30_000, **__: Any) -> Client:

@@ -3,16 +3,15 @@
 import asyncio
 from typing import Any
 
-import history
-
-from shared import topics
-from shared.folding import Batch, Entry
-from shared.harness.coordination import Coordination
-from shared.kafka import Log
-from shared.leases import Owner, Workers
+from shared.harness.coordinator.fold import CoordinatorFold
+from shared.kafka import topics
+from shared.kafka.producer import Producer
+from shared.projecting.batch import Batch, Entry
+from shared.storage.leases import Owner, Workers
 from tests.simulation.bench import mongo_of, simulated
-from tests.simulation.broker import Producer
+from tests.simulation.broker import BrokerProducer
 from tests.simulation.world import World
+from tests.support import document_facts
 
 
 def sent(world: World) -> int:
@@ -21,25 +20,25 @@ def sent(world: World) -> int:
 
 def test_a_fact_that_changes_nothing_is_no_reason_to_send_again() -> None:
     async def body(world: World) -> None:
-        mongo, log = mongo_of(world), Log(Producer(world.broker))
+        mongo, log = mongo_of(world), Producer(BrokerProducer(world.broker))
         worker = Owner.of("m0/ocr")
         await Workers(mongo).announce(worker, "ocr", slots=2)
 
         async def offsets() -> dict[int, int]:
             return {place.partition: world.broker.end(place) for place in world.broker.places(topics.slices("ocr"))}
 
-        coordination = Coordination("ocr", mongo, log, 2, offsets)
+        coordination = CoordinatorFold("ocr", mongo, log, 2, offsets)
 
         async def hear(offset: int, fact: Any) -> None:
             await (await coordination.apply(Batch(facts=[Entry(offset, fact)])))()
             await coordination.decide()
 
-        await hear(0, history.uploaded())
+        await hear(0, document_facts.uploaded())
         assert sent(world) == 1
         world.server.drop("pagestream")  # as people may, and the fold has not noticed yet
         coordination._states._kept.clear()
         for offset in range(1, 20):
-            await hear(offset, history.planned())
+            await hear(offset, document_facts.planned())
             await asyncio.sleep(0.05)
         assert sent(world) == 1
         for _ in range(12):

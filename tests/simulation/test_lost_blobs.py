@@ -1,20 +1,20 @@
 """What was stored and is lost since is computed again by whoever needs it next."""
 
-import history
 import pytest
 
-from services.progress.results import Results
-from shared import blobs as names
-from shared.blobs import Blobs, unseal
-from shared.events import CONCLUDE, PLAN, SliceCompleted, StageCompleted, StagePlanned
+from services.progress.projection.stored_results import StoredResults
+from shared.events.document import CONCLUDE, PLAN, SliceCompleted, StageCompleted, StagePlanned
 from shared.harness.contract import Document
-from shared.harness.inputs import Inputs
-from shared.harness.items import WorkItem
-from shared.harness.pieces import Pieces
 from shared.harness.settings import StageSettings
+from shared.harness.work_item import WorkItem
+from shared.harness.worker.inputs import Inputs
+from shared.harness.worker.slices import SliceRunner
+from shared.storage import blob_names
+from shared.storage.blobs import Blobs, unseal
 from tests.simulation.bench import mongo_of, simulated
 from tests.simulation.child import Child
 from tests.simulation.world import World
+from tests.support import document_facts
 
 ID = "6f1c2b8e-6a53-4c36-9a3e-3f1f0d1f7b11"
 
@@ -30,17 +30,17 @@ def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, *, remembers
     async def body(world: World) -> None:
         blobs, child = Blobs.open("s3://simulated"), Child("ocr")
         document = Document(document_id=ID, tenant="a", filename="doc-0", content_type=None, size=1)
-        await blobs.put(names.source("a", ID), b"1")
-        await blobs.put_result(names.meta("a", ID), document.model_dump(mode="json"))
+        await blobs.put(blob_names.source("a", ID), b"1")
+        await blobs.put_result(blob_names.meta("a", ID), document.model_dump(mode="json"))
 
-        def worker() -> Pieces:
-            return Pieces(StageSettings(), None, blobs, Inputs(blobs))  # type: ignore[arg-type]
+        def worker() -> SliceRunner:
+            return SliceRunner(StageSettings(), None, blobs, Inputs(blobs))  # type: ignore[arg-type]
 
         first = worker()
         planned = await first.do(item(PLAN, None), child)
         assert isinstance(planned, StagePlanned)
         await first.do(item(0, planned.plan), child)
-        name = names.plan("a", ID, "ocr", planned.plan)
+        name = blob_names.plan("a", ID, "ocr", planned.plan)
         whole = await blobs.get(name)
         del world.bucket.blobs[name]
         if lost:
@@ -54,12 +54,14 @@ def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, *, remembers
 
 
 def test_a_result_that_was_missing_at_the_last_look_is_stored_once_it_is_there_again() -> None:
-    state = history.fold([history.uploaded(), *history.whole("ocr"), *history.whole("chunk")])
+    state = document_facts.fold(
+        [document_facts.uploaded(), *document_facts.whole("ocr"), *document_facts.whole("chunk")]
+    )
     chunk = {"index": 0, "text": "a", "pages": [1, 1], "start": 0, "end": 1, "heading_path": [], "vector": None}
 
     async def body(world: World) -> tuple[int, int]:
         mongo, blobs = mongo_of(world), Blobs.open("s3://simulated")
-        results, rows = Results(mongo, "g", blobs), mongo.projection("documents", "g")
+        results, rows = StoredResults(mongo, "g", blobs), mongo.projection("documents", "g")
         await rows.insert_one({"_id": state.document_id})
         await results.load([state])
         before = await rows.find_one({"_id": state.document_id})

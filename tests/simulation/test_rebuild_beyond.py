@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from aiokafka import TopicPartition
 
-from services.progress.explaining import explained
+from services.progress.rebuild.accepted_differences import explained
 from tests.simulation.bench import mongo_of, simulated
 from tests.simulation.world import World
 

@@ -10,21 +10,23 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from history import completed, uploaded, whole
 
-from services.progress import generations
-from services.progress.projector import Projector
-from shared import topics
-from shared.blobs import Blobs
-from shared.events import Fact
-from shared.folding import Batch, Checkpoint, Loop, Write
-from shared.harness.coordination import Coordination, checkpoint_of
-from shared.kafka import Log
-from shared.settled import from_row
+from services.progress.projection import generations
+from services.progress.projection.projector import Projector
+from shared.document.codec import from_row
+from shared.events.document import Fact
+from shared.harness.coordinator.fold import CoordinatorFold, checkpoint_of
+from shared.kafka import topics
+from shared.kafka.producer import Producer
+from shared.projecting.batch import Batch
+from shared.projecting.checkpoint import Checkpoint
+from shared.projecting.loop import Loop, Write
+from shared.storage.blobs import Blobs
 from tests.simulation.bench import mongo_of, simulated
-from tests.simulation.broker import Producer
+from tests.simulation.broker import BrokerProducer
 from tests.simulation.scheduler import loop
 from tests.simulation.world import World
+from tests.support.document_facts import completed, uploaded, whole
 
 WHOLE: Final = (22_000, 10_000)  # documents, and what a fold keeps in memory
 DISTANCES: Final = (6_000, 12_000, 30_000)
@@ -58,7 +60,7 @@ def work(i: str) -> Iterator[Fact]:
 
 def append(world: World, facts: Iterator[Fact]) -> None:
     """Put the facts where a producer would."""
-    producer = Producer(world.broker)
+    producer = BrokerProducer(world.broker)
     for fact in facts:
         key = fact.key.encode()
         world.broker.append(producer._place(topics.DOCUMENTS, key, world.loop), key, fact.encode(), ())
@@ -88,7 +90,7 @@ async def replay(world: World, checkpoint: Checkpoint, fold: Any, patience: floa
 async def of_coordinator(world: World, scale: int) -> dict[str, Any]:
     """What the coordinator of a stage has stored after a replay."""
     database = mongo_of(world)
-    coordination = Coordination("ocr", database, Log(Producer(world.broker)), 3)  # type: ignore[arg-type]
+    coordination = CoordinatorFold("ocr", database, Producer(BrokerProducer(world.broker)), 3)  # type: ignore[arg-type]
     await replay(world, await checkpoint_of("ocr", database, world.broker.partitions), coordination, PATIENCE / scale)
     return {row["_id"]: row["settled"] async for row in database.coordinator("ocr").find({})}
 

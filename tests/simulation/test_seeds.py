@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.integration.infrastructure import REPOSITORY
+from tests.support.infrastructure import REPOSITORY
 
 SEEDS = 200
 PARTS = 8  # tests, so that several processes share them

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from aiokafka import TopicPartition
 
-from services.progress import generations
-from shared.folding import Checkpoint
-from shared.harness.coordination import checkpoint_of
+from services.progress.projection import generations
+from shared.harness.coordinator.fold import checkpoint_of
+from shared.projecting.checkpoint import Checkpoint
 from tests.chaos.invariants import Violation
 from tests.simulation import story
 from tests.simulation.bench import empty, mongo_of, simulated

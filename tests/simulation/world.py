@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import orjson
 
-from shared import topics
-from shared.document import TERMINAL, DocumentState, evolve
-from shared.events import DocumentFact, Fact, NotAnEnvelope, UnknownFact, decode
-from shared.mongo import Mongo
-from shared.settings import SharedSettings
+from shared.document.state import TERMINAL, DocumentState, evolve
+from shared.events.document import DocumentFact, Fact, NotAnEnvelope, UnknownFact, decode
+from shared.kafka import topics
+from shared.runtime.settings import SharedSettings
+from shared.storage.mongo import Mongo
 from tests.chaos.invariants import Violation
 from tests.simulation import checks
 from tests.simulation.broker import Broker

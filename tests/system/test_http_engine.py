@@ -6,17 +6,16 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-import papers
 import pytest
-import running_system
-from running_system import RunningSystem
-from waiting import until
 
 from cli.programs import service_programs
-from shared.events import RetryScheduled, SliceFailed
+from shared.events.document import RetryScheduled, SliceFailed
 from stack.process import Program
 from stack.running import Running
-from tests.ocr_provider import READ, Answer, Service, says, serving
+from tests.support import pdfs, running_system
+from tests.support.ocr_provider import READ, Answer, Service, says, serving
+from tests.support.running_system import RunningSystem
+from tests.support.wait import until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -58,7 +57,7 @@ async def test_a_document_is_read_through_delays_refusals_and_failures_of_the_pr
     system: RunningSystem, provider: Service
 ) -> None:
     provider.answers = [slowly(provider), says(429, retry_after="5"), says(500), says(500), WELL]
-    document_id = await system.upload(papers.scan(4))
+    document_id = await system.upload(pdfs.scan(4))
     await until_waiting(system, document_id)
     view = await system.until(document_id)
     assert (view["status"], view["partial"], view["stages"]["ocr"]["attempt"]) == ("completed", False, 1)
@@ -71,7 +70,7 @@ async def test_a_wait_beyond_the_patience_of_a_page_is_a_retry_when_the_provider
     system: RunningSystem, provider: Service
 ) -> None:
     provider.answers = [says(503, retry_after=str(PATIENCE + 5)), WELL]
-    document_id = await system.upload(papers.scan(3))
+    document_id = await system.upload(pdfs.scan(3))
     stage = await until_scheduled(system, document_id)
     assert (stage["status"], stage["error"]["code"]) == ("retrying", "provider_unavailable")
     view = await system.until(document_id)

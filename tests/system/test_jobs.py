@@ -8,16 +8,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import kafka_side
 import pytest
-from running_system import RunningSystem
-from talking import hear
-from waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from shared import topics
+from shared.kafka import topics
+from tests.support import kafka
+from tests.support.running_system import RunningSystem
+from tests.support.wait import until
+from tests.support.websocket import hear
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -186,7 +186,7 @@ async def test_no_topic_that_is_kept_holds_what_people_wrote(system: RunningSyst
     await report(system, job_id, "fail", message="Söhne refused", action="Ask Söhne")
     await until_it_is(system, job_id, status="failed")
     for topic in (topics.DOCUMENTS, topics.UPDATES):
-        records = await kafka_side.records(system.settings.kafka, topic)
+        records = await kafka.records(system.settings.kafka, topic)
         mine = [record.value for record in records if record.key == job_id.encode()]
         assert mine
         assert not [value for value in mine if "Söhne".encode() in value or b"S\\u00f6hne" in value]

@@ -1,14 +1,15 @@
 """The languages that somebody asks for with a document."""
 
-import papers
 import pytest
-from running_system import RunningSystem
+
+from tests.support import pdfs
+from tests.support.running_system import RunningSystem
 
 pytestmark = pytest.mark.timeout(240)
 
 
 async def test_a_language_that_is_not_installed_is_a_reason_that_names_what_there_is(system: RunningSystem) -> None:
-    data = papers.letter("Ole Lund")
+    data = pdfs.letter("Ole Lund")
     answer = await system.call("POST", "/v1/documents?languages=eng+xyz", content=data)
     assert answer.status_code == 202
     view = await system.until(answer.json()["document_id"])
@@ -20,7 +21,7 @@ async def test_a_language_that_is_not_installed_is_a_reason_that_names_what_ther
 
 
 async def test_the_same_bytes_in_other_languages_are_another_document(system: RunningSystem) -> None:
-    data = papers.letter("Grete Holm")
+    data = pdfs.letter("Grete Holm")
 
     async def upload(**asked: str) -> tuple[int, str]:
         answer = await system.call("POST", "/v1/documents", params=asked, content=data)

@@ -4,16 +4,15 @@ import asyncio
 import json
 import uuid
 
-import kafka_side
-import papers
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from running_system import RunningSystem
-from test_jobs import hear, socket
 
-from shared import topics
-from shared.events import decode
-from shared.pipeline import PIPELINE
+from shared.events.document import decode
+from shared.events.pipeline import PIPELINE
+from shared.kafka import topics
+from tests.support import kafka, pdfs
+from tests.support.running_system import RunningSystem
+from tests.system.test_jobs import hear, socket
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -30,7 +29,7 @@ async def scraped(system: RunningSystem) -> dict[tuple[str, frozenset[tuple[str,
 
 
 async def test_one_watched_document_shows_in_every_metric(system: RunningSystem) -> None:
-    document_id = await system.upload(papers.born_digital(1))
+    document_id = await system.upload(pdfs.born_digital(1))
     async with socket(system) as live:
         await live.send(json.dumps({"op": "subscribe", "ref": 1, "document_id": document_id}))
         async with asyncio.timeout(60):
@@ -61,7 +60,7 @@ async def test_one_watched_document_shows_in_every_metric(system: RunningSystem)
 
 async def test_failures_are_counted_by_code_and_parked_records_too(system: RunningSystem) -> None:
     before = (await system.call("GET", "/v1/system")).json()
-    document_id = await system.upload(papers.broken())
+    document_id = await system.upload(pdfs.broken())
     assert (await system.until(document_id, {"failed"}))["error"]["code"] == "corrupt_pdf"
     after = (await system.call("GET", "/v1/system")).json()
     assert after["failures"]["corrupt_pdf"] == before["failures"].get("corrupt_pdf", 0) + 1
@@ -79,13 +78,13 @@ async def test_a_requests_trace_is_in_the_facts_of_every_worker(system: RunningS
         "POST",
         "/v1/documents",
         params={"filename": "a.pdf", "force": "true"},
-        content=papers.born_digital(1),
+        content=pdfs.born_digital(1),
         headers={"traceparent": trace},
     )
     assert answer.headers["traceparent"] == trace
     document_id = answer.json()["document_id"]
     assert (await system.until(document_id))["status"] == "completed"
-    records = await kafka_side.records(system.settings.kafka, topics.DOCUMENTS)
+    records = await kafka.records(system.settings.kafka, topics.DOCUMENTS)
     mine = [(decode(r.value), dict(r.headers)) for r in records if r.key == document_id.encode()]
     said = [(fact, headers) for fact, headers in mine if fact.producer.endswith(("gateway", "worker"))]
     assert {fact.producer for fact, _ in said} == {"gateway", *(f"{stage}-worker" for stage in STAGES)}

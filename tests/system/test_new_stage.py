@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import papers
 import pytest
-from infrastructure import REPOSITORY
-from running_system import RunningSystem
 
 from cli.programs import service_programs
-from shared.blobs import Blobs
-from shared.events import StageCompleted
+from shared.events.document import StageCompleted
+from shared.storage.blobs import Blobs
 from stack.process import Program
 from stack.running import Running
+from tests.support import pdfs
+from tests.support.infrastructure import REPOSITORY
+from tests.support.running_system import RunningSystem
 
 LINE: Final = '    StageLine(stage="sentiment", weight=0.01, service="services.sentiment"),\n'
 
@@ -84,7 +84,7 @@ async def shown(system: RunningSystem, ids: list[str]) -> list[dict[str, Any]]:
 async def test_a_new_stage_runs_for_new_documents_and_old_ones_stay_as_they_were(
     system: RunningSystem, extended: Path, services_run_afterwards: None
 ) -> None:
-    old = [await system.upload(papers.letter("Anna")), await system.upload(papers.broken())]
+    old = [await system.upload(pdfs.letter("Anna")), await system.upload(pdfs.broken())]
     for document_id in old:
         await system.until(document_id)
     before = await shown(system, old)
@@ -92,7 +92,7 @@ async def test_a_new_stage_runs_for_new_documents_and_old_ones_stay_as_they_were
     await asyncio.to_thread(system.end)
 
     await start_copy(system, extended)
-    new = await system.upload(papers.letter("Bruno"))
+    new = await system.upload(pdfs.letter("Bruno"))
     view = await system.until(new)
     assert view["status"] == "completed"
     assert list(view["stages"]) == ["ocr", "chunk", "extract", "sentiment"]

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import papers
-import processes
 import pypdfium2
 import pytest
 from PIL import Image
-from running_system import RunningSystem
-from waiting import until
+
+from tests.support import pdfs, processes
+from tests.support.running_system import RunningSystem
+from tests.support.wait import until
 
 pytestmark = pytest.mark.timeout(240)
 
 ORIENTATION: Final = 274  # the EXIF tag
-PAPER: Final = papers.sheet("Protocol", 0).crop((0, 0, 1240, 800))
+PAPER: Final = pdfs.sheet("Protocol", 0).crop((0, 0, 1240, 800))
 SURE: Final = 60
 INK: Final = 128  # darker than this
 
@@ -69,7 +69,7 @@ def gateway_of(system: RunningSystem) -> int:
 def painters_of(system: RunningSystem) -> list[int]:
     """The children of the gateway that draw pages."""
     commands = dict(processes.commands())
-    return [pid for pid in processes.below(gateway_of(system)) if "services.ocr.pictures" in commands.get(pid, [])]
+    return [pid for pid in processes.below(gateway_of(system)) if "services.ocr.page_drawing" in commands.get(pid, [])]
 
 
 @pytest.mark.parametrize("scan", SCANS)
@@ -93,7 +93,7 @@ async def test_the_boxes_of_words_lie_on_their_ink_in_the_image(system: RunningS
 
 
 async def test_an_image_is_drawn_once_kept_beside_its_document_and_erased_with_it(system: RunningSystem) -> None:
-    document_id = await system.upload(papers.born_digital(2))
+    document_id = await system.upload(pdfs.born_digital(2))
     await system.until(document_id, {"completed"})
     here = f"/v1/documents/{document_id}"
     first = await system.call("GET", f"{here}/pages/2/image")
@@ -112,7 +112,7 @@ async def test_an_image_is_drawn_once_kept_beside_its_document_and_erased_with_i
 
 
 async def test_an_image_is_drawn_in_a_process_group_of_its_own(system: RunningSystem) -> None:
-    document_id = await system.upload(papers.scan(1))
+    document_id = await system.upload(pdfs.scan(1))
     await system.until(document_id, {"completed"})
     await asyncio.gather(*(image_of(system, document_id, width=width) for width in range(1500, 1504)))
     assert 1 <= len(painters_of(system)) <= 2
@@ -121,7 +121,7 @@ async def test_an_image_is_drawn_in_a_process_group_of_its_own(system: RunningSy
 
 
 async def test_a_painter_that_dies_costs_one_image_and_leaves_nothing(system: RunningSystem) -> None:
-    document_id = await system.upload(papers.letter("Image"), "letter.png")
+    document_id = await system.upload(pdfs.letter("Image"), "letter.png")
     await system.until(document_id, {"completed"})
     await image_of(system, document_id)
     for painter in painters_of(system):
@@ -142,6 +142,6 @@ async def test_a_painter_that_dies_costs_one_image_and_leaves_nothing(system: Ru
 
 
 async def test_a_picture_that_is_narrow_already_is_not_made_wider(system: RunningSystem) -> None:
-    document_id = await system.upload(papers.letter("Image"), "letter.png")
+    document_id = await system.upload(pdfs.letter("Image"), "letter.png")
     await system.until(document_id, {"completed"})
     assert (await image_of(system, document_id, width=2000)).size == (900, 300)

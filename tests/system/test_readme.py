@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final
 
 import orjson
-import papers
 import pytest
-from gateway_infra import environment_of, hand_of, serving
-from infrastructure import PARTITIONS, REPOSITORY, Infrastructure
-from running_system import RunningSystem
-from waiting import until
 
-from shared import topics
-from shared.keys import Keys
+from shared.kafka import topics
+from shared.storage.api_keys import Keys
+from tests.support import pdfs
+from tests.support.gateway import environment_of, hand_of, serving
+from tests.support.infrastructure import PARTITIONS, REPOSITORY, Infrastructure
+from tests.support.running_system import RunningSystem
+from tests.support.wait import until
 
 BLOCKS: Final = re.findall(r"^```sh\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 (PROGRAM,) = re.findall(r"^```python\n(.*?)^```", (REPOSITORY / "README.md").read_text(), re.DOTALL | re.MULTILINE)
@@ -47,7 +47,7 @@ async def typed(folder: Path, *commands: str) -> str:
 async def test_the_documents_examples(system: RunningSystem, tmp_path: Path) -> None:
     assert (await system.call("GET", "/healthz")).status_code == 200  # it is there
     upload, show, follow, search = (command.replace(ADDRESS, system.url) for command in block("letter.pdf"))
-    (tmp_path / "letter.pdf").write_bytes(papers.born_digital(1))
+    (tmp_path / "letter.pdf").write_bytes(pdfs.born_digital(1))
     document_id = orjson.loads(await typed(tmp_path, upload))["document_id"]
     await system.until(document_id)
     named = f"ID={document_id}"
@@ -58,7 +58,7 @@ async def test_the_documents_examples(system: RunningSystem, tmp_path: Path) -> 
 
 @pytest.mark.skipif(not shutil.which("websocat"), reason="no websocat on PATH; with Rust: cargo install websocat")
 async def test_the_websocket_examples(system: RunningSystem, tmp_path: Path) -> None:
-    document_id = await system.upload(papers.born_digital(1), "socket.pdf")
+    document_id = await system.upload(pdfs.born_digital(1), "socket.pdf")
     await system.until(document_id)
     sockets = (
         command.replace(ADDRESS.replace("http", "ws"), system.url.replace("http", "ws", 1))
@@ -106,6 +106,6 @@ async def test_the_program_in_python(system: RunningSystem, tmp_path: Path) -> N
     assert (await system.call("GET", "/healthz")).status_code == 200  # it is there
     (tmp_path / "follow.py").write_text(PROGRAM.replace(ADDRESS, system.url))
     for name in ("one.pdf", "two.pdf"):
-        (tmp_path / name).write_bytes(papers.born_digital(1, title=name))
+        (tmp_path / name).write_bytes(pdfs.born_digital(1, title=name))
     lines = (await typed(tmp_path, f"{sys.executable} follow.py one.pdf two.pdf")).splitlines()
     assert {"one.pdf completed 100.0", "two.pdf completed 100.0"} <= set(lines)

@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 import orjson
-import papers
 import pytest
-from infrastructure import REPOSITORY
-from running_system import RunningSystem
-from waiting import until
 
-from shared.events import StageFailed
+from shared.events.document import StageFailed
+from tests.support import pdfs
+from tests.support.infrastructure import REPOSITORY
+from tests.support.running_system import RunningSystem
+from tests.support.wait import until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -38,7 +38,7 @@ async def some_documents(system: RunningSystem, at_rest: list[str]) -> list[str]
         return at_rest
     done, failed, cancelled, erased, again = [
         await system.upload(data)
-        for data in (papers.born_digital(2), papers.broken(), papers.scan(3), papers.letter("Erna"), papers.scan(3))
+        for data in (pdfs.born_digital(2), pdfs.broken(), pdfs.scan(3), pdfs.letter("Erna"), pdfs.scan(3))
     ]
     for document_id in (cancelled, again):
         assert (await system.call("POST", f"/v1/documents/{document_id}/cancel")).status_code == 202
@@ -64,7 +64,7 @@ async def settled_views(system: RunningSystem, ids: list[str]) -> list[dict[str,
 async def rebuild(system: RunningSystem, wish: str = "swap") -> dict[str, Any]:
     """Run a rebuild as a process of its own; its last word."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild", wish,
+        sys.executable, "-m", "services.progress.rebuild.generation_swap", wish,
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1, stderr=-1,
     )  # fmt: skip
     try:
@@ -93,13 +93,13 @@ async def test_dropped_while_running_it_comes_back_by_itself_with_the_same_bytes
     assert await settled_views(system, ids) == views
     assert {(await system.get(i))["epoch"] for i in ids} == {after}
     assert await system.results(ids[0]) == results
-    new = await system.upload(papers.born_digital(1))
+    new = await system.upload(pdfs.born_digital(1))
     assert (await system.until(new))["status"] == "completed"  # coordinators and projector work on
 
 
 async def test_dropped_in_the_middle_of_a_document_the_document_is_completed(system: RunningSystem) -> None:
     before = await system.until_ready()
-    document_id = await system.upload(papers.scan(5))
+    document_id = await system.upload(pdfs.scan(5))
     await system.until_pages(document_id, 1)
     await system.drop_projections()
     await system.until_ready(but=before)
@@ -123,7 +123,7 @@ async def test_dropped_while_everything_stands_still_a_rebuild_brings_it_back(
     await system.start()
     assert await system.until_ready() == outcome["generation"] != before  # it was not begun anew once more
     assert await settled_views(system, ids) == views
-    new = await system.upload(papers.letter("Anna"))
+    new = await system.upload(pdfs.letter("Anna"))
     assert (await system.until(new))["status"] == "completed"
 
 
@@ -148,7 +148,7 @@ async def error_of_job(system: RunningSystem, job_id: str) -> str | None:
 
 async def test_one_that_differs_leaves_readers_where_they_are_unless_it_is_forced(system: RunningSystem) -> None:
     before = await system.until_ready()
-    document_id = await system.upload(papers.letter("Dora"))
+    document_id = await system.upload(pdfs.letter("Dora"))
     await system.until(document_id)
     stray = f"{document_id}/stray"
     async with system.database() as database:
@@ -158,7 +158,7 @@ async def test_one_that_differs_leaves_readers_where_they_are_unless_it_is_force
     assert (refused["swapped"], refused["kept"], refused["differences"]) == (False, True, [f"chunks/{stray}"])
     assert await system.until_ready() == before
     assert await until(lambda: error_of_job(system, refused["job_id"])) == "rebuild_differs"
-    new = await system.upload(papers.letter("Emil"))
+    new = await system.upload(pdfs.letter("Emil"))
     assert (await system.until(new))["epoch"] == before
     forced = await rebuild(system, "force")
     assert (forced["swapped"], forced["differences"]) == (True, [f"chunks/{stray}"])
@@ -168,13 +168,13 @@ async def test_one_that_differs_leaves_readers_where_they_are_unless_it_is_force
 
 async def test_rebuilt_under_traffic_nothing_differs_and_nobody_sees_less(system: RunningSystem) -> None:
     before = await system.until_ready()
-    ids = [await system.upload(papers.scan(3)), await system.upload(papers.born_digital(4))]
+    ids = [await system.upload(pdfs.scan(3)), await system.upload(pdfs.born_digital(4))]
     seen: list[tuple[str, int, str]] = []
     watching = asyncio.create_task(watch(system, ids[0], seen))
     await system.until_pages(ids[0], 1)
     building = asyncio.create_task(rebuild(system))
     while not building.done():
-        ids.append(await system.upload(papers.letter(f"reader {len(ids)}")))
+        ids.append(await system.upload(pdfs.letter(f"reader {len(ids)}")))
         await asyncio.wait([building], timeout=0.3)
     outcome = await building
     assert outcome["differences"] == []
@@ -233,13 +233,13 @@ async def test_two_rebuilds_leave_two_generations_and_no_more(system: RunningSys
 async def test_a_rebuild_that_is_killed_changes_nothing(system: RunningSystem) -> None:
     before = await system.until_ready()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild",
+        sys.executable, "-m", "services.progress.rebuild.generation_swap",
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1,
     )  # fmt: skip
     assert process.stdout
     assert b'"replay"' in await process.stdout.readline()
     process.kill()
     await process.communicate()
-    document_id = await system.upload(papers.letter("Clara"))
+    document_id = await system.upload(pdfs.letter("Clara"))
     assert (await system.until(document_id))["status"] == "completed"
     assert await system.until_ready() == before

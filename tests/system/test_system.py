@@ -4,20 +4,19 @@ import asyncio
 import time
 import uuid
 
-import kafka_side
-import papers
 import pytest
-from running_system import RunningSystem
-from waiting import until
 
-from shared import kafka, topics
-from shared.events import RetryScheduled, SliceCompleted, StageFailed, StageRequested, WorkerLost
+from shared.events.document import RetryScheduled, SliceCompleted, StageFailed, StageRequested, WorkerLost
+from shared.kafka import producer, topics
+from tests.support import kafka, pdfs
+from tests.support.running_system import RunningSystem
+from tests.support.wait import until
 
 pytestmark = pytest.mark.timeout(240)
 
 
 async def test_a_scan_is_recognised_page_by_page(system: RunningSystem) -> None:
-    document_id = await system.upload(papers.scan(2), "protocol.pdf")
+    document_id = await system.upload(pdfs.scan(2), "protocol.pdf")
     view = await system.until(document_id)
     assert (view["status"], view["percent"], view["filename"]) == ("completed", 100, "protocol.pdf")
     assert view["pages"] == {"total": 2, "done": 2, "failed": []}
@@ -25,14 +24,14 @@ async def test_a_scan_is_recognised_page_by_page(system: RunningSystem) -> None:
     found = await system.results(document_id)
     for number, page in enumerate(found["pages"]):
         assert page["source"] == "ocr"
-        assert papers.sentence(number) in page["text"]
-        assert papers.sentence(number) in found["text"]["text"]
-    assert any(papers.sentence(0) in chunk["text"] for chunk in found["chunks"])
+        assert pdfs.sentence(number) in page["text"]
+        assert pdfs.sentence(number) in found["text"]["text"]
+    assert any(pdfs.sentence(0) in chunk["text"] for chunk in found["chunks"])
     assert await system.slices_done(document_id) == {0: 1, 1: 1}
 
 
 async def test_a_born_digital_document_is_read_from_its_text_layer(system: RunningSystem) -> None:
-    document_id = await system.upload(papers.born_digital(3), "invoice.pdf")
+    document_id = await system.upload(pdfs.born_digital(3), "invoice.pdf")
     view = await system.until(document_id)
     assert (view["status"], view["pages"]["done"]) == ("completed", 3)
     found = await system.results(document_id)
@@ -43,7 +42,7 @@ async def test_a_born_digital_document_is_read_from_its_text_layer(system: Runni
 
 
 async def test_a_broken_document_fails_with_a_reason_and_without_a_retry(system: RunningSystem) -> None:
-    document_id = await system.upload(papers.broken(), "broken.pdf")
+    document_id = await system.upload(pdfs.broken(), "broken.pdf")
     view = await system.until(document_id)
     assert view["status"] == "failed"
     error = view["error"]
@@ -55,8 +54,8 @@ async def test_a_broken_document_fails_with_a_reason_and_without_a_retry(system:
 
 
 async def test_twenty_documents_at_once_are_all_completed_without_a_loss_or_a_retry(system: RunningSystem) -> None:
-    names = [f"{first} {last}" for first in ("Anna", "Bruno", "Clara", "David") for last in papers.WORDS[:5]]
-    ids = await asyncio.gather(*(system.upload(papers.letter(name), "letter.png") for name in names))
+    names = [f"{first} {last}" for first in ("Anna", "Bruno", "Clara", "David") for last in pdfs.WORDS[:5]]
+    ids = await asyncio.gather(*(system.upload(pdfs.letter(name), "letter.png") for name in names))
     views = [await system.until(document_id) for document_id in ids]
     assert [view["status"] for view in views] == ["completed"] * 20
     for document_id, name in zip(ids, names, strict=True):
@@ -69,9 +68,9 @@ async def test_twenty_documents_at_once_are_all_completed_without_a_loss_or_a_re
 async def test_cancelling_stops_the_recognisers_and_a_retry_resumes_at_the_missing_pages(
     system: RunningSystem,
 ) -> None:
-    undisturbed = await system.upload(papers.scan(16))
+    undisturbed = await system.upload(pdfs.scan(16))
     await system.until(undisturbed, {"completed"})
-    document_id = await system.upload(papers.scan(16))
+    document_id = await system.upload(pdfs.scan(16))
     await system.until_pages(document_id, 2)
     await until(system.at_work)
     began = time.monotonic()
@@ -100,12 +99,12 @@ async def test_bytes_that_nobody_can_read_are_parked_once_and_their_partition_mo
     system: RunningSystem, topic: str
 ) -> None:
     bytes_of_nobody = f"not for us {uuid.uuid4()}".encode()
-    document_id = await system.upload(papers.letter("Erna"))
-    async with kafka.connect(system.settings.kafka) as log:
+    document_id = await system.upload(pdfs.letter("Erna"))
+    async with producer.connect(system.settings.kafka) as log:
         await log.send(topic, bytes_of_nobody, key=document_id)
 
     async def parked() -> list[dict[str, bytes]]:
-        found = await kafka_side.records(system.settings.kafka, topics.PARKED)
+        found = await kafka.records(system.settings.kafka, topics.PARKED)
         return [dict(record.headers) for record in found if record.value == bytes_of_nobody]
 
     (headers,) = await until(parked)
@@ -113,6 +112,6 @@ async def test_bytes_that_nobody_can_read_are_parked_once_and_their_partition_mo
     assert headers["parked-id"].startswith(topic.encode() + b"-")
     assert headers["parked-reason"]
     assert (await system.until(document_id))["status"] == "completed"
-    after = await system.upload(papers.letter("Emil"))
+    after = await system.upload(pdfs.letter("Emil"))
     assert (await system.until(after))["status"] == "completed"
     assert len(await parked()) == 1

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
-from tests.fake_gateway import FakeGateway
+from tests.support.fake_gateway import FakeGateway
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { PagestreamClient } from "../../services/gateway/web/client.js";
+import { PagestreamClient } from "../../services/gateway/web/client/client.js";
 
 let lines;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hasImages, isUnsure, joined, layout, placesOf, wordsIn } from "../../services/gateway/web/page-words.js";
+import { hasImages, isUnsure, joined, layout, placesOf, wordsIn } from "../../services/gateway/web/page/document/page-words.js";
 
 const word = (text, box = [0, 0, 1, 1], confidence = 90) => ({ text, box, confidence });
 const TEXT = "Total 119.00\n\nof which tax 19.00";

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
+import { join, posix, relative } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const WEB = new URL("../../services/gateway/web/", import.meta.url);
-const files = readdirSync(WEB);
+const files = readdirSync(WEB, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => relative(fileURLToPath(WEB), join(entry.parentPath, entry.name)));
 const read = (name) => readFileSync(new URL(name, WEB), "utf8");
+const importsOf = (name) =>
+  [...read(name).matchAll(/(?:from|import) "(\.[\w./-]+)"/g)].map(([, path]) => posix.join(posix.dirname(name), path));
 const scripts = files.filter((name) => name.endsWith(".js"));
 
 test("the page stays under 100 KB as it travels, compressed file by file", () => {
@@ -14,7 +20,7 @@ test("the page stays under 100 KB as it travels, compressed file by file", () =>
 });
 
 test("the page keeps to a strict content security policy", () => {
-  const html = read("index.html");
+  const html = read("page/index.html");
   assert.doesNotMatch(html, /\s(style|on\w+)=|<style|<script(?![^>]*\ssrc=)/i);
   for (const name of scripts) assert.doesNotMatch(read(name), /\beval\(|new Function|setAttribute\("style"|createElement\("style"/, name);
 });
@@ -24,8 +30,8 @@ test("nothing is ever interpreted as HTML", () => {
 });
 
 test("every file the page and its modules name is there", () => {
-  const named = [...read("index.html").matchAll(/"web\/([\w.-]+)"/g)].map(([, name]) => name);
-  for (const name of scripts) named.push(...[...read(name).matchAll(/from "\.\/([\w.-]+)"|import "\.\/([\w.-]+)"/g)].map((m) => m[1] ?? m[2]));
+  const named = [...read("page/index.html").matchAll(/"web\/([\w./-]+)"/g)].map(([, name]) => name);
+  for (const name of scripts) named.push(...importsOf(name));
   for (const name of named) assert.ok(files.includes(name), name);
 });
 
@@ -37,8 +43,9 @@ test("the npm package carries every module that its entries import", () => {
   for (const name of waiting) {
     if (needed.has(name)) continue;
     needed.add(name);
-    waiting.push(...[...read(name).matchAll(/(?:from|import) "\.\/([\w.-]+)"/g)].map((match) => match[1]));
+    waiting.push(...importsOf(name));
   }
-  const carried = packed.filter((name) => name.startsWith("services/")).map((name) => name.split("/").at(-1));
+  const rooms = packed.filter((name) => name.startsWith("services/")).map((name) => name.replace("services/gateway/web/", ""));
+  const carried = scripts.filter((name) => rooms.some((room) => name.startsWith(room)));
   assert.deepEqual([...needed].sort(), carried.sort());
 });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { formatDuration, spansOf, timesOf } from "../../services/gateway/web/durations.js";
-import { PAGE_TABLE } from "../../services/gateway/web/page-table.js";
-import { passageOf, unitsAt } from "../../services/gateway/web/passages.js";
-import { documentHash, parseRoute } from "../../services/gateway/web/routes.js";
-import { TABLE } from "../../services/gateway/web/words.js";
+import { formatDuration, spansOf, timesOf } from "../../services/gateway/web/page/document/durations.js";
+import { PAGE_TABLE } from "../../services/gateway/web/page/page-table.js";
+import { passageOf, unitsAt } from "../../services/gateway/web/page/document/passages.js";
+import { documentHash, parseRoute } from "../../services/gateway/web/page/routes.js";
+import { TABLE } from "../../services/gateway/web/element/words.js";
 
 const EMPTY = { id: null, token: null, page: null, span: null };
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { problemOf } from "../../services/gateway/web/api.js";
-import * as format from "../../services/gateway/web/format.js";
-import { announcement, filterOf, kindOf, present, presentUpload } from "../../services/gateway/web/progress-view.js";
-import { uploadRetry } from "../../services/gateway/web/uploads.js";
-import { TABLE, chooseLocale, wordsOf } from "../../services/gateway/web/words.js";
+import { problemOf } from "../../services/gateway/web/client/api.js";
+import * as format from "../../services/gateway/web/element/format.js";
+import { announcement, filterOf, kindOf, present, presentUpload } from "../../services/gateway/web/element/progress-view.js";
+import { uploadRetry } from "../../services/gateway/web/page/uploads.js";
+import { TABLE, chooseLocale, wordsOf } from "../../services/gateway/web/element/words.js";
 
 const say = wordsOf("en");
 const NOW = Date.parse("2024-05-01T12:00:00Z");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as protocol from "../../services/gateway/web/protocol.js";
+import * as protocol from "../../services/gateway/web/client/protocol.js";
 
 const { reduce, emptyState } = protocol;
 const ID = "6f1c2a34-0000-4000-8000-000000000001";

@@ -7,7 +7,7 @@ import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from tests.integration.gateway_infra import GatewayProcess
+from tests.support.gateway import GatewayProcess
 
 
 @pytest.fixture(scope="module")

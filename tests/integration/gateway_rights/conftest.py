@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from infrastructure import Infrastructure
-from keyed import settings_of
 
-from shared.keys import Keys
-from tests.integration.gateway_infra import GatewayProcess, Hand, serving
+from shared.storage.api_keys import Keys
+from tests.integration.gateway_rights.keyed import settings_of
+from tests.support.gateway import GatewayProcess, Hand, serving
+from tests.support.infrastructure import Infrastructure
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from infrastructure import Infrastructure
-from talking import new_id
 
-from tests.integration.gateway_infra import GatewayProcess, Hand, environment_of
+from tests.support.gateway import GatewayProcess, Hand, environment_of
+from tests.support.infrastructure import Infrastructure
+from tests.support.websocket import new_id
 
 EVENTS = {"Accept": "text/event-stream"}
 

@@ -1,0 +1,76 @@
+"""How the whole system is doing: for people and programs (`/v1/system`), and for Prometheus (`/metrics`)."""
+
+import asyncio
+import hashlib
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from services.gateway.api.health import silence
+from services.gateway.dependencies import Gateway, Parts, Tenant
+from services.gateway.http.responses import Json
+from services.gateway.metrics import CONTENT_TYPE, STAGE_SECONDS, SystemSnapshot
+from services.gateway.queries.service_status import SILENT_AFTER
+from shared.kafka import topics
+from shared.storage.credentials import DEFAULT_TENANT
+from shared.storage.mongo import PyMongoError, Row
+
+router = APIRouter(tags=["system"])
+
+_WITHIN: Final = 3.0  # seconds for what the database knows
+
+
+@router.get("/v1/system", summary="Workers, lag, halted folds, failures by code, parked records")
+async def system(gateway: Parts, tenant: Tenant) -> Response:
+    """What is known of all services; folds that have been silent for long are marked."""
+    workers = await gateway.status.workers()
+    folds = [{**_named(row), "silent": silence(row) > SILENT_AFTER} for row in await gateway.status.folds()]
+    return Json(
+        {
+            "workers": [{**_named(row), "name": seen_by(tenant, row["_id"])} for row in workers],
+            "stages": await gateway.status.stages(workers),
+            "folds": folds,
+            "lag": sum(int(fold.get("lag") or 0) for fold in folds),
+            "circulating": sum(int(fold.get("circulating") or 0) for fold in folds),
+            "halted": [fold["name"] for fold in folds if fold.get("halted")],
+            "failures": await gateway.projections.failures(tenant),
+            "parked": await gateway.feed.kept(topics.PARKED),
+            "connections": {"sockets": len(gateway.sockets.open), "streams": len(gateway.streams.open)},
+            "epoch": gateway.projections.generation,
+        }
+    )
+
+
+@router.get("/metrics", summary="The same for Prometheus, of all tenants together")
+async def metrics(gateway: Parts) -> Response:
+    """While the database is away only what this gateway has counted itself."""
+    try:
+        async with asyncio.timeout(_WITHIN):
+            known = await _knowledge(gateway)
+    except (TimeoutError, PyMongoError):
+        known = None
+    exposition = gateway.metrics.exposition(gateway.sockets, gateway.streams, known)
+    return Response(exposition, media_type=CONTENT_TYPE)
+
+
+async def _knowledge(gateway: Gateway) -> SystemSnapshot:
+    return SystemSnapshot(
+        folds=await gateway.status.folds(),
+        stages=await gateway.status.stages(await gateway.status.workers()),
+        stage_jobs=await gateway.projections.stage_jobs(),
+        stage_durations=await gateway.projections.stage_durations(STAGE_SECONDS),
+        failures=await gateway.projections.failures(None),
+    )
+
+
+def seen_by(tenant: str, slot: str) -> str:
+    """A worker's name; the machine in it is named to its own tenant, to others it is a mark."""
+    machine, slash, rest = slot.partition("/")
+    if tenant == DEFAULT_TENANT:
+        return slot
+    return hashlib.sha256(machine.encode()).hexdigest()[:8] + slash + rest
+
+
+def _named(row: Row) -> dict[str, Any]:
+    return {"name": row["_id"], **{name: value for name, value in row.items() if name not in ("_id", "silent_seconds")}}

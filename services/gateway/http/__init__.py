@@ -1,0 +1,1 @@
+"""HTTP machinery that every route shares: middleware, responses, cursors, the API description, static files."""

@@ -1,0 +1,1 @@
+"""Live updates: subscriptions, frames, WebSockets and server-sent events."""

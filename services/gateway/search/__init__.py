@@ -1,0 +1,1 @@
+"""Search over the chunks of a tenant: by words and by meaning."""

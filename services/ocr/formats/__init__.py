@@ -1,0 +1,1 @@
+"""File formats: each module opens one family of files and returns pages."""

@@ -1,0 +1,1 @@
+"""Recognition: page images become words, by Tesseract or by an HTTP provider."""

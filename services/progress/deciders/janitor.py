@@ -1,0 +1,168 @@
+"""Removes what nobody needs: blobs without an event, what came late to erased documents, uploads and keys that expired.
+
+Beside the fold, because only a fold that has caught up knows what the log does not know; one is active at a time. What
+it finds it looks at again right before it removes it: a claim without an event may be found and its fact appended at
+any moment, and the projection may be dropped.
+"""
+
+from collections.abc import AsyncIterator, Collection
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from shared.events.document import utcnow
+from shared.events.standalone_job import is_job_id
+from shared.projecting.fences import fenced
+from shared.runtime import logs
+from shared.runtime.failpoints import provoke, reach
+from shared.storage import claim_expiry
+from shared.storage.blobs import Blobs
+from shared.storage.mongo import Collection as Rows
+from shared.storage.mongo import Mongo
+from shared.storage.partial_uploads import PartialUpload, PartialUploads
+
+log = logs.get(__name__)
+
+KEEP: Final = timedelta(hours=24)  # blobs without an event, idempotency keys
+_GRACE: Final = timedelta(hours=1)  # for an expired upload: a gateway's clock may be behind, a request may be under way
+_AT_ONCE: Final = 500  # documents in one query
+_MOST: Final = 10_000  # documents that one round removes; there is a next one
+_A_FEW: Final = 20  # uploads that nobody finished: more than this and
+_IN_SO_MANY: Final = 20  # one in so many is a log that has lost a partition, or somebody else's store
+
+
+class Stored(NamedTuple):
+    """A document that something is stored of."""
+
+    tenant: str
+    document_id: str
+
+
+class _Gone(RuntimeError):
+    """The projection holds no more what it held: it was dropped, and what it does not know says nothing."""
+
+
+class Janitor:
+    """Looks at everything that is stored, against one generation of the projection that has caught up with the log."""
+
+    def __init__(self, database: Mongo, documents: Rows, blobs: Blobs) -> None:
+        self._documents = documents
+        self._blobs = blobs
+        self._partial = PartialUploads(database)
+        self._keys = database.control["idempotency_keys"]
+        self._claims = (database.control["uploads"], self._keys)
+        self._witness = ""  # a document that the projection knows as long as it is there
+
+    async def clean(self) -> None:
+        """Go round once. Raises the driver's errors and Transient; whatever is left is found the next time.
+
+        What one document's data raises is noted, and the others are looked at.
+        """
+        await self._keys.delete_many(claim_expiry.forgotten(utcnow() - KEEP))
+        row = await self._documents.find_one({}, {"_id": 1})
+        if row is None:
+            return  # a projection that knows nothing does not tell what nobody needs
+        self._witness = row["_id"]
+        try:
+            await self._expire()
+            await self._look()
+        except _Gone:
+            log.warning("the projection went away under the janitor, which comes again")
+
+    async def _expire(self) -> None:
+        """Resumable uploads that nobody came back for."""
+        long_ago = utcnow() - _GRACE
+        for upload in await self._partial.expired(long_ago):
+            with fenced("janitor.expire", upload.document_id, passes=(_Gone,)):
+                provoke("janitor.expire", upload.document_id)
+                right = self._partial.right(upload.document_id)
+                if not await right.acquire():
+                    continue  # a request is about to end it
+                try:
+                    if await self._partial.has_expired(upload.document_id, long_ago):
+                        await self._end(upload)
+                finally:
+                    await right.release()
+
+    async def _end(self, upload: PartialUpload) -> None:
+        tenant, document_id = upload.tenant, upload.document_id
+        if await self._known([document_id]):  # its fact was appended and the answer was lost
+            await self._partial.remove(document_id)
+            await self._blobs.delete_parts(tenant, document_id)
+        elif upload.result is not None:
+            await self._partial.remove(document_id)
+        elif await self._is_unclaimed(document_id) and not await self._known([document_id]):
+            await self._partial.remove(document_id)
+            await self._blobs.delete_document(tenant, document_id)
+
+    async def _look(self) -> None:
+        """Walk through the store and remove what nobody needs."""
+        known, strange, orphans = 0, 0, list[Stored]()
+        async for batch in self._batches():
+            erased = await self._known([one.document_id for one in batch])
+            known += len(erased)
+            for one in batch:
+                with fenced("janitor.look", one.document_id, passes=(_Gone,)):
+                    provoke("janitor.look", one.document_id)
+                    if erased.get(one.document_id):
+                        await self._blobs.delete_document(*one)  # what came late
+                    elif one.document_id not in erased and await self._is_left(one):
+                        strange += 1
+                        orphans += [one] if strange <= _MOST else []
+        if strange > max(_A_FEW, known // _IN_SO_MANY):
+            log.error("the store holds too much that the log does not know; is it another's?", count=strange)
+            return
+        for one in orphans:
+            with fenced("janitor.remove", one.document_id, passes=(_Gone,)):
+                provoke("janitor.remove", one.document_id)
+                await self._remove(one)
+
+    async def _batches(self) -> AsyncIterator[list[Stored]]:
+        batch: list[Stored] = []
+        async for tenant, document_id in self._blobs.documents():
+            if is_job_id(document_id):
+                continue  # the words of standalone jobs, which are kept like their facts
+            batch.append(Stored(tenant, document_id))
+            if len(batch) == _AT_ONCE:
+                yield batch
+                batch = []
+        yield batch
+
+    async def _remove(self, one: Stored) -> None:
+        """Remove an orphan, if it still is one."""
+        document_id = one.document_id
+        if await self._known([document_id]) or not await self._is_left(one):
+            return
+        if not await self._is_unclaimed(document_id):
+            return
+        reach("janitor.unclaimed")
+        # Nobody can find it from now on; whoever had found it before may have appended its fact.
+        if not await self._known([document_id]) and await self._is_left(one):
+            await self._blobs.delete_document(*one)
+            log.info("removed blobs without an event", document_id=document_id)
+
+    async def _is_unclaimed(self, document_id: str) -> bool:
+        """Take away the claims on the document that nobody made or found for long; whether none is left."""
+        for rows in self._claims:
+            await rows.delete_many({"document_id": document_id, **claim_expiry.forgotten(utcnow() - KEEP)})
+        for rows in self._claims:
+            if await rows.find_one({"document_id": document_id}, {"_id": 1}):
+                return False
+        return True
+
+    async def _known(self, ids: Collection[str]) -> dict[str, bool]:
+        """Whether each document is erased, for those that the log knows. Raises _Gone."""
+        rows = self._documents.find({"_id": {"$in": [self._witness, *ids]}}, {"settled.erased": 1})
+        known = {row["_id"]: row["settled"]["erased"] async for row in rows}
+        if self._witness not in known:
+            raise _Gone
+        return {i: known[i] for i in ids if i in known}
+
+    async def _is_left(self, one: Stored) -> bool:
+        """Whether nobody writes about the document, and has not for long."""
+        if await self._partial.among([one.document_id]):
+            return False
+        return _is_long_ago(await self._blobs.last_written(*one))
+
+
+def _is_long_ago(written: datetime | None) -> bool:
+    return written is not None and written < utcnow() - KEEP

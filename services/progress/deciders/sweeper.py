@@ -1,0 +1,71 @@
+"""The sweeper: a lease that expired without an end is a lost worker, and the third of one slice is its failure. Pure.
+
+Whether a lease has expired is for the database's clock to say.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from shared.document.stage_state import StageState
+from shared.document.state import TERMINAL, DocumentState
+from shared.events.document import PLAN, Fact, Failure, SliceFailed, WorkerLost
+from shared.harness.work_item import MAX_LOSSES
+
+PRODUCER: Final = "sweeper"
+TAKEN_UP: Final = timedelta(seconds=60)  # until work that was given back is taken for lost
+OVER: Final = "over"  # nobody waits for this work any more: the lease is to be ended
+
+
+def judge(
+    lease: Mapping[str, Any], state: DocumentState | None, now: datetime, seen: timedelta
+) -> Fact | Literal["over"] | None:
+    """What follows from an expired lease: a fact, OVER, or None where it is said already or not known yet.
+
+    `seen` is for how long the sweeper has seen it expired.
+    """
+    if state is None:
+        return None
+    job = state.jobs.get(lease["stage"])
+    if job is None or state.status == "deleted":
+        return OVER
+    if lease["attempt"] > job.attempt or (lease["plan"] and not job.plan and lease["attempt"] == job.attempt):
+        return None  # the coordinator that sent it has read further in the log than this state
+    if state.status in TERMINAL or state.status == "cancelling" or _is_over(lease, job):
+        return OVER
+    if lease.get("reported") == lease["strikes"]:
+        return None
+    if lease.get("released") == lease["strikes"] and seen < TAKEN_UP:
+        return None  # whoever gave it back has sent it again
+    return _loss(lease, now, state.last_event)
+
+
+def _is_over(lease: Mapping[str, Any], job: StageState) -> bool:
+    number = lease["slice"]
+    if lease["attempt"] != job.attempt or not job.open:
+        return True
+    if number == PLAN:
+        return job.plan is not None
+    return lease["plan"] != job.plan or number in job.failed or job.has(number)
+
+
+def _loss(lease: Mapping[str, Any], now: datetime, cause: str) -> Fact:
+    losses = lease["strikes"] - lease.get("releases", 0)
+    number = lease["slice"]
+    common = {
+        "document_id": lease["document_id"],
+        "claim": f"{lease['stage']}/{lease['attempt']}/{lease['plan']}/{number}/{lease['strikes']}",
+        "tenant": lease["tenant"],
+        "cause": cause,
+        "at": now,
+        "producer": PRODUCER,
+        "stage": lease["stage"],
+        "attempt": lease["attempt"],
+        "plan": lease["plan"],
+        "slice": number,
+        "strike": lease["strikes"],
+    }
+    if losses < MAX_LOSSES:
+        return WorkerLost.claim(**common)
+    error = Failure(code="worker_lost", facts={"strikes": losses})
+    return SliceFailed.claim(**common, error=error)

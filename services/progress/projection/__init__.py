@@ -1,0 +1,1 @@
+"""The projection: facts and ticks become the rows that readers query."""

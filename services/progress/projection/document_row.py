@@ -1,0 +1,123 @@
+"""One document as the projection stores it: settled state, live overlay, and what readers are given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from shared.document import codec, percent, view
+from shared.document import live_overlay as overlay
+from shared.document.codec import Row
+from shared.document.live_overlay import InHand, LiveOverlay
+from shared.document.stage_state import StageState
+from shared.document.state import DocumentState, evolve
+from shared.document.upload_info import NOTHING, UploadInfo
+from shared.events.document import Fact, Progress
+
+
+class DocumentRow(Struct, frozen=True):
+    """A document in one generation; `offset` is the last record of the log that is in it."""
+
+    state: DocumentState
+    live: LiveOverlay
+    given: UploadInfo
+    offset: int
+
+    @property
+    def version(self) -> int:
+        """The version that readers see."""
+        return self.state.version + self.live.ticks
+
+
+def take(before: DocumentRow | None, fact: Fact, offset: int) -> DocumentRow | None:
+    """The projection after a fact; the fact's offset is noted even where it changes nothing else."""
+    state = evolve(before.state if before else None, fact)
+    if state is None:
+        return None
+    if before is None:
+        return DocumentRow(state, LiveOverlay(), NOTHING, offset)
+    return replace(before, state=state, live=overlay.follow(before.live, before.state, state, fact), offset=offset)
+
+
+def tick(before: DocumentRow, progress: Progress) -> DocumentRow:
+    """The projection after a tick; the same where the tick comes too late."""
+    live = overlay.tick(before.live, before.state, progress)
+    return before if live is before.live else replace(before, live=live)
+
+
+def named(before: DocumentRow, given: UploadInfo) -> DocumentRow:
+    """The projection with what the uploader said, which is no fact of the log."""
+    return replace(before, given=given)
+
+
+def settle(projection: DocumentRow) -> DocumentRow:
+    """Note the percents that are about to be shown: they are the floors from now on."""
+    state, live = projection.state, projection.live
+    stages = {stage: percent.of_job(job, live) for stage, job in state.jobs.items() if job.open}
+    return replace(projection, live=replace(live, shown=percent.of_document(state, live), shown_stages=stages))
+
+
+def to_row(projection: DocumentRow, epoch: str) -> Row:
+    """The row of the collection `documents`."""
+    state = projection.state
+    deleted = state.status == "deleted"
+    shown = view.render(state, projection.live, given=projection.given, epoch=epoch)
+    return {
+        "tenant": state.tenant,
+        "uploaded_at": state.uploaded_at,
+        "deleted": deleted,
+        "version": projection.version,
+        "view": {"status": "deleted"} if deleted else shown,
+        "plans": {stage: job.plan for stage, job in state.jobs.items() if job.plan},
+        "results": {stage: job.result for stage, job in state.jobs.items() if job.result},
+        "slices": {stage: _slices(projection, job) for stage, job in state.jobs.items()},
+        "offset": projection.offset,
+        **(NOTHING if deleted else projection.given).to_row(),
+        "settled": codec.to_row(state),
+        "live": {
+            "ticks": projection.live.ticks,
+            "shown": projection.live.shown,
+            "shown_stages": dict(projection.live.shown_stages),
+            "in_hand": [asdict(held) for held in projection.live.in_hand.values()],
+        },
+    }
+
+
+def from_row(row: Row) -> DocumentRow:
+    """The projection of a stored row."""
+    held = [InHand(**raw) for raw in row["live"]["in_hand"]]
+    raw = row["live"]
+    live = LiveOverlay({f"{h.stage}/{h.slice}": h for h in held}, raw["ticks"], raw["shown"], raw["shown_stages"])
+    return DocumentRow(codec.from_row(row["settled"]), live, UploadInfo.of(row), row["offset"])
+
+
+def job_rows(projection: DocumentRow, row: Row) -> list[tuple[str, Row]]:
+    """The rows of the collection `processing_jobs`, by id; `row` is the document's, as `to_row` made it."""
+    state = projection.state
+    if state.status == "deleted":
+        return []
+    return [
+        (
+            f"{state.document_id}/{stage}",
+            {
+                "document_id": state.document_id,
+                "tenant": state.tenant,
+                "type": stage,
+                "version": projection.version,
+                **_job_columns(row["view"]["stages"][stage], job),
+            },
+        )
+        for stage, job in state.jobs.items()
+    ]
+
+
+def _job_columns(shown: Mapping[str, Any], job: StageState) -> Row:
+    columns = ("status", "percent", "message", "error", "attempt", "retry_count")
+    times = {"started_at": job.started_at, "completed_at": job.completed_at, "next_attempt_at": job.due_at}
+    return {name: shown[name] for name in columns} | times
+
+
+def _slices(projection: DocumentRow, job: StageState) -> Row:
+    running = [held.slice for held in percent.held_of(projection.live, job.stage) if held.slice >= 0]
+    return {"done": codec.bitmap(job), "failed": [n for n in sorted(job.failed) if n >= 0], "running": running}

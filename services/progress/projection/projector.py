@@ -1,0 +1,208 @@
+"""The projector: folds the log and the ticks into the collections, and tells the gateways what changed.
+
+In this order, so that a crash between any two steps is healed by reading the batch again: write the rows, publish the
+updates, store the checkpoint (which the loop does). A rebuild has no log to publish to.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence, Set
+from functools import partial
+from typing import Any
+
+import orjson
+
+from services.progress.projection import document_row, timeline
+from services.progress.projection.document_row import DocumentRow
+from services.progress.projection.eraser import erase
+from services.progress.projection.job_projector import JobProjector
+from services.progress.projection.job_row import JobRow
+from shared.document import upload_info
+from shared.document.state import TERMINAL, DocumentState
+from shared.document.upload_info import NOTHING, UploadInfo
+from shared.kafka import topics
+from shared.kafka.producer import Producer
+from shared.projecting.batch import Batch, Entry
+from shared.projecting.fences import fenced, note, put_all
+from shared.projecting.loop import Write
+from shared.projecting.state_store import StateStore
+from shared.runtime.failpoints import provoke, reach
+from shared.storage import blob_names, mongo
+from shared.storage.blobs import Blobs
+from shared.storage.mongo import Mongo, Row
+
+
+class Projector:
+    """Keeps one generation. `changed` collects the documents that somebody else should look at."""
+
+    def __init__(self, database: Mongo, generation: str, blobs: Blobs, sink: Producer | None) -> None:
+        self.generation = generation
+        self._database = database
+        self.jobs = JobProjector(database, generation, blobs, sink)
+        self.changed: set[str] = set()
+        self.unreadable = 0
+        # A live projection erases what was deleted beside its loop, and here only what a replay wrote of it once more.
+        self._erased_on = ("DocumentErased",) if sink else ("DocumentDeleted", "DocumentErased")
+        self.set_aside = 0  # times that one document's data raised
+        self._blobs = blobs
+        self._log = sink
+        self._states: StateStore[DocumentRow] = StateStore(
+            database.projection("documents", generation), document_row.from_row
+        )
+        self.documents = database.projection("documents", generation)
+        self._stage_jobs = database.projection("processing_jobs", generation)
+        self._timeline = database.projection("timeline", generation)
+
+    async def states(self, ids: Collection[str]) -> dict[str, DocumentState]:
+        """The settled states of `ids`, those that exist."""
+        return {i: kept.state for i, kept in (await self._states.load(ids)).items()}
+
+    async def unfinished(self) -> list[str]:
+        """The documents that have not come to an end."""
+        query = {"view.status": {"$nin": sorted(TERMINAL)}, "settled.erased": False}
+        return [row["_id"] async for row in self.documents.find(query, {"_id": 1})]
+
+    async def apply(self, batch: Batch) -> Write:
+        """Fold a batch; the result writes what changed and publishes it, also where the batch is read again."""
+        jobs = await self.jobs.fold(batch.jobs)
+        touched = {entry.fact.document_id for entry in batch.facts} | {tick.document_id for tick in batch.ticks}
+        kept = await self._states.load(touched)
+        known = frozenset(kept)
+        told = self._fold(batch, kept)
+        await self._name(batch, kept)
+        shown = {i: self._settled(kept[i]) for i in touched & kept.keys()}
+        self._states.keep(shown)
+        return partial(self._write, batch, told, shown, shown.keys() - known, jobs)
+
+    async def _write(
+        self,
+        batch: Batch,
+        told: Mapping[str, list[Row]],
+        shown: Mapping[str, DocumentRow],
+        new: Set[str],
+        standalone: Mapping[str, JobRow],
+    ) -> None:
+        await self.jobs.write(standalone)
+        rows = self._rows(shown)
+
+        async def put(ids: Sequence[str]) -> None:
+            await self._put({i: rows[i] for i in ids}, told, shown, new)
+
+        for i in await put_all("progress.write", list(rows), put, str):
+            self.set_aside += 1
+            del rows[i]  # nor is it published
+        gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in self._erased_on]
+        await erase(self._database, self.generation, gone)
+        reach("progress.written")
+        self.changed |= shown.keys()
+        self.unreadable += len(batch.unreadable)
+        await self._publish(rows)
+
+    async def _put(
+        self, rows: Mapping[str, Row], told: Mapping[str, list[Row]], shown: Mapping[str, DocumentRow], new: Set[str]
+    ) -> None:
+        """Write the rows of some documents, and what is told of them in the timeline."""
+        for i in rows:
+            provoke("progress.write", i)
+        jobs = [row for i in rows for row in document_row.job_rows(shown[i], rows[i])]
+        begun = {i for i, row in jobs if row["document_id"] in new}
+        lines = [line for i in rows for line in told.get(i, ())]
+        await asyncio.gather(mongo.add(self._timeline, lines), mongo.advance(self._stage_jobs, jobs, begun))
+        # The states last: what is in them is not folded again.
+        await self._states.store({i: shown[i] for i in rows}, rows, new)
+
+    def _rows(self, shown: Mapping[str, DocumentRow]) -> dict[str, Row]:
+        """The documents' rows; one that cannot be shown keeps the row that it has."""
+        rows = {}
+        for i, found in shown.items():
+            try:
+                provoke("progress.render", i)
+                rows[i] = document_row.to_row(found, self.generation)
+            except Exception as error:
+                self._aside("progress.render", i, error)
+        return rows
+
+    def _settled(self, found: DocumentRow) -> DocumentRow:
+        try:
+            return document_row.settle(found)
+        except Exception as error:
+            self._aside("progress.settle", found.state.document_id, error)
+            return found
+
+    def _aside(self, where: str, document_id: str, error: Exception) -> None:
+        self.set_aside += 1
+        note(where, document_id, error)
+
+    def _fold(self, batch: Batch, kept: dict[str, DocumentRow]) -> dict[str, list[Row]]:
+        """Fold the batch into `kept`; the new rows of the timeline, by document.
+
+        A fact or tick that raises changes nothing, here and in every rebuild alike; the others of the document go on.
+        """
+        rows: dict[str, dict[str, Row]] = {}
+        for entry in batch.facts:
+            try:
+                self._take(entry, kept, rows)
+            except Exception as error:
+                self._aside("progress.fold", entry.fact.document_id, error)
+        for progress in batch.ticks:
+            if before := kept.get(progress.document_id):
+                try:
+                    kept[progress.document_id] = document_row.tick(before, progress)
+                except Exception as error:
+                    self._aside("progress.tick", progress.document_id, error)
+        return {i: list(found.values()) for i, found in rows.items()}
+
+    def _take(self, entry: Entry, kept: dict[str, DocumentRow], rows: dict[str, dict[str, Row]]) -> None:
+        fact = entry.fact
+        provoke("progress.fold", fact.document_id)
+        before = kept.get(fact.document_id)
+        if before and entry.offset <= before.offset:
+            return  # it is in there already
+        after = document_row.take(before, fact, entry.offset)
+        if after is None:
+            return
+        if after.state.status != "deleted":
+            row = timeline.row(after.state, fact, entry.offset)
+            # a fact that was said again stands where it was said first
+            rows.setdefault(fact.document_id, {}).setdefault(row["_id"], row)
+        kept[fact.document_id] = after
+
+    async def _name(self, batch: Batch, kept: dict[str, DocumentRow]) -> None:
+        """Give new documents their names, batches and tags, which the log does not hold."""
+        uploaded = {entry.fact.document_id for entry in batch.facts if entry.fact.type == "DocumentUploaded"}
+        nameless = [kept[i] for i in uploaded if i in kept and not kept[i].given.filename]
+        stored = await self._blobs.get_results(
+            [blob_names.meta(found.state.tenant, found.state.document_id) for found in nameless]
+        )
+        for found, meta in zip(nameless, stored, strict=True):
+            # None: erased, or lost with the document's source; its stages will say so.
+            kept[found.state.document_id] = document_row.named(found, _given(found.state.document_id, meta))
+
+    async def _publish(self, rows: Mapping[str, Row]) -> None:
+        if self._log is None:
+            return
+        records = []
+        for i, row in rows.items():
+            try:
+                records.append((i, self._update(i, row), [(topics.TENANT_HEADER, row["tenant"].encode())]))
+            except Exception as error:
+                self._aside("progress.publish", i, error)
+        await self._log.send_all(topics.UPDATES, records)
+        reach("progress.published")
+
+    def _update(self, document_id: str, row: Row) -> bytes:
+        """What a gateway is told: the whole view without user content, or that the document is gone."""
+        update = {"document_id": document_id, "epoch": self.generation, "version": row["version"]}
+        if row["deleted"]:
+            return orjson.dumps(update | {"deleted": True})
+        return orjson.dumps(update | {"document": upload_info.without(row["view"])})
+
+
+async def announce_epoch(log: Producer, generation: str) -> None:
+    """Tell every gateway that another generation is live: they read their documents anew."""
+    await log.send(topics.UPDATES, orjson.dumps({"epoch": generation}), key="epoch")
+
+
+def _given(document_id: str, meta: Any) -> UploadInfo:
+    with fenced("progress.name", document_id):
+        return UploadInfo.of(meta) if meta else NOTHING
+    return NOTHING

@@ -1,0 +1,95 @@
+"""Builds a generation beside the live one: it has no producer, so it cannot act on the world."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from services.progress.projection import generations
+from services.progress.projection.projector import Projector
+from services.progress.projection.stored_results import StoredResults
+from services.progress.rebuild import replay_pool
+from services.progress.settings import ProgressSettings
+from shared.kafka.consumer import consuming
+from shared.projecting.batch import Batch
+from shared.projecting.checkpoint import WHOLE, Positions, Share
+from shared.projecting.loop import BATCH, Loop, Write
+from shared.storage.blobs import Blobs
+from shared.storage.mongo import Mongo
+
+OnProgress = Callable[[int, int], None]  # records that are folded, records there are
+
+_TELL_SECONDS: Final = 0.5
+_LONG: Final = 2 * BATCH  # records; the start of another process costs as much time as some thousand
+_LOADED_AT_ONCE: Final = 20  # documents; the results of a book are some megabytes
+
+
+class Builder:
+    """Folds the log, or its share of it, into one generation from where the checkpoint stands: a killed one goes on."""
+
+    def __init__(
+        self,
+        settings: ProgressSettings,
+        database: Mongo,
+        generation: str,
+        on_progress: OnProgress,
+        share: Share = WHOLE,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._blobs = Blobs.open(settings.store)
+        self._projector = self._projector_of(generation)
+        self._on_progress = on_progress
+        self._folded = self._total = 0
+        self._told_at = 0.0
+        self.generation = generation
+        self.checkpoint = generations.checkpoint(database, generation, share)
+
+    async def follow(self, until: Positions) -> None:
+        """Fold until the positions are reached, a long way in several processes."""
+        self._folded, self._total = sum((await self.checkpoint.load()).values()), sum(until.values())
+        if self._total - self._folded > _LONG:
+            await replay_pool.replay(self.generation, until, self._on)
+            self._projector = self._projector_of(self.generation)  # the one before remembers what is past
+        await self.fold(until)
+
+    async def fold(self, until: Positions) -> None:
+        """Fold until the positions are reached, in this process."""
+        await Loop(self._settings.kafka, self.checkpoint, self).run(until=until)
+
+    async def apply(self, batch: Batch) -> Write:
+        """One batch of the loop."""
+        write = await self._projector.apply(batch)
+        self._on(len(batch))
+        return write
+
+    def _on(self, records: int) -> None:
+        self._folded += records
+        if time.monotonic() - self._told_at > _TELL_SECONDS:
+            self._told_at = time.monotonic()
+            self._on_progress(self._folded, self._total)
+
+    async def decide(self) -> bool:
+        """Decisions are the live projection's."""
+        return False
+
+    async def barrier(self, live: str | None) -> Positions:
+        """Where the projection of `live` stands; where there is none, the end of the log."""
+        if live and await generations.checkpoint(self._database, live).exists():
+            return await generations.checkpoint(self._database, live).load()
+        async with consuming(self._settings.kafka) as consumer:
+            ends: Positions = await consumer.end_offsets(list(await self.checkpoint.load()))
+            return ends
+
+    async def store_results(self, generation: str | None) -> None:
+        """Store every result that the log names and the collections of `generation` do not have."""
+        if generation is None:
+            return
+        results = StoredResults(self._database, generation, self._blobs)
+        projector = self._projector_of(generation)
+        unloaded = await results.unloaded()
+        for at in range(0, len(unloaded), _LOADED_AT_ONCE):
+            states = await projector.states(unloaded[at : at + _LOADED_AT_ONCE])
+            await results.load(list(states.values()))
+
+    def _projector_of(self, generation: str) -> Projector:
+        return Projector(self._database, generation, self._blobs, None)

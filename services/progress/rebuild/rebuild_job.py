@@ -1,0 +1,73 @@
+"""A rebuild as a standalone job that can be watched.
+
+Whoever rebuilds says that it begins and how it ends; how far it is says the live projector, from the checkpoint of the
+generation that is being built: the builder itself has no producer. A rebuild that was killed is shown as stalled.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from services.progress.projection import generations
+from shared.errors import Rejected
+from shared.events.document import utcnow
+from shared.events.standalone_job import JobCompleted, JobFailed, JobProgress, JobStarted
+from shared.kafka.producer import Producer
+from shared.projecting.checkpoint import CheckpointGone, Positions
+from shared.storage.credentials import DEFAULT_TENANT
+from shared.storage.mongo import Mongo
+
+SILENT_AFTER: Final = 60.0  # seconds; comparing large generations takes its time
+
+
+@asynccontextmanager
+async def told(log: Producer, database: Mongo, generation: str) -> AsyncIterator[str]:
+    """Let the block be a job of this id: started, and completed or failed with what the block raises."""
+    job_id = await generations.job_of(database, generation) or f"rebuild-{generation}-{secrets.token_hex(2)}"
+    await generations.name_job(database, generation, job_id)
+    await log.append(JobStarted.claim(claim="1", kind="rebuild", silent_after=SILENT_AFTER, **_about(job_id)))
+    try:
+        yield job_id
+    except Rejected as error:
+        await generations.name_job(database, generation, None)
+        await log.append(JobFailed.claim(claim=error.code, code=error.code, percent=0, **_about(job_id)))
+        raise
+    await generations.name_job(database, generation, None)
+    await log.append(JobCompleted.claim(claim="1", **_about(job_id)))
+
+
+class RebuildTicks:
+    """The live projector's word on generations that are being built."""
+
+    def __init__(self, database: Mongo, log: Producer) -> None:
+        self._mongo = database
+        self._log = log
+        self._told: dict[str, int] = {}  # records replayed, by job
+
+    async def tell(self, live: Positions) -> None:
+        """Say how far each is, against where the live projection stands; one that does not move is not spoken of."""
+        moved = {}
+        for generation, job_id in (await generations.jobs(self._mongo)).items():
+            try:
+                moved[job_id] = sum((await generations.checkpoint(self._mongo, generation).load()).values())
+            except CheckpointGone:  # it has just been dropped
+                continue
+            if moved[job_id] != self._told.get(job_id):
+                self._log.tick(_tick(job_id, moved[job_id], sum(live.values())))
+        self._told = moved
+
+
+def _tick(job_id: str, done: int, total: int) -> JobProgress:
+    return JobProgress(
+        job_id=job_id,
+        tenant=DEFAULT_TENANT,
+        percent=min(100.0, 100.0 * done / total) if total else 0.0,
+        code="rebuild.replaying",
+        params={"done": done, "total": max(done, total)},
+        at=utcnow(),
+    )
+
+
+def _about(job_id: str) -> dict[str, Any]:
+    return {"job_id": job_id, "tenant": DEFAULT_TENANT, "at": utcnow(), "producer": "rebuild"}

@@ -1,0 +1,1 @@
+"""The fold of a document: its state, the live overlay, and the view that people and programs see."""

@@ -1,0 +1,222 @@
+"""The fold of one stage of one document: a case for each fact, and what is not about the current attempt is late.
+
+An attempt is open until the stage concludes, fails, or is wanted anew; from then on only a request opens another one.
+A result of the current plan is kept whoever brings it and whenever, until the stage has concluded.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.events.document import (
+    CONCLUDE,
+    PLAN,
+    Failure,
+    OfStage,
+    RetryScheduled,
+    SliceCompleted,
+    SliceFailed,
+    StageCompleted,
+    StageFailed,
+    StagePlanned,
+    StageRequested,
+    StageStarted,
+    WorkerLost,
+)
+
+JobStatus = Literal["pending", "running", "retrying", "completed", "failed", "cancelled"]
+
+
+class FailedSlice(Struct, frozen=True):
+    """A slice without a result in this attempt; `pages` first and last where it is about pages."""
+
+    error: Failure
+    pages: tuple[int, int] | None = None
+
+
+class StageState(Struct, frozen=True):
+    """One stage of one document. `guess` is the stage's expected cost per page before it has planned, in seconds.
+
+    `run` is the run of the current attempt, `first_attempt` the first attempt of that run.
+    `wanted`: a person's retry, or a changed input, asks for another attempt that nobody has requested yet.
+    `planned_from` is the result of the stage before that the plan was made from.
+    """
+
+    stage: str
+    guess: float
+    status: JobStatus = "pending"
+    attempt: int = 1
+    run: int = 1
+    first_attempt: int = 1
+    wanted: bool = False
+    plan: str | None = None
+    planned_from: str | None = None
+    slices: int = 0
+    weight: float = 0.0
+    done: int = 0  # bitmap of slice numbers
+    done_weight: float = 0.0
+    pages: int | None = None  # of the document, where this stage counted them
+    pages_done: int = 0
+    failed: Mapping[int, FailedSlice] = MappingProxyType({})  # PLAN and CONCLUDE among them
+    strikes: Mapping[int, int] = MappingProxyType({})  # slice -> the last loss heard of, in this attempt
+    lost: frozenset[int] = frozenset()  # slices whose worker disappeared, as the last word about them
+    result: str | None = None
+    partial: bool = False
+    error: Failure | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    due_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the current attempt is still going on."""
+        return self.status in ("pending", "running") and not self.wanted
+
+    def has(self, number: int) -> bool:
+        """Whether slice `number` has a result."""
+        return number >= 0 and bool(self.done >> number & 1)
+
+    def expects(self, number: int) -> bool:
+        """Whether `number` is a slice of the plan that has no result yet."""
+        return 0 <= number < self.slices and not self.has(number)
+
+
+def evolve(job: StageState, fact: OfStage, *, run: int, input_now: str | None) -> StageState:
+    """The job after a fact about its stage; the same object where the fact changes nothing.
+
+    `run` is the document's, `input_now` what the stage before has concluded by now.
+    """
+    match fact:
+        case SliceCompleted():  # first, for most facts are this one
+            return _slice_done(job, fact)
+        case StageRequested():
+            return _requested(job, fact, run, input_now)
+        case RetryScheduled():
+            follows = job.status == "retrying" and fact.attempt == job.attempt + 1
+            return replace(job, due_at=fact.due_at) if follows and job.due_at is None else job
+        case _ if fact.attempt != job.attempt or not job.open:
+            return job  # another attempt speaks, or this one has ended
+        case StageStarted():
+            return job if job.status == "running" else replace(job, status="running", started_at=fact.at)
+        case StagePlanned():
+            return _planned(job, fact, input_now)
+        case SliceFailed():
+            return _slice_failed(job, fact)
+        case WorkerLost():
+            return _lost(job, fact)
+        case StageCompleted():
+            return _concluded(job, fact) if fact.plan == job.plan else job
+        case StageFailed():
+            status: JobStatus = "failed" if fact.final else "retrying"
+            completed_at = fact.at if fact.final else None
+            return replace(job, status=status, error=fact.error, completed_at=completed_at, lost=frozenset())
+        case unreachable:
+            assert_never(unreachable)
+
+
+def want(job: StageState) -> StageState:
+    """The job as another attempt is asked for; its results stay until that attempt begins."""
+    return replace(job, status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset())
+
+
+def reopen(job: StageState, *, had_input: bool, lost: bool) -> StageState:
+    """The job in a new run: what is whole stays, what was under way is wanted, the rest follows by itself.
+
+    `lost`: the stored result is gone; to conclude again restores it.
+    """
+    if job.status == "completed" and not job.partial and not lost:
+        return job
+    under_way = had_input or job.wanted or job.attempt > 1
+    return replace(want(job), wanted=under_way)
+
+
+def _requested(job: StageState, fact: StageRequested, run: int, input_now: str | None) -> StageState:
+    awaited = job.status == "retrying" or job.wanted
+    if not awaited or fact.run != run or fact.attempt <= job.attempt:
+        return job
+    job = replace(
+        job, status="pending", attempt=fact.attempt, run=run, wanted=False, failed={}, strikes={}, lost=frozenset(),
+        first_attempt=job.first_attempt if job.run == run else fact.attempt,
+        error=None, due_at=None, started_at=None, completed_at=None,
+    )  # fmt: skip
+    if job.planned_from == input_now:
+        return job
+    return replace(
+        job, plan=None, slices=0, weight=0.0, done=0, done_weight=0.0, pages_done=0, result=None, partial=False
+    )
+
+
+def _planned(job: StageState, fact: StagePlanned, input_now: str | None) -> StageState:
+    if job.plan is not None:
+        return job  # two planners raced: the first in the log counts
+    return replace(
+        job,
+        status="running",
+        plan=fact.plan,
+        planned_from=input_now,
+        slices=fact.slices,
+        weight=fact.weight,
+        pages=fact.page_count,
+        failed=_without(job.failed, PLAN),
+        lost=frozenset(),
+        started_at=job.started_at or fact.at,
+    )
+
+
+def _slice_done(job: StageState, fact: SliceCompleted) -> StageState:
+    concluded = job.status in ("completed", "failed")
+    if concluded or fact.plan != job.plan or not job.expects(fact.slice):
+        return job
+    first, last = fact.pages or (1, 0)
+    return replace(
+        job,
+        done=job.done | 1 << fact.slice,
+        done_weight=job.done_weight + fact.weight,
+        pages_done=job.pages_done + last - first + 1,
+        failed=_without(job.failed, fact.slice),
+        lost=frozenset(),
+    )
+
+
+def _slice_failed(job: StageState, fact: SliceFailed) -> StageState:
+    if fact.plan != job.plan or fact.slice in job.failed or not _in_question(job, fact.slice):
+        return job
+    failed = {**job.failed, fact.slice: FailedSlice(fact.error, fact.pages)}
+    return replace(job, failed=failed, lost=job.lost - {fact.slice})
+
+
+def _lost(job: StageState, fact: WorkerLost) -> StageState:
+    heard = fact.strike <= job.strikes.get(fact.slice, 0) or fact.slice in job.failed
+    if heard or fact.plan != job.plan or not _in_question(job, fact.slice):
+        return job
+    return replace(job, strikes={**job.strikes, fact.slice: fact.strike}, lost=job.lost | {fact.slice})
+
+
+def _in_question(job: StageState, number: int) -> bool:
+    """Whether `number` names a piece of this plan whose end is open: planning, concluding or a slice."""
+    if job.plan is None:
+        return number == PLAN
+    return number == CONCLUDE or job.expects(number)
+
+
+def _concluded(job: StageState, fact: StageCompleted) -> StageState:
+    failed = {number: piece for number, piece in job.failed.items() if number >= 0}
+    return replace(
+        job,
+        status="completed",
+        result=fact.result,
+        partial=fact.partial,
+        failed=failed,
+        error=next((failed[number].error for number in sorted(failed)), None) if fact.partial else None,
+        lost=frozenset(),
+        completed_at=fact.at,
+    )
+
+
+def _without(failed: Mapping[int, FailedSlice], number: int) -> Mapping[int, FailedSlice]:
+    """The failures but one: a result beats a failure."""
+    return failed if number not in failed else {n: piece for n, piece in failed.items() if n != number}

@@ -1,0 +1,235 @@
+"""The fold: what the log says of one document. Pure and total; the settled part of every document view.
+
+`evolve` is a function of the log alone: no clock, no I/O. A fact that is not about the current attempt and plan, or
+that comes too late, changes nothing; every such case is written out, so that silence is a decision. Whoever decides
+anything about a document (policy, sweeper, every coordinator) decides on this state, so they cannot disagree on it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Literal, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.document import stage_state as stages
+from shared.document.stage_state import StageState
+from shared.events.document import (
+    CancelRequested,
+    DocumentCancelled,
+    DocumentCompleted,
+    DocumentDeleted,
+    DocumentErased,
+    DocumentUploaded,
+    Fact,
+    OfStage,
+    RetryRequested,
+    StageCompleted,
+    StageFact,
+)
+from shared.events.envelope import VERSIONS_PER_FACT
+
+Status = Literal[
+    "uploaded", "processing", "retrying", "processed", "completed", "failed", "cancelling", "cancelled", "deleted"
+]
+
+_REQUESTS: Final = 200  # that are known again when they are said twice; a repetition comes within a day
+RESULT_MISSING: Final = "result_missing"
+TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
+ALMOST: Final = 99.9  # percent, the most of what has not been completed: 100 is said by that fact alone
+MOVING: Final = frozenset({"uploaded", "processing", "retrying"})
+
+
+class DocumentState(Struct, frozen=True):
+    """What is settled about one document. `facts` counts the facts that changed it; `run` is 1 + a person's retries."""
+
+    document_id: str
+    tenant: str
+    size: int
+    media_type: str
+    jobs: Mapping[str, StageState]
+    uploaded_at: datetime
+    updated_at: datetime
+    status: Status = "uploaded"
+    run: int = 1
+    facts: int = 1
+    last_event: str = ""  # the last fact that changed the state: the cause of whatever is decided on it
+    completed_at: datetime | None = None
+    failed_stage: str | None = None
+    cancel_too_late: bool = False
+    erased: bool = False  # deleted, and nothing of it is stored any more
+    requests: tuple[str, ...] = ()  # the people's latest retries and cancels that were taken up, by event id
+
+    @property
+    def version(self) -> int:
+        """The version at rest; ticks add to it."""
+        return self.facts * VERSIONS_PER_FACT
+
+    @property
+    def partial(self) -> bool:
+        """Whether some result lacks pieces."""
+        return any(job.partial for job in self.jobs.values())
+
+    def before(self, stage: str) -> StageState | None:
+        """The stage before `stage`, None for the first."""
+        names = list(self.jobs)
+        place = names.index(stage)
+        return self.jobs[names[place - 1]] if place else None
+
+    def inputs(self, stage: str) -> dict[str, str]:
+        """The results of the stages before `stage`, by name, as far as there are any."""
+        names = list(self.jobs)
+        earlier = (self.jobs[name] for name in names[: names.index(stage)])
+        return {job.stage: job.result for job in earlier if job.result}
+
+    def is_turn_of(self, stage: str) -> bool:
+        """Whether every stage before `stage` is done: only then it may begin or go on."""
+        for name, job in self.jobs.items():
+            if name == stage:
+                return True
+            if job.status != "completed":
+                return False
+        raise KeyError(stage)
+
+
+def evolve(state: DocumentState | None, fact: Fact) -> DocumentState | None:
+    """The state after `fact`; the same object where the fact changes nothing. None before the upload."""
+    if state is None:
+        return _uploaded(fact) if isinstance(fact, DocumentUploaded) else None
+    after = _document(state, fact)
+    if after is state:
+        return state
+    return replace(
+        after,
+        facts=state.facts + 1,
+        last_event=fact.event_id,
+        updated_at=max(state.updated_at, fact.at),  # clocks differ
+    )
+
+
+def _uploaded(fact: DocumentUploaded) -> DocumentState:
+    return DocumentState(
+        document_id=fact.document_id,
+        tenant=fact.tenant,
+        size=fact.size,
+        media_type=fact.media_type,
+        jobs={line.stage: StageState(line.stage, line.weight) for line in fact.pipeline},
+        uploaded_at=fact.at,
+        updated_at=fact.at,
+        last_event=fact.event_id,
+    )
+
+
+def _document(state: DocumentState, fact: Fact) -> DocumentState:
+    if state.status == "deleted":  # everything after it changes nothing but whether it is erased
+        return replace(state, erased=True) if isinstance(fact, DocumentErased) and not state.erased else state
+    match fact:
+        case StageFact():  # first, for most facts are about stages
+            return state if state.status in TERMINAL else _stage(state, fact)
+        case DocumentDeleted():
+            return replace(state, status="deleted")
+        case DocumentUploaded() | DocumentErased():
+            return state
+        case RetryRequested():
+            return _retried(state, fact)
+        case _ if state.status in TERMINAL:
+            return state
+        case CancelRequested():
+            return _cancelling(state, fact)
+        case DocumentCancelled():
+            return _cancelled(state, fact) if state.status == "cancelling" and fact.run == state.run else state
+        case DocumentCompleted():
+            return _completed(state, fact)
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _is_lost(state: DocumentState, stage: str) -> bool:
+    """Whether the stage after this one failed because this one's result is gone or damaged."""
+    names = list(state.jobs)
+    following = names[names.index(stage) + 1 :][:1]
+    errors = [state.jobs[name].error for name in following if state.jobs[name].status == "failed"]
+    return any(error is not None and error.code == RESULT_MISSING for error in errors)
+
+
+def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
+    reopens = state.status in ("failed", "cancelled") or (state.status == "completed" and state.partial)
+    if not reopens or fact.event_id in state.requests:
+        return state
+    jobs = {}
+    for stage, job in state.jobs.items():
+        before = state.before(stage)
+        jobs[stage] = stages.reopen(
+            job, had_input=before is None or before.status == "completed", lost=_is_lost(state, stage)
+        )
+    whole = all(job.status == "completed" for job in jobs.values())  # it was stopped after the last stage had ended
+    return replace(
+        state,
+        status="processed" if whole else "processing",
+        run=state.run + 1,
+        jobs=jobs,
+        requests=_remembered(state, fact),
+        completed_at=None,
+        failed_stage=None,
+        cancel_too_late=False,
+    )
+
+
+def _remembered(state: DocumentState, fact: RetryRequested | CancelRequested) -> tuple[str, ...]:
+    return (*state.requests, fact.event_id)[-_REQUESTS:]
+
+
+def _cancelling(state: DocumentState, fact: CancelRequested) -> DocumentState:
+    if state.status == "cancelling" or fact.event_id in state.requests:
+        return state  # asked for already, or said again after a retry
+    return replace(state, status="cancelling", requests=_remembered(state, fact))
+
+
+def _cancelled(state: DocumentState, fact: DocumentCancelled) -> DocumentState:
+    jobs = {
+        stage: job if job.status in ("completed", "failed") else replace(job, status="cancelled", due_at=None)
+        for stage, job in state.jobs.items()
+    }
+    return replace(state, status="cancelled", jobs=jobs, completed_at=fact.at)
+
+
+def _completed(state: DocumentState, fact: DocumentCompleted) -> DocumentState:
+    done = all(job.status == "completed" for job in state.jobs.values())
+    if fact.run != state.run or not done:
+        return state
+    return replace(state, status="completed", completed_at=fact.at, cancel_too_late=state.status == "cancelling")
+
+
+def _stage(state: DocumentState, fact: OfStage) -> DocumentState:
+    job = state.jobs.get(fact.stage)
+    if job is None:
+        return state  # a stage that is not in this document's pipeline
+    before = state.before(fact.stage)
+    after = stages.evolve(job, fact, run=state.run, input_now=before.result if before else None)
+    if after is job:
+        return state
+    state = replace(state, jobs={**state.jobs, fact.stage: after})
+    if isinstance(fact, StageCompleted):
+        state = _input_changed(state, fact.stage)
+    return state if after.status == job.status else _status(state, after)
+
+
+def _input_changed(state: DocumentState, stage: str) -> DocumentState:
+    """The stage after `stage` is wanted again if it worked on another result; those behind it follow in their turn."""
+    names = list(state.jobs)
+    for name in names[names.index(stage) + 1 :][:1]:
+        job = state.jobs[name]
+        if job.plan is not None and job.planned_from != state.jobs[stage].result:
+            return replace(state, jobs={**state.jobs, name: stages.want(job)})
+    return state
+
+
+def _status(state: DocumentState, changed: StageState) -> DocumentState:
+    if state.status == "cancelling":
+        return state  # what is done is kept, and it is still cancelling
+    statuses = {job.status for job in state.jobs.values()}
+    if changed.status == "failed":
+        return replace(state, status="failed", failed_stage=changed.stage, completed_at=changed.completed_at)
+    if statuses == {"completed"}:
+        return replace(state, status="processed")
+    return replace(state, status="retrying" if "retrying" in statuses else "processing")

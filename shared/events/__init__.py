@@ -1,0 +1,1 @@
+"""The events of the log: documents, standalone jobs, and the envelope around each."""

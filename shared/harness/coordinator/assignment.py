@@ -1,0 +1,116 @@
+"""One document as one stage sees it, and what may be decided about it. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from shared.document.stage_state import StageState
+from shared.document.state import MOVING, DocumentState
+from shared.events.document import CONCLUDE, PLAN, Failure
+from shared.harness.work_item import WorkItem
+
+SHORT: Final = 0.01  # seconds: what planning and concluding count as
+
+
+class Assignment(Struct, frozen=True):
+    """A document's state for one stage; `offset` is the last fact in the document's partition that is in here."""
+
+    state: DocumentState
+    stage: str
+    offset: int = -1
+
+    @property
+    def document_id(self) -> str:
+        """The document."""
+        return self.state.document_id
+
+    @property
+    def tenant(self) -> str:
+        """Whose document it is."""
+        return self.state.tenant
+
+    @property
+    def job(self) -> StageState:
+        """Where this stage stands."""
+        return self.state.jobs[self.stage]
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """The results of the earlier stages, by stage."""
+        return self.state.inputs(self.stage)
+
+    @property
+    def active(self) -> bool:
+        """Whether there may be something to send or to say."""
+        return self.state.status in MOVING and self.job.open and self.state.is_turn_of(self.stage)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The slices without a result."""
+        return tuple(n for n in range(self.job.slices) if not self.job.has(n))
+
+    def outstanding(self) -> Iterable[int]:
+        """The slice numbers that have neither a result nor a failure in this attempt, in order."""
+        job = self.job
+        if job.plan is None:
+            yield from (number for number in (PLAN,) if number not in job.failed)
+            return
+        failed = sum(1 << number for number in job.failed if number >= 0)
+        left = ~(job.done | failed) & ((1 << job.slices) - 1)
+        if not left and job.done and CONCLUDE not in job.failed:
+            yield CONCLUDE
+        while left:
+            lowest = left & -left
+            yield lowest.bit_length() - 1
+            left ^= lowest
+
+
+class Send(NamedTuple):
+    """Put this slice of this document on the stage's topic."""
+
+    assignment: Assignment
+    slice: int
+
+
+class GiveUp(NamedTuple):
+    """This attempt of the stage has ended without a result."""
+
+    assignment: Assignment
+    error: Failure
+    final: bool
+
+
+class SetAside(NamedTuple):
+    """Nothing can be decided about this document: its state is not as this code expects."""
+
+    assignment: Assignment
+    error: Exception
+
+
+Decision = Send | GiveUp | SetAside
+
+
+def cost(assignment: Assignment) -> float:
+    """The expected seconds of one slice; what is not planned yet costs next to nothing."""
+    return assignment.job.weight / assignment.job.slices if assignment.job.slices else SHORT
+
+
+def work_item(assignment: Assignment, number: int) -> WorkItem:
+    """The work item that asks a worker for slice `number` of `assignment`."""
+    stage = assignment.job
+    return WorkItem(
+        document_id=assignment.document_id,
+        tenant=assignment.tenant,
+        stage=assignment.stage,
+        attempt=stage.attempt,
+        plan=stage.plan,
+        slice=number,
+        run=assignment.state.run,
+        repeats=stage.attempt - stage.first_attempt,
+        cause=assignment.state.last_event,
+        opens=stage.started_at is None,
+        inputs=dict(assignment.inputs),
+        seconds=cost(assignment) if number >= 0 else 0.0,
+        missing=assignment.missing if number == CONCLUDE else (),
+    )

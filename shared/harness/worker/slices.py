@@ -1,0 +1,205 @@
+"""The pieces of a stage's work: plan, slices, conclusion; each done in a child and stored before anyone is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from shared.errors import Transient
+from shared.events.document import CONCLUDE, PLAN, Fact, SliceCompleted, StageCompleted, StagePlanned
+from shared.harness.contract import Plan
+from shared.harness.sandbox.pool import Child
+from shared.harness.settings import StageSettings
+from shared.harness.work_item import WorkItem, say
+from shared.harness.worker.disk_space import with_space
+from shared.harness.worker.inputs import Inputs
+from shared.harness.worker.ticks import progress_of
+from shared.kafka.producer import Producer
+from shared.runtime import logs
+from shared.storage import blob_names
+from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs, no_space_here, seal, unseal
+
+log = logs.get(__name__)
+
+_NO_SPACE: Final[Mapping[str, Any]] = {"code": "stage.waiting_for_space", "params": {}}
+
+
+@dataclass(frozen=True)
+class SliceRunner:
+    """Does one piece at a time for whoever holds its lease."""
+
+    settings: StageSettings
+    log: Producer  # for ticks only
+    blobs: Blobs
+    inputs: Inputs
+    rank: int = 0  # of the stage in the pipeline: later ones go before earlier ones where cores are short
+    odd: set[str] = field(default_factory=set)  # the work of which a tick was dropped, while it lasts
+
+    async def do(self, item: WorkItem, child: Child) -> Fact:
+        """Plan, do one slice or conclude, and store what came of it; the fact that says so, which is not appended yet.
+
+        Raises Rejected, Transient, Crashed, ChildFailed, BlobMissing, BlobDamaged.
+        """
+        try:
+            match item.slice:
+                case number if number == PLAN:
+                    return await self._plan(item, child)
+                case number if number == CONCLUDE:
+                    return await self._conclude(item, child)
+                case _:
+                    return await self._slice(item, child)
+        finally:
+            self.odd.discard(item.work_id)
+
+    async def _plan(self, item: WorkItem, child: Child) -> Fact:
+        sealed = await self._run(item, child, {"function": "plan"})
+        plan = Plan.model_validate(unseal(sealed))
+        plan.check(item.stage)
+        plan_id = identity(item.inputs, plan.engine)
+        await self._keep(item, blob_names.plan(item.tenant, item.document_id, item.stage, plan_id), sealed)
+        return say(
+            StagePlanned,
+            item,
+            f"{item.stage}/{item.attempt}/plan",
+            plan=plan_id,
+            slices=len(plan.slices),
+            weight=sum(piece.weight for piece in plan.slices),
+            page_count=plan.page_count,
+        )
+
+    async def _slice(self, item: WorkItem, child: Child) -> Fact:
+        assert item.plan
+        piece = (await self._plan_of(item, child)).slices[item.slice]
+        name = blob_names.piece(item.tenant, item.document_id, item.stage, item.plan, item.slice)
+        if not await self._is_done(name):
+            request = {"function": "work", "slice": piece.model_dump(mode="json")}
+            await self._keep(item, name, await self._run(item, child, request))
+        return say(
+            SliceCompleted,
+            item,
+            f"{item.stage}/{item.plan}/{item.slice}",
+            plan=item.plan,
+            slice=item.slice,
+            weight=piece.weight,
+            pages=piece.pages,
+        )
+
+    async def _conclude(self, item: WorkItem, child: Child) -> Fact:
+        assert item.plan
+        name = blob_names.result(item.tenant, item.document_id, item.stage, item.plan, item.missing)
+        if not await self._is_done(name):
+            try:
+                result = await self._concluded(item, child)
+            except (BlobMissing, BlobDamaged):
+                await self._repair(item, child)
+                result = await self._concluded(item, child)
+            await self._keep(item, name, result)
+        claim = f"{item.stage}/{item.attempt}"
+        return say(StageCompleted, item, claim, plan=item.plan, result=name, partial=bool(item.missing))
+
+    async def _concluded(self, item: WorkItem, child: Child) -> bytes:
+        async with self.inputs.pieces(item) as (plan, results):
+            return await self._run(item, child, {"function": "conclude", "plan": plan, "results": results})
+
+    async def _repair(self, item: WorkItem, child: Child) -> None:
+        """Compute anew every piece whose stored result was lost or damaged since it was said to be done."""
+        assert item.plan
+        plan = await self._plan_of(item, child)
+        name = blob_names.plan(item.tenant, item.document_id, item.stage, item.plan)
+        if not await self._is_done(name):  # we know it from memory, and the child reads it from the store
+            await self._keep(item, name, seal(plan.model_dump(mode="json")))
+        for number in sorted(set(range(len(plan.slices))) - set(item.missing)):
+            await self._slice(item.model_copy(update={"slice": number}), child)
+
+    async def _plan_of(self, item: WorkItem, child: Child) -> Plan:
+        """The item's plan; one that was lost or damaged since is made again, which the same engine does alike.
+
+        Raises BlobMissing or BlobDamaged where another engine would plan now.
+        """
+        assert item.plan
+        where = (item.tenant, item.document_id, item.stage, item.plan)
+        try:
+            return await self.inputs.plan(*where)
+        except (BlobMissing, BlobDamaged):
+            sealed = await self._run(item, child, {"function": "plan"})
+            plan = Plan.model_validate(unseal(sealed))
+            if identity(item.inputs, plan.engine) != item.plan:
+                raise
+            await self._keep(item, blob_names.plan(*where), sealed)
+            return plan
+
+    async def _is_done(self, name: str) -> bool:
+        """Whether a sound result is there already, from an earlier claim that died before its fact."""
+        try:
+            await self.blobs.get_result(name)
+        except (BlobMissing, BlobDamaged):
+            return False
+        return True
+
+    async def _keep(self, item: WorkItem, name: str, computed: bytes) -> None:
+        """Store what was computed; while the store is full it waits here, so that it is computed once."""
+        await with_space(lambda: self.blobs.put(name, computed), lambda: self._tick(item, {**_NO_SPACE, "fraction": 1}))
+
+    async def _run(self, item: WorkItem, child: Child, request: Mapping[str, Any]) -> bytes:
+        return await with_space(
+            lambda: self._run_once(item, child, request), lambda: self._tick(item, {**_NO_SPACE, "fraction": 0})
+        )
+
+    async def _run_once(self, item: WorkItem, child: Child, request: Mapping[str, Any]) -> bytes:
+        settings = self.settings
+        try:
+            async with self.inputs.of(item) as inputs:
+                cores = {"folder": str(settings.cores_folder.absolute()), "count": settings.cores}
+                return await child.run(
+                    {**request, **inputs, "cores": cores, "needs_core": item.needs_core, "rank": self.rank},
+                    deadline=settings.plan_deadline_seconds if item.slice == PLAN else settings.slice_deadline_seconds,
+                    memory_mb=settings.child_memory_mb,
+                    on_tick=lambda tick: self._tick(item, tick),
+                    result_mb=settings.result_mb,
+                )
+        except OSError as error:
+            raise no_space_here(error) or error from error
+
+    def _tick(self, item: WorkItem, tick: Any) -> None:
+        """Pass a sign of life on; one that nobody could read is dropped, and the log says so once for each piece."""
+        try:
+            self.log.tick(progress_of(item, tick))
+        except ValueError as error:
+            if item.work_id not in self.odd:
+                self.odd.add(item.work_id)
+                log.warning("a tick is dropped", work=item.work_id, reason=str(error).splitlines()[-1][:200])
+
+    async def is_kept(self, item: WorkItem, fact: Fact) -> bool:
+        """Whether what `fact` says is stored is there; where the store does not answer it is believed to be."""
+        where = (item.tenant, item.document_id, item.stage)
+        match fact:
+            case StagePlanned():
+                name = blob_names.plan(*where, fact.plan)
+            case SliceCompleted() if fact.plan:
+                name = blob_names.piece(*where, fact.plan, fact.slice)
+            case StageCompleted():
+                name = fact.result
+            case _:
+                return True
+        try:
+            return await self.blobs.exists(name)
+        except Transient:
+            return True
+
+    async def pages(self, item: WorkItem) -> tuple[int, int] | None:
+        """The pages that the piece is about; None also where the plan, which may be why it failed, does not say."""
+        if item.plan is None or item.slice < 0:
+            return None
+        try:
+            plan = await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)
+            return plan.slices[item.slice].pages
+        except Exception as error:  # a failure is told in any case
+            log.warning("the pages of a failed piece are not known", work=item.work_id, reason=type(error).__name__)
+            return None
+
+
+def identity(inputs: Mapping[str, str], engine: str) -> str:
+    """A plan's id: what goes in, and with what it is done."""
+    return sha256(orjson.dumps([sorted(inputs.items()), engine])).hexdigest()[:16]

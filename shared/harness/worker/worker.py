@@ -1,0 +1,215 @@
+"""The worker: waits for a free child, claims a slice, acknowledges, and works on it under a lease.
+
+From the claim on the lease is the truth: Kafka's redelivery covers only the gap before it, the sweeper everything
+after. A failure is a fact, never a nack; only a broker that does not confirm a fact ends the process.
+"""
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from shared.errors import Transient
+from shared.events.document import (
+    Fact,
+    Failure,
+    NotAnEnvelope,
+    SliceFailed,
+    StageStarted,
+    UnknownFact,
+    decode,
+    is_of_job,
+)
+from shared.harness.sandbox.pool import Child, Pool
+from shared.harness.work_item import MAX_LOSSES, WorkItem, say
+from shared.harness.worker import failures
+from shared.harness.worker.slices import SliceRunner
+from shared.kafka import topics
+from shared.kafka.producer import Producer, Unconfirmed
+from shared.runtime import logs, tracing
+from shared.runtime.failpoints import reach
+from shared.storage.leases import Ended, Lease, LeaseLost, Leases, answered
+from shared.storage.mongo import OUTAGES, Mongo
+
+log = logs.get(__name__)
+
+_RENEW_SECONDS: Final = 1.0
+_QUICK_TRIES: Final = 3  # against the outside world, before the failure becomes a fact
+
+
+class Stopped(Exception):
+    """The document is being cancelled or deleted: the work ends without a fact."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Does the slices of one stage."""
+
+    stage: str
+    log: Producer
+    mongo: Mongo
+    leases: Leases
+    pieces: SliceRunner
+    pool: Pool
+
+    async def claim(self, item: WorkItem) -> tuple[Lease, Child] | None:
+        """Wait for a free child and claim the item; None when there is nothing to do.
+
+        Raises Unconfirmed. A database that does not answer is waited for.
+        """
+        child = await self.pool.take()
+        lease = None
+        try:
+            lease = await self._claimed(item)
+        finally:
+            if lease is None:
+                await self.pool.give_back(child)
+        return (lease, child) if lease else None
+
+    async def _claimed(self, item: WorkItem) -> Lease | None:
+        claimed = await answered(lambda: self.leases.claim(item.work_id, item.about))
+        lease = await self._healed(item, claimed) if isinstance(claimed, Ended) else claimed
+        if lease is None:
+            return None
+        if await answered(partial(self._is_stopped, item)):  # what is cancelled while it waits is never begun
+            await self._release(lease)
+            return None
+        return lease
+
+    async def _healed(self, item: WorkItem, ended: Ended) -> Lease | None:
+        """Say the fact once more that the work has ended in; a new lease where its result is gone."""
+        fact = said(ended.said)
+        if fact is None or not await self.pieces.is_kept(item, fact):
+            log.warning("the result of ended work is gone: it is done anew", work=item.work_id)
+            lease = await answered(lambda: self.leases.claim(item.work_id, item.about, anew=True))
+            return lease if isinstance(lease, Lease) else None
+        log.info("asked for work that has ended: its fact is said again", work=item.work_id)
+        await self.log.append(fact)
+        return None
+
+    async def leave(self, lease: Lease, child: Child) -> None:
+        """Give back what was claimed and is not to be done here."""
+        await self._release(lease)
+        await self.pool.give_back(child)
+
+    async def work(self, item: WorkItem, lease: Lease, child: Child) -> None:
+        """Do the item under its lease, append what came of it, end the lease.
+
+        Raises Unconfirmed when the broker does not take the fact: the process must end. Whatever else goes wrong costs
+        this piece alone.
+        """
+        logs.bind(document_id=item.document_id, cause=item.cause)
+        doing = asyncio.create_task(self._outcome(item, lease, child))
+        keeping = asyncio.create_task(self._keep(item, lease))
+        try:
+            await asyncio.wait([doing, keeping], return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                await _cancelled(doing)  # which kills the child
+                keeping.result()
+            reach(f"{item.stage}.stored")
+            await self._say(item, lease, doing.result())
+        except LeaseLost:
+            log.warning("lease lost", work=item.work_id)
+        except Stopped:
+            await self._release(lease)  # the sweeper ends it: it knows from the log whether nobody waits for it
+        except Unconfirmed:
+            raise
+        except asyncio.CancelledError:
+            await _cancelled(doing)
+            await self._give_back(item, lease)
+            raise
+        except Exception:
+            log.exception("a piece of work is given back", work=item.work_id)
+            await self._release(lease)
+        finally:
+            keeping.cancel()
+            await self.pool.give_back(child)
+
+    async def _say(self, item: WorkItem, lease: Lease, fact: Fact) -> None:
+        """Append what the work has ended in, and end its lease."""
+        await answered(lambda: self.leases.renew(lease))  # who was stopped and goes on must not speak
+        try:
+            await self.log.append(fact)
+        except ValueError as error:  # it is too large for the log
+            fact = await self._failed(item, lease, failures.of(error, item))
+            await self.log.append(fact)
+        reach(f"{item.stage}.appended")
+        await answered(lambda: self.leases.end(lease, fact.encode()))
+        reach(f"{item.stage}.ended")
+
+    async def _release(self, lease: Lease) -> None:
+        with suppress(*OUTAGES):  # the sweeper finds it
+            await self.leases.release(lease)
+
+    async def _give_back(self, item: WorkItem, lease: Lease) -> None:
+        """Let another worker, or our next life, take the piece at once; the sweeper finds it where that fails."""
+        await self._release(lease)
+        with suppress(Unconfirmed):
+            headers = tracing.headers(tracing.current())
+            await self.log.send(topics.slices(self.stage), item.model_dump_json().encode(), headers=headers)
+
+    async def _keep(self, item: WorkItem, lease: Lease) -> None:
+        """Renew the lease every second; raises when the work must stop.
+
+        While the database does not answer the work goes on: nobody else can take it over either.
+        """
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            await answered(lambda: self.leases.renew(lease))
+            if await answered(partial(self._is_stopped, item)):
+                raise Stopped(item.document_id)
+
+    async def _is_stopped(self, item: WorkItem) -> bool:
+        return item.is_stopped(await self.mongo.document_status(item.document_id))
+
+    async def _outcome(self, item: WorkItem, lease: Lease, child: Child) -> Fact:
+        """The one fact that this piece of work ends in; whatever goes wrong is its failure. Raises Unconfirmed."""
+        if lease.losses >= MAX_LOSSES:
+            return await self._failed(item, lease, Failure(code="worker_lost", facts={"strikes": lease.losses}))
+        try:
+            if item.opens:
+                claim = f"{item.stage}/{item.attempt}"
+                await self.log.append(say(StageStarted, item, claim))
+            return await self._with_quick_tries(item, child)
+        except Unconfirmed:
+            raise
+        except Exception as error:
+            return await self._failed(item, lease, failures.of(error, item))
+
+    async def _with_quick_tries(self, item: WorkItem, child: Child) -> Fact:
+        for attempt in range(1, _QUICK_TRIES + 1):
+            try:
+                return await self.pieces.do(item, child)
+            except Transient as error:
+                if attempt == _QUICK_TRIES or error.retry_after:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.5 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    async def _failed(self, item: WorkItem, lease: Lease, failure: Failure) -> Fact:
+        return say(
+            SliceFailed,
+            item,
+            f"{item.claim}/{lease.strikes}",
+            plan=item.plan,
+            slice=item.slice,
+            error=failure,
+            strike=lease.strikes,
+            pages=await self.pieces.pages(item),
+        )
+
+
+def said(value: bytes) -> Fact | None:
+    """The fact that a lease holds; None where this code cannot read it."""
+    try:
+        fact = decode(value)
+    except (NotAnEnvelope, UnknownFact):
+        return None
+    return None if is_of_job(fact) else fact
+
+
+async def _cancelled(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,1 @@
+"""Kafka: topics, the producer, consumers and dead letters."""

@@ -1,0 +1,115 @@
+"""The checkpoint: the positions up to which a fold has stored its state, with the partitions it reads."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import orjson
+from aiokafka import TopicPartition
+
+from shared.storage.mongo import Mongo, Row
+
+Positions = Mapping[TopicPartition, int]
+
+
+class CheckpointGone(RuntimeError):
+    """The checkpoint was dropped under the fold; only a fresh start can begin a new generation."""
+
+
+class Share(NamedTuple):
+    """One of several equal parts of the log, by partition: a document is whole in one of them."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, place: TopicPartition) -> bool:
+        """Whether the partition is in this share."""
+        return bool(place.partition % self.of == self.number)
+
+    def part(self, positions: Positions) -> dict[TopicPartition, int]:
+        """Those positions that are in this share."""
+        return {place: offset for place, offset in positions.items() if self.has(place)}
+
+
+WHOLE: Final = Share()
+
+
+class Checkpoint:
+    """How far one fold has come; created once with its generation, then only updated.
+
+    It reads and writes the positions of its share; the others are somebody else's.
+    """
+
+    def __init__(self, mongo: Mongo, fold: str, generation: str, share: Share = WHOLE) -> None:
+        self._rows = mongo.checkpoints
+        self._id = f"{fold}/{generation}"
+        self._share = share
+
+    async def create(self, partitions: Sequence[TopicPartition]) -> None:
+        """Start at offset 0 of every partition."""
+        await self._rows.insert_one({"_id": self._id, "offsets": _to_row(dict.fromkeys(partitions, 0))})
+
+    async def exists(self) -> bool:
+        """Whether the fold has begun."""
+        return await self._rows.find_one({"_id": self._id}, {"_id": 1}) is not None
+
+    async def remove(self) -> None:
+        """Forget it, together with its generation."""
+        await self._rows.delete_one({"_id": self._id})
+
+    async def load(self) -> dict[TopicPartition, int]:
+        """The next offset of each partition. Raises CheckpointGone."""
+        return (await self.load_marked())[0]
+
+    async def load_marked(self) -> tuple[dict[TopicPartition, int], dict[TopicPartition, str]]:
+        """The same, and the mark of the record before each position, as far as they are known.
+
+        Both from one look: an earlier owner may store once more while its successor begins. Raises CheckpointGone.
+        """
+        row = await self._rows.find_one({"_id": self._id})
+        if row is None:
+            raise CheckpointGone(self._id)
+        return self._share.part(_from_row(row["offsets"])), _from_row(row.get("marks", {}))
+
+    async def store(self, positions: Positions, marks: Mapping[TopicPartition, str] = MappingProxyType({})) -> None:
+        """Everything before `positions` is written; `marks` tell the records before them. Raises CheckpointGone.
+
+        A position never goes back: an earlier owner that was stopped and goes on may say late how far it was.
+        """
+        names = _to_row(marks)
+        changed: Row = {}
+        for name, offset in _to_row(positions).items():
+            changed[f"offsets.{name}"] = {"$max": [f"$offsets.{name}", offset]}
+            if name in names:
+                is_ahead = {"$gte": [offset, f"$offsets.{name}"]}
+                changed[f"marks.{name}"] = {"$cond": [is_ahead, {"$literal": names[name]}, f"$marks.{name}"]}
+        done = await self._rows.update_one({"_id": self._id}, [{"$set": changed}])
+        if not done.matched_count:
+            raise CheckpointGone(self._id)
+
+
+def partitions_of(names: Sequence[str], count: int) -> list[TopicPartition]:
+    """Every partition of the named topics."""
+    return [TopicPartition(name, number) for name in names for number in range(count)]
+
+
+def positions_to_json(positions: Positions) -> bytes:
+    """Positions for another process."""
+    return orjson.dumps(_to_row(positions))
+
+
+def positions_of_json(line: bytes) -> dict[TopicPartition, int]:
+    """What `positions_to_json` wrote."""
+    return _from_row(orjson.loads(line))
+
+
+def _to_row(positions: Mapping[TopicPartition, Any]) -> Row:
+    return {f"{place.topic}-{place.partition}": offset for place, offset in positions.items()}
+
+
+def _from_row(row: Row) -> dict[TopicPartition, Any]:
+    found = {}
+    for name, offset in row.items():
+        topic, _, partition = name.rpartition("-")
+        found[TopicPartition(topic, int(partition))] = offset
+    return found

@@ -1,0 +1,32 @@
+"""What a fold says of itself every second, in the control database: how far behind it is, whether it has halted.
+
+When it spoke is told by the database's clock, which whoever asks how long ago that was reads too.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from shared.projecting.loop import Loop
+from shared.runtime import logs
+from shared.storage.mongo import OUTAGES, Mongo, Row
+
+log = logs.get(__name__)
+
+EVERY_SECONDS = 1.0
+
+
+async def tell(database: Mongo, fold: str, loop: Loop, more: Row | None = None) -> None:
+    """Write the fold's row: `lag` in records, `caught_up`, `halted` (the reason or None), `at`."""
+    row = {"lag": loop.lag, "caught_up": loop.caught_up, "halted": loop.halted, **(more or {})}
+    said = {name: {"$literal": value} for name, value in row.items()}
+    await database.control["status"].update_one({"_id": fold}, [{"$set": {**said, "at": "$$NOW"}}], upsert=True)
+
+
+async def telling(database: Mongo, fold: str, loop: Loop, more: Callable[[], Row] = dict) -> None:
+    """Tell for ever, with what `more` says at the moment; while the database is away nobody hears it."""
+    while True:
+        try:
+            await tell(database, fold, loop, more())
+        except OUTAGES as error:
+            log.warning("the database does not answer", reason=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)

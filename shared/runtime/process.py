@@ -1,0 +1,58 @@
+"""How every service runs: one event loop, ended in order by SIGTERM, ended at once by any error.
+
+Nothing here tries to go on after an unexpected error: the process ends with a log line, whoever supervises it starts
+it again, and it continues from what is stored.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+from shared.error_catalog import describe
+from shared.errors import Rejected
+from shared.runtime import event_loop, logs
+from shared.runtime.watchdog import beat
+
+log = logs.get(__name__)
+
+_YOUNG: Final = 50_000  # objects before a collection: a batch of facts is many, and no cycle among them
+
+
+def run(service: Coroutine[Any, Any, None], heartbeat: Path | None = None) -> None:
+    """Run a service until it ends, SIGTERM or SIGINT; exit status 1 after an error, 2 where a person must act.
+
+    `heartbeat` is a file that is touched every second while the event loop runs.
+    """
+    code = 0
+    gc.freeze()  # modules live as long as the process
+    gc.set_threshold(_YOUNG)
+    try:
+        with asyncio.Runner(loop_factory=event_loop.new_event_loop) as runner:
+            runner.run(_until_signalled(service, heartbeat))
+    except Rejected as refused:
+        print(" ".join(describe(refused.code, refused.facts)), file=sys.stderr)
+        code = 2
+    except Exception:
+        log.exception("the service ends")
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)  # the blob store's runtime has threads that do not like an interpreter that is taken down
+
+
+async def _until_signalled(service: Coroutine[Any, Any, None], heartbeat: Path | None) -> None:
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(service)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    watching = loop.create_task(beat(heartbeat))
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("stopped")
+    finally:
+        watching.cancel()

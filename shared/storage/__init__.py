@@ -1,0 +1,1 @@
+"""Storage: MongoDB, the blob store, leases, API keys."""

@@ -1,0 +1,135 @@
+"""One socket's requests, against a hub whose answers take their time."""
+
+import asyncio
+from types import SimpleNamespace
+
+import orjson
+
+from services.gateway.live.session import Session
+
+
+class SlowHub:
+    """Joins at once, as the real one does, and opens when it is told to."""
+
+    def __init__(self):
+        self.watched = set()
+        self.answers = asyncio.Event()
+
+    def targets_of(self, viewer):
+        return self.watched
+
+    async def subscribe(self, viewer, target, ref, have):
+        self.watched.add(target)
+        await self.answers.wait()
+
+    def leave(self, viewer):
+        self.watched.clear()
+
+
+class Viewer:
+    """Keeps the refusals that it is shown."""
+
+    def __init__(self):
+        self.refused = []
+        self.reading = asyncio.Event()
+
+    def deliver(self, target, frame):
+        self.refused.append(frame)
+
+    async def caught_up(self):
+        await self.reading.wait()
+
+
+def conversation(hub, viewer, counted):
+    taking = SimpleNamespace(take=lambda holders, amount: counted.append(amount))
+    limits = SimpleNamespace(frames=SimpleNamespace(take=lambda holders, now: True), subscriptions=taking)
+    caller = SimpleNamespace(tenant="default", batch=None, require_watching=lambda target: None)
+    return Session(hub, viewer, caller, hang_up=None, limits=limits, holders=(), most_subscriptions=5)
+
+
+def subscribe(talk, document_id):
+    talk.hear(orjson.dumps({"op": "subscribe", "ref": 1, "document_id": document_id}).decode(), now=0.0)
+
+
+async def test_a_subscription_that_is_being_opened_is_counted_once():
+    hub, viewer, counted = SlowHub(), Viewer(), []
+    talk = conversation(hub, viewer, counted)
+    for number in range(5):
+        subscribe(talk, f"d{number}")
+        await asyncio.sleep(0)  # it has joined and waits for its snapshot
+    assert viewer.refused == []
+    subscribe(talk, "d4")  # the same again takes no other place
+    assert viewer.refused == []
+    subscribe(talk, "d5")
+    assert len(viewer.refused) == 1
+    await talk.end()
+    assert sum(counted) == 0
+
+
+async def test_those_that_have_not_joined_yet_are_counted_too():
+    hub, viewer = SlowHub(), Viewer()
+    talk = conversation(hub, viewer, [])
+    for number in range(6):
+        subscribe(talk, f"d{number}")
+    assert len(viewer.refused) == 1
+    await talk.end()
+
+
+async def test_a_reader_that_takes_no_list_is_owed_no_second_one():
+    hub, viewer = SlowHub(), Viewer()
+    hub.answers.set()
+    opened = []
+
+    async def opens(viewer, target, ref, have):
+        opened.append(ref)
+
+    hub.subscribe = opens
+    talk = conversation(hub, viewer, [])
+    for ref in range(50):
+        talk.hear(orjson.dumps({"op": "subscribe", "ref": ref, "feed": "documents"}).decode(), now=0.0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert opened == []
+    viewer.reading.set()
+    async with asyncio.timeout(5):
+        while len(opened) < 50:
+            await asyncio.sleep(0)
+    assert opened == list(range(50))  # and each has its answer in the end
+    await talk.end()
+
+
+async def test_a_list_costs_as_much_as_its_rows():
+    hub, viewer, ends = SlowHub(), Viewer(), []
+    talk = conversation(hub, viewer, [])
+    talk._hang_up = lambda code, reason: ends.append(code)
+    for ref in range(101):
+        talk.hear(orjson.dumps({"op": "subscribe", "ref": ref, "feed": "documents"}).decode(), now=0.0)
+    assert ends == [4429]
+    await talk.end()
+
+
+async def test_of_many_documents_only_some_are_on_their_way_until_the_reader_has_them():
+    hub, viewer = SlowHub(), Viewer()
+    hub.answers.set()
+    opened = []
+
+    async def opens(viewer, target, ref, have):
+        opened.append(target.name)
+        viewer.reading.clear()  # each snapshot fills what a reader may be owed
+
+    hub.subscribe = opens
+    talk = conversation(hub, viewer, [])
+    talk._most = 1_000
+    for number in range(1_000):
+        subscribe(talk, f"d{number}")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert opened == []
+    async with asyncio.timeout(5):
+        while len(opened) < 1_000:  # a client that comes back after a restart has all of them in the end
+            before = len(opened)
+            viewer.reading.set()
+            while len(opened) == before:
+                await asyncio.sleep(0)
+            assert len(opened) - before <= 400
+    await talk.end()
