@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from pictures import PLAIN
 
 from shared.events.document import SliceFailed, WorkerLost, utcnow
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
+from tests.chaos.pictures import PLAIN
 from tests.support.wait import until
 
 pytestmark = pytest.mark.timeout(240)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pictures import PLAIN
 
 from stack import kafka, ports
 from stack.ports import Wanted
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem, started
 from tests.chaos.conftest import Fault
+from tests.chaos.pictures import PLAIN
 from tests.chaos.proxy import HOST, Mode, Proxy
 from tests.support.background_loop import Background
 

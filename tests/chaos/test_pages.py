@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from pictures import MEMORY, PLAIN, SEGFAULT, SPIN
 
 from shared.events.document import StageCompleted, StageRequested
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
+from tests.chaos.pictures import MEMORY, PLAIN, SEGFAULT, SPIN
 from tests.chaos.rebuilding import rebuild
 from tests.support.wait import until
 

@@ -6,11 +6,11 @@ import time
 
 import httpx
 import pytest
-from pictures import PLAIN
 
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
+from tests.chaos.pictures import PLAIN
 from tests.chaos.watching import watching
 from tests.support.wait import until
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from pictures import PLAIN
 
 from shared.events.document import DocumentCompleted, StageCompleted
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
+from tests.chaos.pictures import PLAIN
 from tests.chaos.rebuilding import killed_at, rebuild
 from tests.chaos.watching import watching
 from tests.support.wait import until

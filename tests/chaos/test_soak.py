@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Final
 
 import pytest
-from pictures import PLAIN, SEGFAULT
 
 from shared.kafka import producer, topics
 from stack.kafka import until_answering
@@ -18,6 +17,7 @@ from stack.mongodb import until_writable
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
+from tests.chaos.pictures import PLAIN, SEGFAULT
 from tests.chaos.rebuilding import killed_at, rebuild
 from tests.support import processes
 

@@ -6,12 +6,12 @@ import signal
 from contextlib import suppress
 
 import pytest
-from pictures import PLAIN
 
 from shared.events.document import RetryScheduled, SliceCompleted, WorkerLost
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
+from tests.chaos.pictures import PLAIN
 from tests.support import processes
 from tests.support.wait import until
 
