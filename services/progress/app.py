@@ -46,7 +46,7 @@ async def serve(settings: ProgressSettings) -> None:
                 tasks.create_task(live.append())
                 tasks.create_task(live.sweep(loop))
                 tasks.create_task(live.report(loop))
-                tasks.create_task(live.tidy(loop, Janitor(database, projector.documents, blobs)))
+                tasks.create_task(live.tidy(loop, Janitor(database, generation, blobs)))
         except* Handover:
             log.info("makes way for a rebuild", generation=generation)
         finally:

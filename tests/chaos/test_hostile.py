@@ -39,16 +39,22 @@ pytestmark = [pytest.mark.timeout(420), pytest.mark.soak]
 
 @asynccontextmanager
 async def calm(url: str) -> AsyncIterator[list[float]]:
-    """How long /healthz took, asked all the time."""
+    """How long /healthz took, asked all the time.
+
+    The machine may be busy with other tests: how late a sleeping loop wakes up is measured beside it and allowed for.
+    """
     waits: list[float] = []
+    late: list[float] = []
 
     async def ask() -> None:
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False, verify=False) as http:
             while True:
                 began = time.monotonic()
                 assert (await http.get("/healthz")).status_code == 200
-                waits.append(time.monotonic() - began)
+                answered = time.monotonic()
+                waits.append(answered - began)
                 await asyncio.sleep(0.01)
+                late.append(time.monotonic() - answered - 0.01)
 
     asking = asyncio.create_task(ask())
     try:
@@ -57,7 +63,12 @@ async def calm(url: str) -> AsyncIterator[list[float]]:
         still = not asking.done()
         asking.cancel()
     assert still, "the gateway did not answer"
-    assert sorted(waits)[len(waits) * 99 // 100] < CALM, f"the longest were {sorted(waits)[-5:]}"
+    allowed = CALM + 2 * _p99(late)  # the answer needs two processes to wake up
+    assert _p99(waits) < allowed, f"{_p99(waits)} s; {allowed} s were allowed; the longest were {sorted(waits)[-5:]}"
+
+
+def _p99(seconds: list[float]) -> float:
+    return sorted(seconds)[len(seconds) * 99 // 100]
 
 
 async def test_25_files_that_are_made_to_be_slow(system: ChaosSystem, fault: Fault) -> None:

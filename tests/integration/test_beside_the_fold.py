@@ -209,7 +209,7 @@ async def test_an_election_of_the_database_ends_nothing_that_runs_beside_the_fol
     live = await live_on(bench, generation)
     loop = Loop("", generations.checkpoint(bench.database, generation), live)
     loop.caught_up = True
-    janitor = Janitor(bench.database, bench.projector(generation, None).documents, bench.blobs)
+    janitor = Janitor(bench.database, generation, bench.blobs)
     beside = [
         live.sweep(loop),
         live.report(loop),

@@ -36,7 +36,7 @@ class House:
         self.documents = database.projection("documents", "g1")
 
     async def clean(self) -> None:
-        await Janitor(self.database, self.documents, self.blobs).clean()
+        await Janitor(self.database, "g1", self.blobs).clean()
 
     async def store(self, *, age: timedelta = OLD, erased: bool | None = None, name: str = "source") -> str:
         """A document with one blob; known to the log unless `erased` is None."""
@@ -196,7 +196,7 @@ async def test_whoever_finds_a_claim_while_its_blobs_are_removed_finds_the_blobs
             first = (await claims.claim_key(fact.document_id, "digest", own)).fact if by_key else own  # noqa: B023
             winners.append(await claims.claim_content(fact.document_id, first, force=False))  # noqa: B023
 
-        janitor = Janitor(house.database, house.documents, house.blobs)
+        janitor = Janitor(house.database, "g1", house.blobs)
         janitor._claims = tuple(Interrupted(rows, upload) for rows in janitor._claims)  # type: ignore[assignment]
         await janitor.clean()
         if not winners:
@@ -264,3 +264,17 @@ async def test_a_round_holds_no_more_than_it_may_remove(house: House, monkeypatc
     for _ in range(2):
         await house.clean()
     assert house.stored() == {known}
+
+
+async def test_rows_that_a_projector_wrote_late_about_an_erased_document_go(house: House) -> None:
+    gone, there = await house.store(erased=True), await house.store(erased=False)
+    for name in ("timeline", "processing_jobs", "chunks"):
+        rows = house.database.projection(name, "g1")
+        await rows.insert_many([{"_id": f"{i}/late", "document_id": i} for i in (gone, there)])
+    await house.database.projection("extractions", "g1").insert_many([{"_id": gone}, {"_id": there}])
+
+    await house.clean()
+
+    for name in ("timeline", "processing_jobs", "chunks", "extractions"):
+        left = {row["_id"].partition("/")[0] async for row in house.database.projection(name, "g1").find({})}
+        assert left == {there}, name

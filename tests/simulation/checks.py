@@ -124,6 +124,10 @@ def observe(world: Any) -> Observation:
         for name in ("documents", "processing_jobs", "timeline", "chunks", "extractions")
     }
     log = list(read_log(world))
+    if not world.scenario.tidy:  # the janitor comes once an hour and removes what came late to an erased document
+        erased = {document_id for document_id, state in world.states.items() if state.erased}
+        for name in ("processing_jobs", "timeline"):
+            rows[name] = {i: row for i, row in rows[name].items() if i.partition("/")[0] not in erased}
     folds = {
         f"progress/{generation}": "progress",
         **{f"coordinator/{s}": f"coordinator/{s}" for s in world.scenario.stages},

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from services.progress.projection.eraser import erase
 from shared.events.document import utcnow
 from shared.events.standalone_job import is_job_id
 from shared.projecting.fences import fenced
@@ -16,7 +17,6 @@ from shared.runtime import logs
 from shared.runtime.failpoints import provoke, reach
 from shared.storage import claim_expiry
 from shared.storage.blobs import Blobs
-from shared.storage.mongo import Collection as Rows
 from shared.storage.mongo import Mongo
 from shared.storage.partial_uploads import PartialUpload, PartialUploads
 
@@ -44,8 +44,10 @@ class _Gone(RuntimeError):
 class Janitor:
     """Looks at everything that is stored, against one generation of the projection that has caught up with the log."""
 
-    def __init__(self, database: Mongo, documents: Rows, blobs: Blobs) -> None:
-        self._documents = documents
+    def __init__(self, database: Mongo, generation: str, blobs: Blobs) -> None:
+        self._database = database
+        self._generation = generation
+        self._documents = database.projection("documents", generation)
         self._blobs = blobs
         self._partial = PartialUploads(database)
         self._keys = database.control["idempotency_keys"]
@@ -65,6 +67,7 @@ class Janitor:
         try:
             await self._expire()
             await self._look()
+            await self._erase_again()
         except _Gone:
             log.warning("the projection went away under the janitor, which comes again")
 
@@ -115,6 +118,16 @@ class Janitor:
             with fenced("janitor.remove", one.document_id, passes=(_Gone,)):
                 provoke("janitor.remove", one.document_id)
                 await self._remove(one)
+
+    async def _erase_again(self) -> None:
+        """Remove rows of erased documents that came late: a projector stood still, lost its lease and woke up."""
+        ids: list[str] = []
+        async for row in self._documents.find({"settled.erased": True}, {"_id": 1}):
+            ids.append(row["_id"])
+            if len(ids) == _AT_ONCE:
+                await erase(self._database, self._generation, ids)
+                ids = []
+        await erase(self._database, self._generation, ids)
 
     async def _batches(self) -> AsyncIterator[list[Stored]]:
         batch: list[Stored] = []
