@@ -74,7 +74,7 @@ async def measure(folder: Path, facts: int, documents: int) -> None:
 def replay(environment: dict[str, str], facts: int) -> str:
     """One rebuild; prints its figures and returns its digest."""
     at = {"began": time.perf_counter()}
-    command = [sys.executable, "-m", "services.progress.rebuild.generation_swap"]
+    command = [sys.executable, "-m", "services.progress.rebuild"]
     process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE)
     assert process.stdout
     most = Most(process.pid)

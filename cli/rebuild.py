@@ -49,7 +49,7 @@ async def _rebuild(wish: str) -> int:
     async with folds.infrastructure(settings) as here, saying_that_it_goes_on():
         with Progress(*COLUMNS, console=out, disable=not out.is_terminal, transient=True) as bar:
             task = bar.add_task("facts", total=None)
-            async for told in folds.told(settings, here, "services.progress.rebuild.generation_swap", wish):
+            async for told in folds.told(settings, here, "services.progress.rebuild", wish):
                 if told.get("step") == "folded":
                     bar.update(task, completed=told["done"], total=told["total"])
                 elif sentence := STEPS.get(told.get("step", "")):

@@ -1,4 +1,4 @@
-"""`python -m services.progress.rebuild.generation_swap` as a process that can be killed at a step it tells."""
+"""`python -m services.progress.rebuild` as a process that can be killed at a step it tells."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ async def killed_at(system: ChaosSystem, step: str) -> dict[str, Any]:
 @asynccontextmanager
 async def _process(system: ChaosSystem, wish: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild.generation_swap", wish,
+        sys.executable, "-m", "services.progress.rebuild", wish,
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1,
     )  # fmt: skip
     try:

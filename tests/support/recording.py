@@ -11,12 +11,12 @@ import asyncio
 import io
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import bson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from pymongo import MongoClient
 
 _ROWS: Final = "rows"
@@ -44,9 +44,13 @@ async def record(kafka: str, mongo: str, store: Path, file: Path) -> None:
                         found = client[database][about["name"]]
                         _add(archive, f"{_ROWS}/{name}", list(found.find()))
                         _add(archive, f"{_INDEXES}/{name}", [dict(index) for index in found.list_indexes()])
-        for path in sorted(store.rglob("*")):
-            if path.is_file() and path.stat().st_size <= _LARGE:
-                archive.add(path, f"{_BLOBS}/{path.relative_to(store)}")
+        _add_blobs(archive, store)
+
+
+def _add_blobs(archive: tarfile.TarFile, store: Path) -> None:
+    for path in sorted(store.rglob("*")):
+        if path.is_file() and path.stat().st_size <= _LARGE:
+            archive.add(path, f"{_BLOBS}/{path.relative_to(store)}")
 
 
 async def restore(file: Path, kafka: str, mongo: str, store: Path) -> None:
@@ -62,12 +66,15 @@ async def restore(file: Path, kafka: str, mongo: str, store: Path) -> None:
             if room == _TOPICS:
                 await _produce(kafka, name, bson.decode_all(content.read()))
             elif room == _BLOBS:
-                path = store / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content.read())
+                _write(store / name, content.read())
             else:
                 database, _, collection = name.partition("/")
                 _insert(client, room, database, collection, bson.decode_all(content.read()))
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 def _insert(
@@ -87,16 +94,23 @@ def _insert(
 
 async def _records(kafka: str) -> dict[str, list[dict[str, Any]]]:
     """The records of every topic, in the order of partition and offset."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        topics = await admin.describe_topics([name for name in await admin.list_topics() if name[:2] != _INTERNAL])
+    finally:
+        await admin.close()
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        found: dict[str, list[dict[str, Any]]] = {}
-        for name in await consumer.topics():
-            if not name.startswith(_INTERNAL):
-                partitions = sorted(consumer.partitions_for_topic(name) or ())
-                places = [TopicPartition(name, number) for number in partitions]
-                found[name] = [row for place in places async for row in _of(consumer, place)]
-        return found
+        return {
+            about["topic"]: [
+                row
+                for number in range(len(about["partitions"]))
+                async for row in _of(consumer, TopicPartition(about["topic"], number))
+            ]
+            for about in topics
+        }
     finally:
         await consumer.stop()
 
@@ -140,12 +154,6 @@ def _add(archive: tarfile.TarFile, name: str, rows: list[dict[str, Any]]) -> Non
     member = tarfile.TarInfo(name)
     member.size = len(data)
     archive.addfile(member, io.BytesIO(data))
-
-
-def names(file: Path) -> Iterator[str]:
-    """What `file` holds."""
-    with tarfile.open(file) as archive:
-        yield from (member.name for member in archive)
 
 
 if __name__ == "__main__":

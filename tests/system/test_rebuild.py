@@ -64,7 +64,7 @@ async def settled_views(system: RunningSystem, ids: list[str]) -> list[dict[str,
 async def rebuild(system: RunningSystem, wish: str = "swap") -> dict[str, Any]:
     """Run a rebuild as a process of its own; its last word."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild.generation_swap", wish,
+        sys.executable, "-m", "services.progress.rebuild", wish,
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1, stderr=-1,
     )  # fmt: skip
     try:
@@ -233,7 +233,7 @@ async def test_two_rebuilds_leave_two_generations_and_no_more(system: RunningSys
 async def test_a_rebuild_that_is_killed_changes_nothing(system: RunningSystem) -> None:
     before = await system.until_ready()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild.generation_swap",
+        sys.executable, "-m", "services.progress.rebuild",
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1,
     )  # fmt: skip
     assert process.stdout

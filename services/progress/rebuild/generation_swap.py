@@ -1,6 +1,6 @@
 """Rebuilds the projection from the log: a new generation is built beside the live one, compared, and swapped in.
 
-    python -m services.progress.rebuild.generation_swap [swap | force | dry-run | rollback]
+    python -m services.progress.rebuild [swap | force | dry-run | rollback]
 
 The world stops only for the last step: the live projector makes way, the new generation reaches the same offsets, both
 are compared, the pointer moves. Where rows differ it stays where it is and the new generation is kept: `force` moves it
@@ -10,7 +10,6 @@ was.
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -28,8 +27,6 @@ from shared.errors import Rejected
 from shared.kafka import producer
 from shared.kafka.producer import Producer
 from shared.projecting.checkpoint import Positions
-from shared.runtime import logs
-from shared.runtime.process import run
 from shared.runtime.settings import read
 from shared.storage import mongo
 from shared.storage.leases import LeaseLost, Owner, Ownership, holding
@@ -164,8 +161,3 @@ async def main(wish: str) -> None:
         say(step="refused", reason=" ".join(describe(error.code, error.facts)))
     except LeaseLost:
         say(step="refused", reason=" ".join(describe("rebuild_taken_over", {})))
-
-
-if __name__ == "__main__":
-    logs.configure("rebuild", "ERROR")
-    run(main(sys.argv[1] if len(sys.argv) > 1 else "swap"))
