@@ -21,7 +21,6 @@ from benchmarks.latency import BUSY_MS, IDLE_MS, begin, frames, piece, report, t
 from benchmarks.system import blobs_in, system_in
 from pagestream import PagestreamClient
 from shared.events.document import Fact, Failure, RetryScheduled, StageFailed, StageStarted, utcnow
-from shared.kafka import producer
 from shared.kafka.producer import Producer
 from shared.runtime.settings import SharedSettings
 from shared.storage import blob_names, mongo
@@ -53,17 +52,19 @@ async def measure(folder: Path, pages: int, documents: int) -> None:
     async with AsyncExitStack() as stack:
         running, client = await stack.enter_async_context(system_in(folder))
         here = running.running
-        log = await stack.enter_async_context(producer.connect(here.kafka))
+        producer = await stack.enter_async_context(Producer.connect(here.kafka))
         database = await stack.enter_async_context(mongo.connect(SharedSettings(mongo=here.mongo)))
         url = str(here.gateway)
 
-        report("nothing beside", await times(url, log, IDLE), IDLE_MS)
-        book = await written(log, database, blobs_in(folder), pages)
+        report("nothing beside", await times(url, producer, IDLE), IDLE_MS)
+        book = await written(producer, database, blobs_in(folder), pages)
         erasing = erased(client, database, book)
-        report(f"{pages} pages are erased", await until(erasing, frames(url, log, MOST)), BUSY_MS)
+        report(f"{pages} pages are erased", await until(erasing, frames(url, producer, MOST)), BUSY_MS)
 
-        due = await failed(log, database, documents)
-        report(f"{documents} retries are due", await until(requested(database, due), frames(url, log, MOST)), BUSY_MS)
+        due = await failed(producer, database, documents)
+        report(
+            f"{documents} retries are due", await until(requested(database, due), frames(url, producer, MOST)), BUSY_MS
+        )
 
 
 async def until(work: Awaitable[None], measured: AsyncIterator[float]) -> list[float]:
@@ -83,12 +84,12 @@ async def until(work: Awaitable[None], measured: AsyncIterator[float]) -> list[f
     return found
 
 
-async def written(log: Producer, database: Mongo, store: Blobs, pages: int) -> str:
+async def written(producer: Producer, database: Mongo, store: Blobs, pages: int) -> str:
     """A document of so many pages, each with its result in the store and its rows in the database."""
     document_id = str(uuid.uuid4())
     for number in range(pages):
         await store.put_result(blob_names.piece(TENANT, document_id, STAGE, "p", number), {"page": number})
-    await append(log, [*begin(document_id, pages), *(piece(document_id, number) for number in range(pages))])
+    await append(producer, [*begin(document_id, pages), *(piece(document_id, number) for number in range(pages))])
     await reached(database, {"_id": document_id, "view.version": {"$gte": (pages + 3) * 1_000_000}}, 1)
     return document_id
 
@@ -99,10 +100,10 @@ async def erased(client: PagestreamClient, database: Mongo, document_id: str) ->
     await reached(database, {"_id": document_id, "settled.erased": True}, 1)
 
 
-async def failed(log: Producer, database: Mongo, documents: int) -> datetime:
+async def failed(producer: Producer, database: Mongo, documents: int) -> datetime:
     """Documents whose stage has failed and is due again at the moment returned."""
     due = utcnow() + timedelta(seconds=DUE_SECONDS)
-    await append(log, [fact for _ in range(documents) for fact in failure(str(uuid.uuid4()), due)])
+    await append(producer, [fact for _ in range(documents) for fact in failure(str(uuid.uuid4()), due)])
     await reached(database, {"view.status": "retrying"}, documents)
     if utcnow() >= due:
         raise RuntimeError("the retries were due before all of them were folded")
@@ -128,10 +129,10 @@ async def requested(database: Mongo, due: datetime) -> None:
     await reached(database, {"view.status": "retrying"}, 0)
 
 
-async def append(log: Producer, facts: Sequence[Fact]) -> None:
+async def append(producer: Producer, facts: Sequence[Fact]) -> None:
     """Append many facts in their order."""
     for first in range(0, len(facts), _AT_ONCE):
-        await log.append_all([(fact, ()) for fact in facts[first : first + _AT_ONCE]])
+        await producer.append_all([(fact, ()) for fact in facts[first : first + _AT_ONCE]])
 
 
 async def reached(database: Mongo, query: Row, count: int) -> None:

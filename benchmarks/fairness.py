@@ -29,7 +29,6 @@ from pagestream import PagestreamClient
 from shared.events.document import DocumentUploaded, utcnow
 from shared.events.pipeline import PIPELINE
 from shared.harness.contract import Document
-from shared.kafka import producer
 from shared.kafka.producer import Producer
 from shared.storage import blob_names
 from shared.storage.blobs import Blobs
@@ -65,7 +64,7 @@ async def measure(folder: Path, letters: int, book: int, others: int) -> None:
     scanned_pdf(book, folder / "book.pdf", different=8)
     scanned_pdf(OTHERS_PAGES, folder / "other.pdf")
     other = (folder / "other.pdf").read_bytes()
-    async with system_in(folder) as (running, client), producer.connect(running.running.kafka) as log:
+    async with system_in(folder) as (running, client), Producer.connect(running.running.kafka) as producer:
         desk = Desk(client, folder)
         await desk.p95(_WARM_UP)
         idle = await desk.p95(letters)
@@ -77,14 +76,14 @@ async def measure(folder: Path, letters: int, book: int, others: int) -> None:
         await client.cancel(accepted.document_id)
         await ended(client, accepted.document_id)
         for _ in range(others):
-            await put(log, blobs_in(folder), other, "neighbour")
+            await put(producer, blobs_in(folder), other, "neighbour")
         report(f"beside {others} documents of another tenant", await desk.p95(letters), idle)
 
 
 async def measure_many(folder: Path, together: int, seconds: float) -> None:
     """How many letters that come together end, and how a book goes on beside as many letters as can be read."""
-    async with system_in(folder) as (running, client), producer.connect(running.running.kafka) as log:
-        post = Post(log, blobs_in(folder), folder)
+    async with system_in(folder) as (running, client), Producer.connect(running.running.kafka) as producer:
+        post = Post(producer, blobs_in(folder), folder)
         await Desk(client, folder).p95(_WARM_UP)
         ends = await ends_of(client, [await post.letter() for _ in range(together)])
         whole = ends[-1]
@@ -122,8 +121,8 @@ async def ends_of(client: PagestreamClient, ids: Sequence[str]) -> list[float]:
 class Post:
     """Brings letters in as fast as they come, past the gateway: it is not what is measured."""
 
-    def __init__(self, log: Producer, blobs: Blobs, folder: Path) -> None:
-        self._log = log
+    def __init__(self, producer: Producer, blobs: Blobs, folder: Path) -> None:
+        self._producer = producer
         self._blobs = blobs
         self._drawn = []
         for number in range(DRAWN):
@@ -133,7 +132,7 @@ class Post:
 
     async def letter(self) -> str:
         """One letter of the tenant without keys; its id."""
-        return await put(self._log, self._blobs, self._drawn[next(self._numbers) % DRAWN], "default")
+        return await put(self._producer, self._blobs, self._drawn[next(self._numbers) % DRAWN], "default")
 
     async def letters(self, a_second: float, seconds: float) -> list[str]:
         """So many letters a second, for so many seconds; their ids."""
@@ -188,7 +187,7 @@ async def ended(client: PagestreamClient, document_id: str) -> None:
     await client.wait(document_id)
 
 
-async def put(log: Producer, blobs: Blobs, data: bytes, tenant: str) -> str:
+async def put(producer: Producer, blobs: Blobs, data: bytes, tenant: str) -> str:
     """Bring in a document of `tenant`, as the gateway would; its id."""
     document_id = str(uuid.uuid4())
     document = Document(
@@ -196,7 +195,7 @@ async def put(log: Producer, blobs: Blobs, data: bytes, tenant: str) -> str:
     )  # fmt: skip
     await blobs.put(blob_names.source(tenant, document_id), data)
     await blobs.put_result(blob_names.meta(tenant, document_id), document.model_dump(mode="json"))
-    await log.append(
+    await producer.append(
         DocumentUploaded.claim(
             document_id=document_id, claim="1", tenant=tenant, at=utcnow(), producer="bench",
             pipeline=tuple(PIPELINE), size=len(data), media_type="application/pdf",

@@ -24,7 +24,7 @@ from benchmarks.latency import begin
 from benchmarks.system import system
 from pagestream import PagestreamClient
 from shared.document import upload_info
-from shared.kafka import producer, topics
+from shared.kafka import topics
 from shared.kafka.producer import Producer
 from stack.system import System
 
@@ -37,9 +37,9 @@ MEGABYTES: Final = 200  # of the gateway with many sockets
 class Document:
     """A document that changes as often as we say so, without a fact and without the database."""
 
-    def __init__(self, view: dict[str, Any], log: Producer) -> None:
+    def __init__(self, view: dict[str, Any], producer: Producer) -> None:
         self._view = view
-        self._log = log
+        self._producer = producer
 
     async def change(self) -> None:
         """One update, which carries the moment it was written as `t`, in nanoseconds."""
@@ -49,7 +49,7 @@ class Document:
         position = {name: self._view[name] for name in ("document_id", "epoch", "version")}
         value = orjson.dumps({**position, "document": document})
         key, headers = self._view["document_id"], [(topics.TENANT_HEADER, b"default")]
-        await self._log.send(topics.UPDATES, value, key=key, headers=headers)
+        await self._producer.send(topics.UPDATES, value, key=key, headers=headers)
 
     async def keep_changing(self) -> None:
         """PER_SECOND changes a second, for ever, whatever each takes."""
@@ -85,10 +85,10 @@ async def measure(wanted: argparse.Namespace) -> None:
         build = await asyncio.create_subprocess_exec("go", "build", "-o", program, ".", cwd=wanted.wsload)
         if await build.wait():
             raise SystemExit("wsload could not be built")
-        async with system() as (running, client), producer.connect(running.running.kafka) as log:
-            document = await watched(client, log)
+        async with system() as (running, client), Producer.connect(running.running.kafka) as producer:
+            document = await watched(client, producer)
             load = Load(program, str(running.running.gateway), document["document_id"])
-            changing = asyncio.create_task(Document(document, log).keep_changing())
+            changing = asyncio.create_task(Document(document, producer).keep_changing())
             report(f"{wanted.sockets} sockets", wanted.sockets, await load.listen(wanted.sockets, SECONDS))
             async with AsyncExitStack() as stuck:
                 for _ in range(wanted.stuck):  # they subscribe and never read again
@@ -102,11 +102,11 @@ async def measure(wanted: argparse.Namespace) -> None:
             await listening
 
 
-async def watched(client: PagestreamClient, log: Producer) -> dict[str, Any]:
+async def watched(client: PagestreamClient, producer: Producer) -> dict[str, Any]:
     """The view of a new document whose stages nobody runs."""
     document_id = str(uuid.uuid4())
     for fact in begin(document_id, 1):
-        await log.append(fact)
+        await producer.append(fact)
     async with asyncio.timeout(10):
         while (view := await client.document(document_id))["version"] < 3_000_000:  # until all three are folded
             await asyncio.sleep(0.05)

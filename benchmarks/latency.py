@@ -30,7 +30,6 @@ from shared.events.document import (
     utcnow,
 )
 from shared.events.pipeline import StageLine
-from shared.kafka import producer
 from shared.kafka.producer import Producer
 
 IDLE_MS: Final = {"p50": 10.0, "p99": 50.0}
@@ -49,15 +48,15 @@ def main() -> None:
 
 async def measure(count: int) -> None:
     """Both cases on one system."""
-    async with system() as (running, client), producer.connect(running.running.kafka) as log:
+    async with system() as (running, client), Producer.connect(running.running.kafka) as producer:
         url = str(running.running.gateway)
-        report("stages idle", await times(url, log, count), IDLE_MS)
+        report("stages idle", await times(url, producer, count), IDLE_MS)
         with tempfile.TemporaryDirectory() as folder:
             book = Path(folder) / "book.pdf"
             scanned_pdf(_BOOK, book, different=8)
             document_id = (await client.upload(book)).document_id
         await begun(client, document_id)
-        report("a book on all cores", await times(url, log, count), BUSY_MS)
+        report("a book on all cores", await times(url, producer, count), BUSY_MS)
         await outlasted(client, document_id)
         await client.cancel(document_id)
 
@@ -70,26 +69,26 @@ def report(what: str, seconds: Sequence[float], limits: Mapping[str, float]) -> 
         print(f"fact to frame, {what}, {name}: {1000 * found[int(share * len(found))]:6.1f} ms{wanted}", flush=True)
 
 
-async def times(gateway: str, log: Producer, count: int) -> list[float]:
+async def times(gateway: str, producer: Producer, count: int) -> list[float]:
     """Seconds from append to frame, for each of so many facts of a new document."""
     found: list[float] = []
-    async with aclosing(frames(gateway, log, count)) as taken:
+    async with aclosing(frames(gateway, producer, count)) as taken:
         async for seconds in taken:
             found.append(seconds)
     return found
 
 
-async def frames(gateway: str, log: Producer, most: int) -> AsyncIterator[float]:
+async def frames(gateway: str, producer: Producer, most: int) -> AsyncIterator[float]:
     """Seconds from append to frame, for at most so many facts of a new document, one after another."""
     document_id = str(uuid.uuid4())
     for fact in begin(document_id, most + WARM_UP):
-        await log.append(fact)
+        await producer.append(fact)
     url = f"{gateway}/v1/documents/{document_id}/live".replace("http", "ws", 1)
     async with connect(url, subprotocols=["pagestream.v1"], proxy=None) as socket:  # type: ignore[list-item]
         await reached(socket, 3)
         for number in range(most + WARM_UP):
             began = time.perf_counter()
-            await log.append(piece(document_id, number))
+            await producer.append(piece(document_id, number))
             await reached(socket, 4 + number)
             if number >= WARM_UP:
                 yield time.perf_counter() - began

@@ -8,8 +8,9 @@ from rich.table import Table
 from cli import exits
 from cli.options import console
 from shared.errors import Rejected, Transient
-from shared.kafka import dead_letters, producer
+from shared.kafka import dead_letters
 from shared.kafka.dead_letters import DeadLetter
+from shared.kafka.producer import Producer
 from shared.runtime.settings import read
 from stack import running
 from stack.settings import StackSettings
@@ -67,8 +68,8 @@ async def _show(record: str) -> int:
 
 async def _replay(record: str) -> int:
     parked = await _find(record)
-    async with producer.connect(_broker()) as log:
-        await dead_letters.replay(log, parked)
+    async with Producer.connect(_broker()) as producer:
+        await dead_letters.replay(producer, parked)
     console().print(f"{parked.id} is on the topic {parked.topic} again.")
     return exits.COMPLETED
 

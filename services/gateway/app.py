@@ -52,7 +52,8 @@ from services.gateway.uploads.deduplication import Claims
 from services.gateway.uploads.ingest import Uploads
 from services.gateway.uploads.quotas import Quotas
 from services.gateway.uploads.resumable import ResumableUploads
-from shared.kafka import producer, topics
+from shared.kafka import topics
+from shared.kafka.producer import Producer
 from shared.storage import blob_names, mongo
 from shared.storage.api_keys import Keys
 from shared.storage.blobs import Blobs
@@ -69,7 +70,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     blobs = Blobs.open(settings.store)
     async with (
         mongo.connect(settings) as database,
-        producer.connect(settings.kafka, APPEND_WITHIN) as log,
+        Producer.connect(settings.kafka, APPEND_WITHIN) as producer,
         QueryEmbedder(settings.cache) as embedder,
         PageImages(blobs, settings.images_at_once) as pictures,
     ):
@@ -80,7 +81,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         limits = {"max_bytes": settings.max_upload, "at_once": settings.uploads_at_once}
         projections = Projections(database)
         quotas = Quotas(projections, settings.quotas)
-        uploads = Uploads(blobs, claims, log, quotas, await claims.prepare(), **limits)
+        uploads = Uploads(blobs, claims, producer, quotas, await claims.prepare(), **limits)
         metrics = Metrics()
         hub = Hub(projections, metrics.delivered, accepted=lambda key: blobs.exists(blob_names.meta(*key)))
         await hub.start()
@@ -89,12 +90,12 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         feed = UpdatesConsumer(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload)
         yield Gateway(
             blobs=blobs,
-            log=log,
+            producer=producer,
             claims=claims,
             uploads=uploads,
             quotas=quotas,
             resumable=ResumableUploads(database, blobs, uploads, quotas),
-            ticks=TickThrottle(log.tick),
+            ticks=TickThrottle(producer.tick),
             projections=projections,
             status=status,
             metrics=metrics,

@@ -40,7 +40,7 @@ class Gateway:
     """One gateway's parts."""
 
     blobs: Blobs
-    log: Producer
+    producer: Producer
     claims: Claims
     uploads: Uploads
     quotas: Quotas

@@ -10,7 +10,8 @@ from services.progress.projection.projector import Projector, announce_epoch
 from services.progress.projection.stored_results import StoredResults
 from services.progress.rebuild import handover
 from services.progress.settings import ProgressSettings
-from shared.kafka import producer, topics
+from shared.kafka import topics
+from shared.kafka.producer import Producer
 from shared.projecting.loop import Loop
 from shared.runtime import logs
 from shared.storage import mongo
@@ -28,16 +29,16 @@ async def serve(settings: ProgressSettings) -> None:
     blobs = Blobs.open(settings.store)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(mongo.connect(settings, mongo.ELECTION))
-        sink = await stack.enter_async_context(producer.connect(settings.kafka))
+        producer = await stack.enter_async_context(Producer.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/progress")
         await stack.enter_async_context(handover.turn(database, Ownership(database, generations.OWNERSHIP, owner)))
         generation = await generations.live(database, settings.partitions)
-        projector = Projector(database, generation, blobs, sink)
+        projector = Projector(database, generation, blobs, producer)
         live = LiveProjection(
-            database, blobs, projector, StoredResults(database, generation, blobs), sink, settings.loaders
+            database, blobs, projector, StoredResults(database, generation, blobs), producer, settings.loaders
         )
         await live.start()
-        await announce_epoch(sink, generation)
+        await announce_epoch(producer, generation)
         log.info("projector starts", generation=generation)
         loop = Loop(settings.kafka, generations.checkpoint(database, generation), live)
         try:

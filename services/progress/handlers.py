@@ -49,15 +49,21 @@ class LiveProjection:
     """The fold of the live generation."""
 
     def __init__(
-        self, database: Mongo, blobs: Blobs, projector: Projector, results: StoredResults, sink: Producer, loaders: int
+        self,
+        database: Mongo,
+        blobs: Blobs,
+        projector: Projector,
+        results: StoredResults,
+        producer: Producer,
+        loaders: int,
     ) -> None:
         self._mongo = database
         self._leases = LeaseBook(database)
         self._blobs = blobs
         self._projector = projector
         self._results = results
-        self._log = sink
-        self._appender = FactAppender(sink)
+        self._producer = producer
+        self._appender = FactAppender(producer)
         self._due = DueDocuments()
         self._errands = BackgroundTasks(loaders, self._done)
         self._stored: dict[str, dict[str, str]] = {}  # the results that are where their endpoints read them
@@ -74,7 +80,7 @@ class LiveProjection:
         """Fold a batch; what nobody can read is parked. Raises Handover."""
         self._check_handover()
         for record, reason in batch.unreadable:
-            await park(self._log, record, reason)
+            await park(self._producer, record, reason)
         write = await self._projector.apply(batch)
         self._appender.came_back(batch)
         return write
@@ -193,7 +199,7 @@ class LiveProjection:
             await self._leases.close(lease)
         elif verdict is not None:
             log.warning("worker lost", work=lease["_id"], strike=lease["strikes"])
-            await self._log.append(verdict)
+            await self._producer.append(verdict)
             await self._leases.reported(lease)
 
     async def tidy(self, loop: Loop, janitor: Janitor) -> None:
@@ -208,7 +214,7 @@ class LiveProjection:
 
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""
-        rebuilds = RebuildTicks(self._mongo, self._log)
+        rebuilds = RebuildTicks(self._mongo, self._producer)
         while True:
             await answered(partial(self._report, loop, rebuilds))
             if loop.halted:  # there is no next batch

@@ -14,7 +14,7 @@ from shared.harness.worker.consumer import Consumer
 from shared.harness.worker.inputs import Inputs
 from shared.harness.worker.slices import SliceRunner
 from shared.harness.worker.worker import Worker
-from shared.kafka import producer, topics
+from shared.kafka import topics
 from shared.kafka.producer import Producer
 from shared.projecting import heartbeat
 from shared.projecting.loop import Loop
@@ -51,38 +51,40 @@ async def serve(stage: str, module: str, settings: StageSettings, *, online: boo
     await topics.verify(settings.kafka, [t for t in topics.all_topics(settings.partitions) if t.name in needed])
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(mongo.connect(settings, mongo.ELECTION))
-        sink = await stack.enter_async_context(producer.connect(settings.kafka))
+        producer = await stack.enter_async_context(Producer.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/{stage}")
         pool = Pool(module, settings.children + _SPARE, settings.child_idle_seconds, online=online)
         async with asyncio.TaskGroup() as roles:
             if settings.role != "coordinator":
-                roles.create_task(work(stage, pool, settings, database, sink, owner))
+                roles.create_task(work(stage, pool, settings, database, producer, owner))
             if settings.role != "worker":
-                roles.create_task(coordinate(stage, settings, database, sink, owner))
+                roles.create_task(coordinate(stage, settings, database, producer, owner))
 
 
-async def work(stage: str, pool: Pool, settings: StageSettings, database: Mongo, sink: Producer, owner: Owner) -> None:
+async def work(
+    stage: str, pool: Pool, settings: StageSettings, database: Mongo, producer: Producer, owner: Owner
+) -> None:
     """Do slices for ever."""
     await asyncio.to_thread(temp_folders.sweep)
     blobs = Blobs.open(settings.store)
     worker = Worker(
         stage=stage,
-        log=sink,
+        producer=producer,
         mongo=database,
         leases=Leases(database, owner),
-        pieces=SliceRunner(settings, sink, blobs, Inputs(blobs), rank_of(stage)),
+        pieces=SliceRunner(settings, producer, blobs, Inputs(blobs), rank_of(stage)),
         pool=pool,
     )
     log.info("worker starts", slots=settings.children)
     await Consumer(worker, settings, owner, Workers(database)).run()
 
 
-async def coordinate(stage: str, settings: StageSettings, database: Mongo, sink: Producer, owner: Owner) -> None:
+async def coordinate(stage: str, settings: StageSettings, database: Mongo, producer: Producer, owner: Owner) -> None:
     """Be the stage's one coordinator as soon as no other is."""
     async with holding(Ownership(database, f"coordinator/{stage}", owner)):
         checkpoint = await checkpoint_of(stage, database, settings.partitions)
         taken = Acknowledged(settings.kafka, stage)
-        coordination = CoordinatorFold(stage, database, sink, settings.max_attempts, taken.offsets)
+        coordination = CoordinatorFold(stage, database, producer, settings.max_attempts, taken.offsets)
         await coordination.start()
         log.info("coordinator starts")
         loop = Loop(settings.kafka, checkpoint, coordination, patience=_PATIENCE)

@@ -40,7 +40,7 @@ class DeadLetter:
         return self.length > len(self.value)
 
 
-async def park(sink: Producer, record: ConsumerRecord, reason: str) -> None:
+async def park(producer: Producer, record: ConsumerRecord, reason: str) -> None:
     """Put the record on the topic `parked` as it was received, or the beginning of one that is too large for it.
 
     Its id is its place, so parking twice shows.
@@ -52,7 +52,7 @@ async def park(sink: Producer, record: ConsumerRecord, reason: str) -> None:
     if len(value) > _MOST_VALUE:
         told.append((_LENGTH, str(len(value)).encode()))
     headers = [*_few(record.headers), *told]
-    await sink.send(topics.PARKED, value[:_MOST_VALUE], key=key and key[:_MOST_OTHER], headers=headers)
+    await producer.send(topics.PARKED, value[:_MOST_VALUE], key=key and key[:_MOST_OTHER], headers=headers)
 
 
 def _few(headers: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
@@ -64,14 +64,14 @@ def _few(headers: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
             yield name, value
 
 
-async def replay(sink: Producer, parked: DeadLetter) -> None:
+async def replay(producer: Producer, parked: DeadLetter) -> None:
     """Put a parked record back where it came from, as it was, for a release that can read it.
 
     Raises Rejected("parked_cut") where only its beginning was kept.
     """
     if parked.is_cut:
         raise Rejected("parked_cut", record=parked.id, kept=len(parked.value), length=parked.length)
-    await sink.send(parked.topic, parked.value, key=parked.key, headers=parked.headers)
+    await producer.send(parked.topic, parked.value, key=parked.key, headers=parked.headers)
 
 
 async def found(address: str) -> AsyncIterator[DeadLetter]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -36,6 +36,24 @@ class Producer:
         self._producer = producer
         self._deadline = deadline
         self._ticks: set[asyncio.Future[None]] = set()  # the loop itself keeps only weak references
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, address: str, deadline: float = DEADLINE) -> AsyncIterator[Self]:
+        """An idempotent producer with `acks=all`, flushed (for 5 s at most) and stopped on leaving."""
+        producer = AIOKafkaProducer(
+            **addresses.options(address),
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,
+            compression_type="lz4",
+            max_request_size=1024 * 1024,
+        )
+        try:
+            await producer.start()
+            yield cls(producer, deadline)
+        finally:
+            await _stop(producer)
 
     async def append(self, fact: Record) -> None:
         """Append a fact to the log, with the trace it belongs to. Raises Unconfirmed."""
@@ -93,24 +111,6 @@ def _encoded(fact: Record) -> bytes:
 
 def _bytes(key: str | bytes | None) -> bytes | None:
     return key.encode() if isinstance(key, str) else key
-
-
-@asynccontextmanager
-async def connect(address: str, deadline: float = DEADLINE) -> AsyncIterator[Producer]:
-    """An idempotent producer with `acks=all`, flushed (for 5 s at most) and stopped on leaving."""
-    producer = AIOKafkaProducer(
-        **addresses.options(address),
-        enable_idempotence=True,
-        acks="all",
-        linger_ms=0,
-        compression_type="lz4",
-        max_request_size=1024 * 1024,
-    )
-    try:
-        await producer.start()
-        yield Producer(producer, deadline)
-    finally:
-        await _stop(producer)
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from shared.errors import Transient
-from shared.kafka import producer
+from shared.kafka.producer import OUTAGES
 from shared.runtime import logs
 from shared.runtime.tracebacks import told
 from shared.storage import mongo
@@ -19,7 +19,7 @@ log = logs.get(__name__)
 
 T = TypeVar("T")
 
-PASSES: Final = (Transient, *producer.OUTAGES, *mongo.OUTAGES)
+PASSES: Final = (Transient, *OUTAGES, *mongo.OUTAGES)
 
 
 @dataclass

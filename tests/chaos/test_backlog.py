@@ -17,7 +17,7 @@ from shared.events.document import (
     StageStarted,
 )
 from shared.events.pipeline import StageLine
-from shared.kafka import producer
+from shared.kafka.producer import Producer
 from shared.storage import mongo
 from shared.storage.mongo import Mongo
 from tests.chaos.chaos_system import STAGES, ChaosSystem
@@ -61,10 +61,10 @@ def history() -> Iterator[Fact]:
 
 
 async def write(system: ChaosSystem) -> None:
-    async with producer.connect(system.settings.kafka) as log:
+    async with Producer.connect(system.settings.kafka) as producer:
         facts = history()
         while several := list(islice(facts, AT_ONCE)):
-            await log.append_all([(fact, ()) for fact in several])
+            await producer.append_all([(fact, ()) for fact in several])
 
 
 async def caught_up(database: Mongo) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.fairness import put
 from shared.events.document import CancelRequested, SliceCompleted, StageCompleted, utcnow
-from shared.kafka import producer
+from shared.kafka.producer import Producer
 from shared.storage.blobs import Blobs
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
@@ -23,15 +23,15 @@ PASSED_BY: Final = 20  # pages of the big one that may be done meanwhile; a chil
 @asynccontextmanager
 async def big_document(system: ChaosSystem, tenant: str) -> AsyncIterator[str]:
     """A document of many pages, two of which are being read; it is cancelled on leaving."""
-    async with producer.connect(system.settings.kafka) as log:
+    async with Producer.connect(system.settings.kafka) as producer:
         data = pictures.scan(*[pictures.PLAIN] * PAGES)
-        document_id = await put(log, Blobs.open(system.settings.store), data, tenant)
+        document_id = await put(producer, Blobs.open(system.settings.store), data, tenant)
         try:
             await system.until_reading(2)
             yield document_id
         finally:
             about = {"document_id": document_id, "tenant": tenant, "at": utcnow(), "producer": "test"}
-            await log.append(CancelRequested.claim(claim="enough", **about))
+            await producer.append(CancelRequested.claim(claim="enough", **about))
 
 
 @pytest.mark.parametrize(

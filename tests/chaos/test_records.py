@@ -15,7 +15,8 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import CommitFailedError
 
 from shared.events.document import Fact, Progress, utcnow
-from shared.kafka import producer, topics
+from shared.kafka import topics
+from shared.kafka.producer import Producer
 from shared.storage.mongo import Mongo, Row
 from tests.chaos import pictures
 from tests.chaos.chaos_system import STAGES, ChaosSystem
@@ -46,11 +47,11 @@ async def until_halted(system: ChaosSystem, words: str) -> None:
 async def test_9_records_that_are_no_envelope(system: ChaosSystem, fault: Fault) -> None:
     with fault(9, "records that are no envelope, in every topic"):
         before = await system.upload(pictures.note(1), "note.txt")
-        async with producer.connect(system.settings.kafka) as log:
+        async with Producer.connect(system.settings.kafka) as producer:
             names = [topics.DOCUMENTS, topics.PROGRESS, *(topics.slices(stage) for stage in STAGES)]
             for name in names:
                 for partition in range(system.settings.partitions):
-                    await log.send(name, b"\x00 not for us", key=f"{partition}")
+                    await producer.send(name, b"\x00 not for us", key=f"{partition}")
         after = await system.upload(pictures.picture())
         await system.completed(before, after)
 
@@ -72,8 +73,8 @@ async def test_9_a_fact_that_nobody_knows_halts_every_fold_and_no_upload(
         await ruin.completed(first)
         (known, *_) = await ruin.facts(first)
         unknown = known.model_copy(update={"event_id": "00000000-0000-0000-0000-000000000001", **stranger})
-        async with producer.connect(ruin.settings.kafka) as log:
-            await log.append(unknown)
+        async with Producer.connect(ruin.settings.kafka) as producer:
+            await producer.append(unknown)
         await until_halted(ruin, "needs a newer release")
         accepted = await ruin.upload(pictures.note(2), "note.txt")
         keys = [record.key for record in await kafka.records(ruin.settings.kafka, topics.DOCUMENTS)]
@@ -96,11 +97,11 @@ async def test_11_duplicated_reordered_and_delayed_events(system: ChaosSystem, f
     with fault(11, "every fact twice more, in any order, and late ticks"):
         again = [fact for document_id in ids for fact in await system.facts(document_id)] * 2
         chance.shuffle(again)
-        async with producer.connect(system.settings.kafka) as log:
+        async with Producer.connect(system.settings.kafka) as producer:
             for fact in again:
-                await log.append(fact)
+                await producer.append(fact)
             for document_id in ids:
-                log.tick(late(document_id))
+                producer.tick(late(document_id))
         await system.check()
         assert await system.digest() == before
 

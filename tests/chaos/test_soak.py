@@ -11,7 +11,8 @@ from typing import Final
 
 import pytest
 
-from shared.kafka import producer, topics
+from shared.kafka import topics
+from shared.kafka.producer import Producer
 from stack.kafka import until_answering
 from stack.mongodb import until_writable
 from tests.chaos import pictures
@@ -77,16 +78,16 @@ async def kill_a_rebuild(system: ChaosSystem, chance: random.Random) -> None:
 
 
 async def put_garbage_everywhere(system: ChaosSystem, chance: random.Random) -> None:
-    async with producer.connect(system.settings.kafka) as log:
+    async with Producer.connect(system.settings.kafka) as producer:
         for name in (topics.DOCUMENTS, topics.PROGRESS, topics.slices("ocr")):
-            await log.send(name, chance.randbytes(20), key=chance.randbytes(4))
+            await producer.send(name, chance.randbytes(20), key=chance.randbytes(4))
 
 
 async def say_it_all_again(system: ChaosSystem, chance: random.Random) -> None:
     facts = await system.all_facts()
-    async with producer.connect(system.settings.kafka) as log:
+    async with Producer.connect(system.settings.kafka) as producer:
         for fact in chance.sample(facts, min(50, len(facts))):
-            await log.append(fact)
+            await producer.append(fact)
 
 
 ACTS: Final[Sequence[Act]] = (

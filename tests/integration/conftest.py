@@ -14,7 +14,7 @@ from shared.harness.settings import StageSettings
 from shared.harness.worker.inputs import Inputs
 from shared.harness.worker.slices import SliceRunner
 from shared.harness.worker.worker import Worker
-from shared.kafka import producer, topics
+from shared.kafka import topics
 from shared.kafka.producer import Producer
 from shared.runtime.settings import SharedSettings
 from shared.storage import mongo
@@ -95,15 +95,15 @@ async def database(settings: SharedSettings) -> AsyncIterator[Mongo]:
 
 
 @pytest.fixture
-async def log(settings: SharedSettings) -> AsyncIterator[Producer]:
+async def producer(settings: SharedSettings) -> AsyncIterator[Producer]:
     """A producer."""
-    async with producer.connect(settings.kafka) as log:
-        yield log
+    async with Producer.connect(settings.kafka) as producer:
+        yield producer
 
 
 @pytest.fixture
 async def desk(
-    settings: SharedSettings, database: Mongo, log: Producer, monkeypatch: pytest.MonkeyPatch
+    settings: SharedSettings, database: Mongo, producer: Producer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Desk]:
     monkeypatch.setenv("PYTHONPATH", f"{STAGES}:{REPOSITORY}")
     blobs, pool = Blobs.open(settings.store), Pool("restless", 1, idle_seconds=60)
@@ -112,10 +112,10 @@ async def desk(
     limits = StageSettings(child_memory_mb=1024, slice_deadline_seconds=20, plan_deadline_seconds=3, result_mb=1)
     worker = Worker(
         stage="odd",
-        log=log,
+        producer=producer,
         mongo=database,
         leases=Leases(database, Owner.of("here/odd")),
-        pieces=SliceRunner(limits, log, blobs, Inputs(blobs)),
+        pieces=SliceRunner(limits, producer, blobs, Inputs(blobs)),
         pool=pool,
     )
     yield Desk(worker, database, settings)
@@ -123,5 +123,5 @@ async def desk(
 
 
 @pytest.fixture
-async def bench(database: Mongo, log: Producer, settings: SharedSettings) -> Bench:
-    return Bench(database, Blobs.open(settings.store), log)
+async def bench(database: Mongo, producer: Producer, settings: SharedSettings) -> Bench:
+    return Bench(database, Blobs.open(settings.store), producer)

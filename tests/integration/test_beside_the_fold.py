@@ -40,7 +40,9 @@ MANY = 2_000
 
 async def live_on(bench: Bench, generation: str) -> LiveProjection:
     results = StoredResults(bench.database, generation, bench.blobs)
-    live = LiveProjection(bench.database, bench.blobs, bench.projector(generation, bench.log), results, bench.log, 2)
+    live = LiveProjection(
+        bench.database, bench.blobs, bench.projector(generation, bench.producer), results, bench.producer, 2
+    )
     await live.start()
     return live
 
@@ -160,7 +162,7 @@ async def test_a_document_that_cannot_be_folded_or_written_is_set_aside_alone(
     sound = await bench.folded(facts, size=100)
     monkeypatch.setattr(failpoints, "_RAISE", where)
     monkeypatch.setattr(failpoints, "_DOCUMENT", broken)
-    projector = bench.projector(generation := await bench.generation(), bench.log)
+    projector = bench.projector(generation := await bench.generation(), bench.producer)
     entries = [Entry(offset, fact) for offset, fact in enumerate(facts)]
     await (await projector.apply(Batch(facts=entries)))()
     assert projector.set_aside > 0
@@ -177,7 +179,7 @@ async def test_a_document_that_cannot_be_folded_or_written_is_set_aside_alone(
 async def test_a_fact_with_a_number_that_the_database_does_not_take_stops_nobody(bench: Bench) -> None:
     odd, other = str(uuid.uuid4()), str(uuid.uuid4())
     large = uploaded(odd).model_copy(update={"size": 2**70})
-    projector = bench.projector(generation := await bench.generation(), bench.log)
+    projector = bench.projector(generation := await bench.generation(), bench.producer)
     await (await projector.apply(Batch(facts=[Entry(0, large), Entry(1, uploaded(other))])))()
     assert await bench.row("documents", generation, odd) is None
     assert await bench.row("documents", generation, other)

@@ -48,9 +48,9 @@ def until_last_page(document_id: str) -> list[Any]:
 
 
 async def test_several_batches_are_written_as_one_and_what_is_written_is_not_written_again(
-    database: Mongo, log: Producer
+    database: Mongo, producer: Producer
 ) -> None:
-    coordination = CoordinatorFold("ocr", database, log, max_attempts=3)
+    coordination = CoordinatorFold("ocr", database, producer, max_attempts=3)
     document_id = str(uuid.uuid4())
     facts = until_last_page(document_id)
     first = await coordination.apply(batch(facts[:2]))
@@ -77,14 +77,14 @@ async def test_a_state_that_is_not_written_yet_is_never_forgotten(database: Mong
 
 
 async def test_a_page_whose_lease_is_still_held_when_its_fact_is_read_delays_nothing(
-    settings: SharedSettings, database: Mongo, log: Producer
+    settings: SharedSettings, database: Mongo, producer: Producer
 ) -> None:
     await topics.provision(settings.kafka, partitions=settings.partitions)
     await Workers(database).announce(WORKER, "ocr", slots=2)
     document_id = str(uuid.uuid4())
     about = {"document_id": document_id, "tenant": "default", "stage": "ocr", "attempt": 1, "plan": "p", "slice": 1}
     assert await Leases(database, WORKER).claim("w", about)
-    coordination = CoordinatorFold("ocr", database, log, max_attempts=3)
+    coordination = CoordinatorFold("ocr", database, producer, max_attempts=3)
     await (await coordination.apply(batch(until_last_page(document_id))))()
     await coordination.decide()
     sent = [orjson.loads(record.value) for record in await records(settings.kafka, topics.slices("ocr"))]
@@ -119,7 +119,7 @@ async def looked(coordination: CoordinatorFold, clock: Clock, seconds: float) ->
 
 
 async def test_what_was_taken_and_came_to_nothing_is_sent_again_and_counted(
-    settings: SharedSettings, database: Mongo, log: Producer, clock: Clock
+    settings: SharedSettings, database: Mongo, producer: Producer, clock: Clock
 ) -> None:
     taken: dict[int, int] = {}
     await Workers(database).announce(WORKER, "ocr", slots=1)
@@ -127,7 +127,7 @@ async def test_what_was_taken_and_came_to_nothing_is_sent_again_and_counted(
     async def offsets() -> Mapping[int, int]:
         return taken
 
-    coordination = CoordinatorFold("ocr", database, log, 3, offsets)
+    coordination = CoordinatorFold("ocr", database, producer, 3, offsets)
     document_id = str(uuid.uuid4())
     await (await coordination.apply(batch([uploaded(document_id)])))()
     await looked(coordination, clock, 30)
@@ -153,10 +153,12 @@ def planned(document_id: str) -> Fact:
     return fact
 
 
-async def test_the_broker_says_what_a_stages_workers_have_acknowledged(settings: SharedSettings, log: Producer) -> None:
+async def test_the_broker_says_what_a_stages_workers_have_acknowledged(
+    settings: SharedSettings, producer: Producer
+) -> None:
     taken = Acknowledged(settings.kafka, "chunk")
     try:
-        partition, offset = await log.send(topics.slices("chunk"), b"{}")
+        partition, offset = await producer.send(topics.slices("chunk"), b"{}")
         place = TopicPartition(topics.slices("chunk"), partition)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka, group_id=group_of("chunk"), enable_auto_commit=False
@@ -180,7 +182,7 @@ async def test_a_broker_that_does_not_answer_is_no_reason_to_end() -> None:
 
 
 async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restarts_and_the_others_go_on(
-    settings: SharedSettings, database: Mongo, log: Producer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    settings: SharedSettings, database: Mongo, producer: Producer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await Workers(database).announce(WORKER, "ocr", slots=4)
     odd, sound = str(uuid.uuid4()), str(uuid.uuid4())
@@ -191,14 +193,14 @@ async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restart
         return evolve(before, fact, stage)
 
     monkeypatch.setattr(shell, "evolve", evolve_or_raise)
-    first = CoordinatorFold("ocr", database, log, max_attempts=3)
+    first = CoordinatorFold("ocr", database, producer, max_attempts=3)
     facts = [fact for i in (odd, sound) for fact in until_last_page(i) if not isinstance(fact, WorkerLost)]
     await (await first.apply(batch(facts)))()
     await looked(first, clock, 2)
     assert await sent_of(settings, sound) == [CONCLUDE]
     assert await sent_of(settings, odd) == []
     assert first.told()["set_aside"] == 1
-    again = CoordinatorFold("ocr", database, log, max_attempts=3)  # it restarts, and the bug is still there
+    again = CoordinatorFold("ocr", database, producer, max_attempts=3)  # it restarts, and the bug is still there
     await again.start()
     await looked(again, clock, 2)
     assert await sent_of(settings, odd) == []
@@ -211,7 +213,7 @@ async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restart
 
 
 async def test_a_document_whose_item_cannot_be_made_is_set_aside_and_the_others_go_on(
-    settings: SharedSettings, database: Mongo, log: Producer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    settings: SharedSettings, database: Mongo, producer: Producer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await Workers(database).announce(WORKER, "ocr", slots=4)
     odd, sound, make = str(uuid.uuid4()), str(uuid.uuid4()), fold.work_item
@@ -222,7 +224,7 @@ async def test_a_document_whose_item_cannot_be_made_is_set_aside_and_the_others_
         return make(assignment, number)
 
     monkeypatch.setattr(fold, "work_item", make_or_raise)
-    coordination = CoordinatorFold("ocr", database, log, max_attempts=3)
+    coordination = CoordinatorFold("ocr", database, producer, max_attempts=3)
     await (await coordination.apply(batch([uploaded(odd), uploaded(sound)])))()
     await looked(coordination, clock, 3)
     assert (await sent_of(settings, odd), await sent_of(settings, sound)) == ([], [PLAN])
@@ -232,11 +234,11 @@ async def test_a_document_whose_item_cannot_be_made_is_set_aside_and_the_others_
 
 
 async def test_an_end_of_an_attempt_that_does_not_come_back_is_said_again(
-    settings: SharedSettings, database: Mongo, log: Producer, clock: Clock
+    settings: SharedSettings, database: Mongo, producer: Producer, clock: Clock
 ) -> None:
     await Workers(database).announce(WORKER, "ocr", slots=1)
     document_id = str(uuid.uuid4())
-    coordination = CoordinatorFold("ocr", database, log, max_attempts=3)
+    coordination = CoordinatorFold("ocr", database, producer, max_attempts=3)
     facts = until_last_page(document_id)
     await (await coordination.apply(batch([*facts[:1], failed_to_plan(document_id)])))()
     await looked(coordination, clock, 25)

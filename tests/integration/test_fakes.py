@@ -23,9 +23,9 @@ from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, CollectionInvalid, DocumentTooLarge, DuplicateKeyError
 
 from shared.harness.worker import acknowledged, consumer
-from shared.kafka import partition_reader, producer
+from shared.kafka import partition_reader
 from shared.kafka.consumer import consuming
-from shared.kafka.producer import Unconfirmed
+from shared.kafka.producer import Producer, Unconfirmed
 from shared.storage.mongo import Collection, Mongo
 from tests.simulation import query, store
 from tests.simulation.bench import mongo_of, simulated
@@ -286,10 +286,10 @@ def test_every_operator_that_the_fake_knows_is_tried_here() -> None:
 
 async def order_and_positions(address: str, topic: str) -> None:
     places = [TopicPartition(topic, number) for number in range(3)]
-    async with producer.connect(address) as log, consuming(address, places) as found:
+    async with Producer.connect(address) as producer, consuming(address, places) as found:
         for place in places:
             found.seek(place, 0)
-        await log.send_all(topic, [("k", str(n).encode(), [("h", b"v")]) for n in range(5)])
+        await producer.send_all(topic, [("k", str(n).encode(), [("h", b"v")]) for n in range(5)])
         place = partition_reader.place_of(topic, "k", 3)
         assert (await found.end_offsets(places))[place] == 5
         assert (await found.beginning_offsets(places))[place] == 0
@@ -319,16 +319,16 @@ async def nothing_beyond_the_end(address: str, topic: str) -> None:
 
 
 async def too_large(address: str, topic: str) -> None:
-    async with producer.connect(address) as log:
+    async with Producer.connect(address) as producer:
         with pytest.raises(Unconfirmed, match="MessageSizeTooLarge"):
-            await log.send(topic, b" " * (1024 * 1024 + 1))
+            await producer.send(topic, b" " * (1024 * 1024 + 1))
 
 
 async def delivered_again(address: str, topic: str) -> None:
     """What was not acknowledged comes again, to the next life of the same member."""
-    async with producer.connect(address) as log:
+    async with Producer.connect(address) as producer:
         place = partition_reader.place_of(topic, "k", 3)
-        await log.send_all(topic, [("k", b"first", []), ("k", b"second", [])])
+        await producer.send_all(topic, [("k", b"first", []), ("k", b"second", [])])
     first = await _delivered(address, topic, acknowledge={b"first"}, until=2)
     assert first == [b"first", b"second"]
     admin = acknowledged.AIOKafkaAdminClient(bootstrap_servers=address)
@@ -337,8 +337,8 @@ async def delivered_again(address: str, topic: str) -> None:
     await admin.close()
     assert {at: known.offset for at, known in committed.items() if known.offset > 0} == {place: 1}
     assert await _delivered(address, topic, acknowledge={b"second"}, until=1) == [b"second"]
-    async with producer.connect(address) as log:
-        await log.send(topic, b"third", key="k")
+    async with Producer.connect(address) as producer:
+        await producer.send(topic, b"third", key="k")
     assert await _delivered(address, topic, acknowledge=set(), until=1) == [b"third"]
 
 

@@ -54,7 +54,7 @@ class Tape:
 
     name: str
     settings: SharedSettings
-    log: Producer
+    producer: Producer
     checkpoint: Checkpoint
 
     @property
@@ -64,11 +64,11 @@ class Tape:
     async def write(self, count: int) -> list[str]:
         """Append facts; their document ids."""
         facts = [uploaded() for _ in range(count)]
-        await self.log.send_all(self.name, [(fact.document_id, fact.encode(), ()) for fact in facts])
+        await self.producer.send_all(self.name, [(fact.document_id, fact.encode(), ()) for fact in facts])
         return [fact.document_id for fact in facts]
 
     async def write_bytes(self, value: bytes) -> None:
-        await self.log.send(self.name, value)
+        await self.producer.send(self.name, value)
 
     async def cut(self, before: int) -> None:
         """Delete every record before an offset."""
@@ -93,12 +93,12 @@ class Tape:
 
 
 @pytest.fixture
-async def tape(settings: SharedSettings, database: Mongo, log: Producer) -> Tape:
+async def tape(settings: SharedSettings, database: Mongo, producer: Producer) -> Tape:
     name = f"tape-{uuid.uuid4().hex}"
     await kafka.create(settings.kafka, name)
     checkpoint = Checkpoint(database, "test", "g1")
     await checkpoint.create([TopicPartition(name, 0)])
-    return Tape(name, settings, log, checkpoint)
+    return Tape(name, settings, producer, checkpoint)
 
 
 async def test_a_fold_follows_the_log_and_resumes_where_it_was(tape: Tape) -> None:

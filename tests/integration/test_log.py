@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaConnectionError
 
 from shared.events.document import Progress, StageStarted, decode, decode_progress, utcnow
-from shared.kafka import producer, topics
+from shared.kafka import topics
 from shared.kafka.producer import Producer, Unconfirmed
 from shared.runtime.settings import SharedSettings
 from tests.support import kafka
@@ -25,45 +25,47 @@ async def records_of(settings: SharedSettings, topic: str, document_id: str) -> 
 
 
 async def test_what_was_appended_is_in_the_log_in_one_partition_in_order(
-    settings: SharedSettings, log: Producer
+    settings: SharedSettings, producer: Producer
 ) -> None:
     first = uploaded()
     facts = [first, *(say(StageStarted, first.document_id, str(n), stage="ocr", attempt=n) for n in range(1, 30))]
     for fact in facts:
-        await log.append(fact)
+        await producer.append(fact)
     mine = [r for r in await kafka.records(settings.kafka, topics.DOCUMENTS) if r.key == first.document_id.encode()]
     assert [decode(record.value) for record in mine] == facts
     assert len({record.partition for record in mine}) == 1
 
 
-async def test_records_sent_together_keep_their_order_and_headers(settings: SharedSettings, log: Producer) -> None:
+async def test_records_sent_together_keep_their_order_and_headers(settings: SharedSettings, producer: Producer) -> None:
     topic = f"t{uuid.uuid4().hex}"
     await kafka.create(settings.kafka, topic)
-    await log.send_all(topic, [(f"k{n}", b"%d" % n, [("tenant", b"t%d" % n)]) for n in range(50)])
+    await producer.send_all(topic, [(f"k{n}", b"%d" % n, [("tenant", b"t%d" % n)]) for n in range(50)])
     found = await kafka.records(settings.kafka, topic)
     assert [(r.key, r.value, r.headers) for r in found] == [
         (b"k%d" % n, b"%d" % n, (("tenant", b"t%d" % n),)) for n in range(50)
     ]
 
 
-async def test_a_tick_goes_to_the_partition_of_its_document(settings: SharedSettings, log: Producer) -> None:
+async def test_a_tick_goes_to_the_partition_of_its_document(settings: SharedSettings, producer: Producer) -> None:
     fact = uploaded()
-    await log.append(fact)
+    await producer.append(fact)
     tick = Progress(
         document_id=fact.document_id, tenant="default", stage="ocr", attempt=1, slice=0, fraction=0.5, code="x",
         at=utcnow(),
     )  # fmt: skip
-    log.tick(tick)
+    producer.tick(tick)
     (found,) = await until(lambda: records_of(settings, topics.PROGRESS, fact.document_id))
     assert decode_progress(found.value) == tick
     (appended,) = await records_of(settings, topics.DOCUMENTS, fact.document_id)
     assert found.partition == appended.partition
 
 
-async def test_a_fact_that_is_too_large_is_refused_before_it_is_sent(settings: SharedSettings, log: Producer) -> None:
+async def test_a_fact_that_is_too_large_is_refused_before_it_is_sent(
+    settings: SharedSettings, producer: Producer
+) -> None:
     fact = uploaded().model_copy(update={"media_type": "x" * 70_000})
     with pytest.raises(ValueError, match=r"DocumentUploaded of 70\d+ bytes"):
-        await log.append(fact)
+        await producer.append(fact)
     assert await records_of(settings, topics.DOCUMENTS, fact.document_id) == []
 
 
@@ -71,15 +73,15 @@ async def test_a_silent_broker_means_unconfirmed_within_the_deadline_and_the_sam
     settings: SharedSettings, infrastructure: Infrastructure
 ) -> None:
     fact = uploaded()
-    async with producer.connect(settings.kafka, deadline=1.0) as log:
-        await log.append(uploaded())  # it knows the broker
+    async with Producer.connect(settings.kafka, deadline=1.0) as producer:
+        await producer.append(uploaded())  # it knows the broker
         with infrastructure.frozen_broker():
             began = time.monotonic()
             with pytest.raises(Unconfirmed, match="documents"):
-                await log.append(fact)
+                await producer.append(fact)
             assert time.monotonic() - began < 3
-    async with producer.connect(settings.kafka) as log:
-        await log.append(fact)
+    async with Producer.connect(settings.kafka) as producer:
+        await producer.append(fact)
     mine = [decode(record.value) for record in await records_of(settings, topics.DOCUMENTS, fact.document_id)]
     assert mine in ([fact], [fact, fact])  # the first may have arrived
 
@@ -88,10 +90,10 @@ async def test_leaving_does_not_wait_for_a_broker_that_is_away(
     settings: SharedSettings, infrastructure: Infrastructure
 ) -> None:
     async def append_and_leave() -> None:
-        async with producer.connect(settings.kafka, deadline=1.0) as log:
-            await log.append(uploaded())
+        async with Producer.connect(settings.kafka, deadline=1.0) as producer:
+            await producer.append(uploaded())
             freezing.enter_context(infrastructure.frozen_broker())
-            await log.append(uploaded())
+            await producer.append(uploaded())
 
     with ExitStack() as freezing:
         leaving = asyncio.create_task(append_and_leave())
@@ -105,5 +107,5 @@ async def test_a_broker_that_is_not_there_is_an_error_that_leaves_nothing_open()
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # taken, and nobody listens
         with pytest.raises(KafkaConnectionError):
-            async with producer.connect(f"127.0.0.1:{closed.getsockname()[1]}"):
+            async with Producer.connect(f"127.0.0.1:{closed.getsockname()[1]}"):
                 pass

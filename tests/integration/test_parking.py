@@ -15,7 +15,7 @@ LARGE = 3_000_000  # bytes, which lz4 makes 12 KB of: a broker takes them
 
 
 @pytest.mark.parametrize("size", [10, LARGE])
-async def test_a_record_is_parked_whatever_its_size(settings: SharedSettings, log: Producer, size: int) -> None:
+async def test_a_record_is_parked_whatever_its_size(settings: SharedSettings, producer: Producer, size: int) -> None:
     await topics.provision(settings.kafka, partitions=settings.partitions)
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.kafka, compression_type="lz4", max_request_size=2 * LARGE + 1_000_000
@@ -29,15 +29,15 @@ async def test_a_record_is_parked_whatever_its_size(settings: SharedSettings, lo
         consumer.assign([place])
         consumer.seek(place, sent.offset)
         record = await consumer.getone()
-    await dead_letters.park(log, record, "no envelope")
+    await dead_letters.park(producer, record, "no envelope")
 
     kept = [one async for one in dead_letters.found(settings.kafka) if one.key == key]
     assert [(one.length, one.reason, one.is_cut) for one in kept] == [(size, "no envelope", size == LARGE)]
     assert len(kept[0].value) <= 512 * 1024
     if size == LARGE:
         with pytest.raises(Rejected) as refused:
-            await dead_letters.replay(log, kept[0])
+            await dead_letters.replay(producer, kept[0])
         assert refused.value.code == "parked_cut"
     else:
         assert kept[0].headers == tuple(headers)
-        await dead_letters.replay(log, kept[0])
+        await dead_letters.replay(producer, kept[0])

@@ -88,7 +88,7 @@ async def test_a_crash_between_any_two_writes_is_healed_by_reading_the_batch_aga
     with monkeypatch.context() as patch:
         writes = count_writes(patch, survived)
         with pytest.raises(Crash):
-            await (await bench.projector(disturbed, bench.log).apply(batch))()
+            await (await bench.projector(disturbed, bench.producer).apply(batch))()
         assert next(writes) > survived
     await (await bench.projector(disturbed).apply(batch))()
     assert (await digest.compare(bench.database, undisturbed, disturbed)).differences == []
@@ -192,7 +192,7 @@ async def test_results_that_are_being_stored_when_a_document_is_deleted_do_not_o
         said.extend(fact for fact, _ in facts)
 
     monkeypatch.setattr(Producer, "append_all", note)
-    live = LiveProjection(bench.database, bench.blobs, projector, results, bench.log, 1)
+    live = LiveProjection(bench.database, bench.blobs, projector, results, bench.producer, 1)
     appending = asyncio.create_task(live.append())
     await live.start()
     await live.decide()

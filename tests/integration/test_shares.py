@@ -33,17 +33,19 @@ async def builder_of(own: ProgressSettings, database: Mongo) -> Builder:
     return Builder(own, database, await generations.begin(database, own.partitions), lambda done, total: None)
 
 
-async def the_end(builder: Builder, log: Producer) -> Positions:
+async def the_end(builder: Builder, producer: Producer) -> Positions:
     """Where the log ends, with some documents in it."""
     for _ in range(20):
         for fact in life(str(uuid.uuid4())):
-            await log.append(fact)
+            await producer.append(fact)
     return await builder.barrier(None)
 
 
-async def test_several_processes_fold_what_one_folds(own: ProgressSettings, database: Mongo, log: Producer) -> None:
+async def test_several_processes_fold_what_one_folds(
+    own: ProgressSettings, database: Mongo, producer: Producer
+) -> None:
     alone, together = await builder_of(own, database), await builder_of(own, database)
-    end = await the_end(alone, log)
+    end = await the_end(alone, producer)
     folded: list[int] = []
     await alone.fold(end)
     await replay_pool.replay(together.generation, end, folded.append)
@@ -55,18 +57,18 @@ async def test_several_processes_fold_what_one_folds(own: ProgressSettings, data
 
 
 async def test_a_share_that_fails_ends_the_others_and_is_told(
-    own: ProgressSettings, database: Mongo, log: Producer
+    own: ProgressSettings, database: Mongo, producer: Producer
 ) -> None:
-    end = await the_end(await builder_of(own, database), log)
+    end = await the_end(await builder_of(own, database), producer)
     with pytest.raises(ExceptionGroup, match="unhandled errors") as failed:
         await replay_pool.replay("nobody", end, lambda count: None)
     assert "ended with exit code 1" in str(failed.value.exceptions[0])
     assert processes.naming("nobody") == []
 
 
-async def test_a_share_ends_with_whoever_began_it(own: ProgressSettings, database: Mongo, log: Producer) -> None:
+async def test_a_share_ends_with_whoever_began_it(own: ProgressSettings, database: Mongo, producer: Producer) -> None:
     builder = await builder_of(own, database)
-    beyond = {place: offset + 1 for place, offset in (await the_end(builder, log)).items()}
+    beyond = {place: offset + 1 for place, offset in (await the_end(builder, producer)).items()}
     share = await asyncio.create_subprocess_exec(
         sys.executable, "-m", replay_pool.MODULE, builder.generation, "0", "1", stdin=subprocess.PIPE
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaError
 
-from shared.kafka import partition_reader, producer, topics
+from shared.kafka import partition_reader, topics
+from shared.kafka.producer import Producer
 from shared.runtime.settings import SharedSettings
 from stack import kafka as broker
 from tests.support.guarded_broker import guarded
@@ -30,8 +31,8 @@ async def test_who_knows_the_password_works_as_everywhere_and_who_does_not_is_tu
     async with asyncio.timeout(60):
         await broker.until_answering(address)
         await topics.provision(settings.kafka, partitions=1)
-        async with producer.connect(settings.kafka) as log:
-            await log.send(topics.DOCUMENTS, b"kept", key="a")
+        async with Producer.connect(settings.kafka) as producer:
+            await producer.send(topics.DOCUMENTS, b"kept", key="a")
         place = partition_reader.place_of(topics.DOCUMENTS, "a", 1)
         assert [record.value async for record in partition_reader.to_the_end(settings.kafka, place)] == [b"kept"]
     for stranger in (servers, f"sasl_plaintext://{USER}:guess@{servers}?mechanism=PLAIN"):

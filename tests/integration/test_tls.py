@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.kafka import partition_reader, producer, topics
+from shared.kafka import partition_reader, topics
+from shared.kafka.producer import Producer
 from shared.runtime.settings import SharedSettings
 from shared.storage import mongo
 from stack import mongodb
@@ -82,8 +83,8 @@ async def test_a_broker_is_used_over_tls_by_who_trusts_its_authority_and_refused
     address = f"ssl://{right}?ca={authority.file}"
     async with asyncio.timeout(60):
         await topics.provision(address, partitions=1)
-        async with producer.connect(address) as log:
-            await log.send(topics.DOCUMENTS, b"kept", key="a")
+        async with Producer.connect(address) as producer:
+            await producer.send(topics.DOCUMENTS, b"kept", key="a")
         place = partition_reader.place_of(topics.DOCUMENTS, "a", 1)
         assert [record.value async for record in partition_reader.to_the_end(address, place)] == [b"kept"]
     missing = tmp_path / "missing.pem"

@@ -138,11 +138,11 @@ async def test_a_fact_that_is_too_large_for_the_log_becomes_a_failure(
 ) -> None:
     append, refused = Producer.append, []
 
-    async def refuses_once(log: Producer, fact: Any) -> None:
+    async def refuses_once(producer: Producer, fact: Any) -> None:
         if not refused:
             refused.append(fact)
             raise ValueError("a fact is at most 65536 bytes")
-        await append(log, fact)
+        await append(producer, fact)
 
     await desk.put_document({"do": "answer"})
     monkeypatch.setattr(Producer, "append", refuses_once)

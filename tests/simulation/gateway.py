@@ -11,7 +11,7 @@ from services.gateway.uploads.deduplication import Claims
 from services.gateway.uploads.ingest import Uploads
 from services.gateway.uploads.quotas import Quotas
 from services.gateway.uploads.resumable import ResumableUploads
-from shared.kafka import producer
+from shared.kafka.producer import Producer
 from shared.runtime.settings import SharedSettings
 from shared.storage import blob_names, mongo
 from shared.storage.blobs import Blobs
@@ -22,15 +22,15 @@ _APPEND_WITHIN = 10.0
 async def serve_gateway(world: Any, settings: SharedSettings) -> None:
     """Be a gateway; `world.gateway` is its parts for as long as it is ready."""
     blobs = Blobs.open(settings.store)
-    async with mongo.connect(settings) as database, producer.connect(settings.kafka, _APPEND_WITHIN) as log:
+    async with mongo.connect(settings) as database, Producer.connect(settings.kafka, _APPEND_WITHIN) as producer:
         claims, projections = Claims(database), Projections(database)
         quotas = Quotas(projections, {})
-        uploads = Uploads(blobs, claims, log, quotas, await claims.prepare(), max_bytes=1_000_000, at_once=8)
+        uploads = Uploads(blobs, claims, producer, quotas, await claims.prepare(), max_bytes=1_000_000, at_once=8)
         hub = Hub(projections, lambda _: None, accepted=lambda key: blobs.exists(blob_names.meta(*key)))
         await hub.start()
         feed = UpdatesConsumer(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload)
         parts = SimpleNamespace(
-            uploads=uploads, hub=hub, claims=claims, log=log, feed=feed, process=world.loop.process,
+            uploads=uploads, hub=hub, claims=claims, producer=producer, feed=feed, process=world.loop.process,
             resumable=ResumableUploads(database, blobs, uploads, quotas), projections=projections,
         )  # fmt: skip
         async with asyncio.TaskGroup() as tasks:

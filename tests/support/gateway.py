@@ -18,7 +18,7 @@ import orjson
 from shared.document import upload_info
 from shared.document.upload_info import UploadInfo
 from shared.events.document import utcnow
-from shared.kafka import producer, topics
+from shared.kafka import topics
 from shared.kafka.producer import Producer
 from shared.runtime.settings import SharedSettings
 from shared.storage import mongo
@@ -94,9 +94,9 @@ async def serving(environment: dict[str, str], log: Path) -> AsyncIterator[Gatew
 class Hand:
     """Writes what the projector would write, by hand."""
 
-    def __init__(self, database: Mongo, log: Producer) -> None:
+    def __init__(self, database: Mongo, producer: Producer) -> None:
         self.mongo = database
-        self.log = log
+        self.producer = producer
         self.generation = ""
 
     async def begin(self, generation: str) -> None:
@@ -108,7 +108,7 @@ class Hand:
 
     async def announce_epoch(self) -> None:
         """Tell the gateways that another generation is live."""
-        await self.log.send(topics.UPDATES, orjson.dumps({"epoch": self.generation}), key="epoch")
+        await self.producer.send(topics.UPDATES, orjson.dumps({"epoch": self.generation}), key="epoch")
 
     async def healthy(self, **changes: Any) -> None:
         """The projector's word about itself."""
@@ -138,7 +138,7 @@ class Hand:
         document = upload_info.without(view)
         body = {name: view[name] for name in ("document_id", "epoch", "version")}
         value = orjson.dumps({**body, "document": document})
-        await self.log.send(topics.UPDATES, value, key=view["document_id"], headers=[("tenant", tenant.encode())])
+        await self.producer.send(topics.UPDATES, value, key=view["document_id"], headers=[("tenant", tenant.encode())])
 
     async def change(self, document_id: str, version: int, **view: Any) -> dict[str, Any]:
         """Write and tell, as the projector does."""
@@ -152,7 +152,7 @@ class Hand:
             {"_id": document_id}, {"$set": {"deleted": True, "version": version, "view": {"status": "deleted"}}}
         )
         body = {"document_id": document_id, "epoch": self.generation, "version": version, "deleted": True}
-        await self.log.send(topics.UPDATES, orjson.dumps(body), key=document_id, headers=[("tenant", b"default")])
+        await self.producer.send(topics.UPDATES, orjson.dumps(body), key=document_id, headers=[("tenant", b"default")])
 
 
 def view_of(document_id: str, epoch: str, version: int, **changes: Any) -> dict[str, Any]:
@@ -210,8 +210,8 @@ async def hand_of(environment: dict[str, str]) -> AsyncIterator[Hand]:
     """A hand on the databases and topics of `environment`, with a first generation live."""
     values = {name.removeprefix("PAGESTREAM_").lower(): value for name, value in environment.items()}
     settings = SharedSettings.model_validate(values)
-    async with mongo.connect(settings) as database, producer.connect(settings.kafka) as log:
-        hand = Hand(database, log)
+    async with mongo.connect(settings) as database, Producer.connect(settings.kafka) as producer:
+        hand = Hand(database, producer)
         await hand.begin("g1")
         await hand.healthy()
         yield hand

@@ -25,10 +25,10 @@ def batches(facts: Sequence[Fact], size: int) -> list[Batch]:
 class Bench:
     """Generations of the projection in the test's database, each fed by hand."""
 
-    def __init__(self, database: Mongo, blobs: Blobs, log: Producer) -> None:
+    def __init__(self, database: Mongo, blobs: Blobs, producer: Producer) -> None:
         self.database = database
         self.blobs = blobs
-        self.log = log
+        self.producer = producer
 
     async def generation(self) -> str:
         name = uuid.uuid4().hex[:6]
@@ -36,8 +36,8 @@ class Bench:
         await self.database.generations.insert_one({"_id": name, "live_since": None})
         return name
 
-    def projector(self, generation: str, log: Producer | None = None) -> Projector:
-        return Projector(self.database, generation, self.blobs, log)
+    def projector(self, generation: str, producer: Producer | None = None) -> Projector:
+        return Projector(self.database, generation, self.blobs, producer)
 
     async def folded(self, facts: Sequence[Fact], size: int) -> str:
         """A generation with these facts."""

@@ -7,7 +7,8 @@ import uuid
 import pytest
 
 from shared.events.document import RetryScheduled, SliceCompleted, StageFailed, StageRequested, WorkerLost
-from shared.kafka import producer, topics
+from shared.kafka import topics
+from shared.kafka.producer import Producer
 from tests.support import kafka, pdfs
 from tests.support.running_system import RunningSystem
 from tests.support.wait import until
@@ -100,8 +101,8 @@ async def test_bytes_that_nobody_can_read_are_parked_once_and_their_partition_mo
 ) -> None:
     bytes_of_nobody = f"not for us {uuid.uuid4()}".encode()
     document_id = await system.upload(pdfs.letter("Erna"))
-    async with producer.connect(system.settings.kafka) as log:
-        await log.send(topic, bytes_of_nobody, key=document_id)
+    async with Producer.connect(system.settings.kafka) as producer:
+        await producer.send(topic, bytes_of_nobody, key=document_id)
 
     async def parked() -> list[dict[str, bytes]]:
         found = await kafka.records(system.settings.kafka, topics.PARKED)

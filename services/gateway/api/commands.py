@@ -36,7 +36,7 @@ async def delete(gateway: Parts, key: Key, idempotency_key: IdempotencyKey = Non
     await gateway.hub.document(key)
     await gateway.claims.release(key.document_id)
     await gateway.resumable.forget_document(key.document_id)
-    await gateway.log.append(_fact(DocumentDeleted, key, idempotency_key))
+    await gateway.producer.append(_fact(DocumentDeleted, key, idempotency_key))
     return Json({"document_id": key.document_id}, status_code=202)
 
 
@@ -68,7 +68,7 @@ async def _request(
         check(view)
         if idempotency_key:
             await gateway.claims.claim_request(name, key.document_id)
-    await gateway.log.append(_fact(kind, key, idempotency_key))
+    await gateway.producer.append(_fact(kind, key, idempotency_key))
     return Json({"document_id": key.document_id, "status": view["status"]}, status_code=202)
 
 

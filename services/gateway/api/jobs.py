@@ -75,7 +75,7 @@ async def start(gateway: Parts, tenant: Tenant, body: Start, idempotency_key: Id
     )
     await gateway.quotas.hold_rows(tenant, "jobs", gateway.projections.open_jobs)
     await _write_words(gateway, fact, body.model_dump())
-    await gateway.log.append(fact)
+    await gateway.producer.append(fact)
     here = f"/v1/jobs/{key.document_id}"
     links = {"self": here, **{name: f"{here}/{name}" for name in ("live", "progress", "complete", "fail")}}
     return Json({"job_id": key.document_id, "links": links}, status_code=201, headers={"Location": here})
@@ -140,7 +140,7 @@ async def _end(gateway: Gateway, key: DocumentKey, fact: OfJob, words: dict[str,
         _require_open(found)
         if words is not None:
             await _write_words(gateway, fact, words)
-        await gateway.log.append(fact)
+        await gateway.producer.append(fact)
     return _accepted(key)
 
 

@@ -56,7 +56,7 @@ class Uploads:
         self,
         blobs: Blobs,
         claims: Claims,
-        log: Producer,
+        producer: Producer,
         quotas: Quotas,
         secret: bytes,
         *,
@@ -65,7 +65,7 @@ class Uploads:
     ) -> None:
         self._blobs = blobs
         self._claims = claims
-        self._log = log
+        self._producer = producer
         self._quotas = quotas
         self._secret = secret
         self.max_bytes = max_bytes
@@ -118,7 +118,7 @@ class Uploads:
         except KeyReused:
             await self._blobs.delete_document(offer.tenant, document_id)
             raise Problem("idempotency_key_reused") from None
-        await self._log.append(upload.fact)
+        await self._producer.append(upload.fact)
         if upload.fact.document_id != document_id:  # only now: until then a resumable upload may have to begin again
             await self._blobs.delete_document(offer.tenant, document_id)
         return upload

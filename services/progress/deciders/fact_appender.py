@@ -25,8 +25,8 @@ _LOOK_SECONDS: Final = 1.0  # how soon it is noticed that one is lost, while oth
 class FactAppender:
     """Appends what it is given; the same fact again only when it has not come back through the log for a while."""
 
-    def __init__(self, log: Producer) -> None:
-        self._log = log
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
         self._waiting: OrderedDict[str, tuple[Record, Headers]] = OrderedDict()  # by event id
         self._more = asyncio.Event()
         self._said: OrderedDict[str, float] = OrderedDict()  # when, by event id; the earliest first
@@ -68,7 +68,7 @@ class FactAppender:
             del self._waiting[event_id]
             self._said[event_id] = now
         self._under_way.update(several)
-        await self._log.append_all(list(several.values()))
+        await self._producer.append_all(list(several.values()))
 
     def _forget(self) -> None:
         """Let go of what was said long ago, whether or not it has come back."""

@@ -32,12 +32,12 @@ class JobProjector:
         database: Mongo,
         generation: str,
         blobs: Blobs,
-        sink: Producer | None,
+        producer: Producer | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._generation = generation
         self._blobs = blobs
-        self._log = sink
+        self._producer = producer
         self._clock = clock
         self._heard: dict[str, float] = {}  # when each job that promised signs of life was heard of, by this clock
         self._early: dict[str, JobProgress] = {}  # ticks read before their job: a replay reads the topics side by side
@@ -111,13 +111,13 @@ class JobProjector:
         return {name: found[name] for name in _WORDS if name in found}
 
     async def _publish(self, rows: Mapping[str, Row]) -> None:
-        if self._log is None:
+        if self._producer is None:
             return
         records = [
             (i, orjson.dumps(self._update(i, row)), [(topics.TENANT_HEADER, row["tenant"].encode())])
             for i, row in rows.items()
         ]
-        await self._log.send_all(topics.UPDATES, records)
+        await self._producer.send_all(topics.UPDATES, records)
 
     def _update(self, job_id: str, row: Row) -> Row:
         return {"job_id": job_id, "epoch": self._generation, "version": row["version"]}

@@ -34,17 +34,17 @@ from shared.storage.mongo import Mongo, Row
 class Projector:
     """Keeps one generation. `changed` collects the documents that somebody else should look at."""
 
-    def __init__(self, database: Mongo, generation: str, blobs: Blobs, sink: Producer | None) -> None:
+    def __init__(self, database: Mongo, generation: str, blobs: Blobs, producer: Producer | None) -> None:
         self.generation = generation
         self._database = database
-        self.jobs = JobProjector(database, generation, blobs, sink)
+        self.jobs = JobProjector(database, generation, blobs, producer)
         self.changed: set[str] = set()
         self.unreadable = 0
         # A live projection erases what was deleted beside its loop, and here only what a replay wrote of it once more.
-        self._erased_on = ("DocumentErased",) if sink else ("DocumentDeleted", "DocumentErased")
+        self._erased_on = ("DocumentErased",) if producer else ("DocumentDeleted", "DocumentErased")
         self.set_aside = 0  # times that one document's data raised
         self._blobs = blobs
-        self._log = sink
+        self._producer = producer
         self._states: StateStore[DocumentRow] = StateStore(
             database.projection("documents", generation), document_row.from_row
         )
@@ -178,7 +178,7 @@ class Projector:
             kept[found.state.document_id] = document_row.named(found, _given(found.state.document_id, meta))
 
     async def _publish(self, rows: Mapping[str, Row]) -> None:
-        if self._log is None:
+        if self._producer is None:
             return
         records = []
         for i, row in rows.items():
@@ -186,7 +186,7 @@ class Projector:
                 records.append((i, self._update(i, row), [(topics.TENANT_HEADER, row["tenant"].encode())]))
             except Exception as error:
                 self._aside("progress.publish", i, error)
-        await self._log.send_all(topics.UPDATES, records)
+        await self._producer.send_all(topics.UPDATES, records)
         reach("progress.published")
 
     def _update(self, document_id: str, row: Row) -> bytes:
@@ -197,9 +197,9 @@ class Projector:
         return orjson.dumps(update | {"document": upload_info.without(row["view"])})
 
 
-async def announce_epoch(log: Producer, generation: str) -> None:
+async def announce_epoch(producer: Producer, generation: str) -> None:
     """Tell every gateway that another generation is live: they read their documents anew."""
-    await log.send(topics.UPDATES, orjson.dumps({"epoch": generation}), key="epoch")
+    await producer.send(topics.UPDATES, orjson.dumps({"epoch": generation}), key="epoch")
 
 
 def _given(document_id: str, meta: Any) -> UploadInfo:

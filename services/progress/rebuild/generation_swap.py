@@ -24,7 +24,6 @@ from services.progress.rebuild.builder import Builder
 from services.progress.settings import ProgressSettings
 from shared.error_catalog import describe
 from shared.errors import Rejected
-from shared.kafka import producer
 from shared.kafka.producer import Producer
 from shared.projecting.checkpoint import Positions
 from shared.runtime.settings import read
@@ -41,7 +40,7 @@ async def rebuild(settings: ProgressSettings, wish: str) -> None:
     owner = Owner.of(f"{settings.slot}/rebuild")
     async with (
         mongo.connect(settings, mongo.ELECTION) as database,
-        producer.connect(settings.kafka) as log,
+        Producer.connect(settings.kafka) as producer,
         alone(Ownership(database, "rebuild", owner)),
     ):
         live = await database.live_generation()
@@ -49,7 +48,7 @@ async def rebuild(settings: ProgressSettings, wish: str) -> None:
         builder = Builder(settings, database, target, lambda done, total: say(step="folded", done=done, total=total))
         about = {"step": "done", "generation": target, "replaced": live}
         try:
-            async with rebuild_job.told(log, database, target) as job_id:
+            async with rebuild_job.told(producer, database, target) as job_id:
                 say(step="replay", generation=target, job_id=job_id)
                 await builder.follow(await builder.barrier(live))
                 say(step="results", generation=target)
@@ -58,7 +57,7 @@ async def rebuild(settings: ProgressSettings, wish: str) -> None:
                     outcome = await look(database, builder, live)
                     await generations.drop(database, target)
                 else:
-                    outcome = await swap(database, log, builder, live, owner, despite=wish != "swap")
+                    outcome = await swap(database, producer, builder, live, owner, despite=wish != "swap")
         except Differs as found:
             say(**about, swapped=False, kept=True, **found.outcome)
         else:
@@ -88,7 +87,7 @@ async def choose(database: Mongo, settings: ProgressSettings, live: str | None, 
 
 
 async def swap(
-    database: Mongo, log: Producer, builder: Builder, live: str | None, owner: Owner, *, despite: bool
+    database: Mongo, producer: Producer, builder: Builder, live: str | None, owner: Owner, *, despite: bool
 ) -> dict[str, Any]:
     """Stop the live projection, reach it, compare, let readers read the new one, `despite` differences or not.
 
@@ -107,7 +106,7 @@ async def swap(
             raise Differs(outcome)
         if not await generations.point(database, builder.generation, instead_of=live):
             raise Rejected("rebuild_overtaken")
-        await announce_epoch(log, builder.generation)
+        await announce_epoch(producer, builder.generation)
     await generations.forget(database, but=[builder.generation, *([live] if live else [])])
     return outcome
 

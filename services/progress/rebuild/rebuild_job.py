@@ -22,27 +22,27 @@ SILENT_AFTER: Final = 60.0  # seconds; comparing large generations takes its tim
 
 
 @asynccontextmanager
-async def told(log: Producer, database: Mongo, generation: str) -> AsyncIterator[str]:
+async def told(producer: Producer, database: Mongo, generation: str) -> AsyncIterator[str]:
     """Let the block be a job of this id: started, and completed or failed with what the block raises."""
     job_id = await generations.job_of(database, generation) or f"rebuild-{generation}-{secrets.token_hex(2)}"
     await generations.name_job(database, generation, job_id)
-    await log.append(JobStarted.claim(claim="1", kind="rebuild", silent_after=SILENT_AFTER, **_about(job_id)))
+    await producer.append(JobStarted.claim(claim="1", kind="rebuild", silent_after=SILENT_AFTER, **_about(job_id)))
     try:
         yield job_id
     except Rejected as error:
         await generations.name_job(database, generation, None)
-        await log.append(JobFailed.claim(claim=error.code, code=error.code, percent=0, **_about(job_id)))
+        await producer.append(JobFailed.claim(claim=error.code, code=error.code, percent=0, **_about(job_id)))
         raise
     await generations.name_job(database, generation, None)
-    await log.append(JobCompleted.claim(claim="1", **_about(job_id)))
+    await producer.append(JobCompleted.claim(claim="1", **_about(job_id)))
 
 
 class RebuildTicks:
     """The live projector's word on generations that are being built."""
 
-    def __init__(self, database: Mongo, log: Producer) -> None:
+    def __init__(self, database: Mongo, producer: Producer) -> None:
         self._mongo = database
-        self._log = log
+        self._producer = producer
         self._told: dict[str, int] = {}  # records replayed, by job
 
     async def tell(self, live: Positions) -> None:
@@ -54,7 +54,7 @@ class RebuildTicks:
             except CheckpointGone:  # it has just been dropped
                 continue
             if moved[job_id] != self._told.get(job_id):
-                self._log.tick(_tick(job_id, moved[job_id], sum(live.values())))
+                self._producer.tick(_tick(job_id, moved[job_id], sum(live.values())))
         self._told = moved
 
 

@@ -67,12 +67,12 @@ async def unknown() -> None:
 class CoordinatorFold:
     """One stage's coordinator, a fold of the topic `documents`."""
 
-    def __init__(self, stage: str, mongo: Mongo, sink: Producer, max_attempts: int, taken: Taken = unknown) -> None:
+    def __init__(self, stage: str, mongo: Mongo, producer: Producer, max_attempts: int, taken: Taken = unknown) -> None:
         """`taken` says how far the workers have acknowledged their topic."""
         self._stage = stage
         self._leases = LeaseBook(mongo)
         self._workers = Workers(mongo)
-        self._log = sink
+        self._producer = producer
         self._max_attempts = max_attempts
         self._taken = taken
         self._states: StateStore[Assignment] = StateStore(mongo.coordinator(stage), from_row)
@@ -230,7 +230,7 @@ class CoordinatorFold:
         places = {assignment.document_id: (assignment, place) for assignment, place in waiting}
         for document_id, (assignment, place) in places.items():
             if self._places.get(document_id) != place:
-                self._log.tick(
+                self._producer.tick(
                     Progress(
                         document_id=document_id,
                         tenant=assignment.tenant,
@@ -250,7 +250,7 @@ class CoordinatorFold:
         provoke("coordinator.do", i)
         item = work_item(assignment, number)
         headers = tracing.headers(self._traces.get(i))
-        place = await self._log.send(topics.slices(self._stage), item.model_dump_json().encode(), headers=headers)
+        place = await self._producer.send(topics.slices(self._stage), item.model_dump_json().encode(), headers=headers)
         if i not in self._served:
             self._served[i] = spent(assignment, self._flights.in_flight.get(i, set()))
         self._served[i] += cost(assignment)
@@ -263,7 +263,7 @@ class CoordinatorFold:
         if said == attempt and now - at < _SAID_SECONDS:
             return  # on its way back through the log
         self._given_up[assignment.document_id] = (attempt, now)
-        await self._log.append(
+        await self._producer.append(
             StageFailed.claim(
                 document_id=assignment.document_id,
                 claim=f"{self._stage}/{attempt}",

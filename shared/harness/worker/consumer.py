@@ -102,7 +102,7 @@ class Consumer:
             try:
                 item = WorkItem.model_validate_json(body)
             except ValidationError as error:
-                await park(self._worker.log, _record(message), str(error).splitlines()[0])
+                await park(self._worker.producer, _record(message), str(error).splitlines()[0])
                 await message.ack()
                 return
             tracing.begin(message.headers.get(tracing.HEADER))

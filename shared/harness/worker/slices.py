@@ -31,7 +31,7 @@ class SliceRunner:
     """Does one piece at a time for whoever holds its lease."""
 
     settings: StageSettings
-    log: Producer  # for ticks only
+    producer: Producer  # for ticks only
     blobs: Blobs
     inputs: Inputs
     rank: int = 0  # of the stage in the pipeline: later ones go before earlier ones where cores are short
@@ -165,7 +165,7 @@ class SliceRunner:
     def _tick(self, item: WorkItem, tick: Any) -> None:
         """Pass a sign of life on; one that nobody could read is dropped, and the log says so once for each piece."""
         try:
-            self.log.tick(progress_of(item, tick))
+            self.producer.tick(progress_of(item, tick))
         except ValueError as error:
             if item.work_id not in self.odd:
                 self.odd.add(item.work_id)

@@ -48,7 +48,7 @@ class Worker:
     """Does the slices of one stage."""
 
     stage: str
-    log: Producer
+    producer: Producer
     mongo: Mongo
     leases: Leases
     pieces: SliceRunner
@@ -86,7 +86,7 @@ class Worker:
             lease = await answered(lambda: self.leases.claim(item.work_id, item.about, anew=True))
             return lease if isinstance(lease, Lease) else None
         log.info("asked for work that has ended: its fact is said again", work=item.work_id)
-        await self.log.append(fact)
+        await self.producer.append(fact)
         return None
 
     async def leave(self, lease: Lease, child: Child) -> None:
@@ -131,10 +131,10 @@ class Worker:
         """Append what the work has ended in, and end its lease."""
         await answered(lambda: self.leases.renew(lease))  # who was stopped and goes on must not speak
         try:
-            await self.log.append(fact)
+            await self.producer.append(fact)
         except ValueError as error:  # it is too large for the log
             fact = await self._failed(item, lease, failures.of(error, item))
-            await self.log.append(fact)
+            await self.producer.append(fact)
         reach(f"{item.stage}.appended")
         await answered(lambda: self.leases.end(lease, fact.encode()))
         reach(f"{item.stage}.ended")
@@ -148,7 +148,7 @@ class Worker:
         await self._release(lease)
         with suppress(Unconfirmed):
             headers = tracing.headers(tracing.current())
-            await self.log.send(topics.slices(self.stage), item.model_dump_json().encode(), headers=headers)
+            await self.producer.send(topics.slices(self.stage), item.model_dump_json().encode(), headers=headers)
 
     async def _keep(self, item: WorkItem, lease: Lease) -> None:
         """Renew the lease every second; raises when the work must stop.
@@ -171,7 +171,7 @@ class Worker:
         try:
             if item.opens:
                 claim = f"{item.stage}/{item.attempt}"
-                await self.log.append(say(StageStarted, item, claim))
+                await self.producer.append(say(StageStarted, item, claim))
             return await self._with_quick_tries(item, child)
         except Unconfirmed:
             raise

@@ -145,8 +145,8 @@ async def test_a_document_is_shown_as_it_was_at_each_version_of_its_timeline(
     document_id = begun.document_id
     told = [begun, say(StageStarted, document_id, stage="ocr", run=1, attempt=1), say(CancelRequested, document_id)]
     for fact in told:
-        await hand.log.append(fact)
-        await hand.log.append(uploaded())  # others are in the log as well
+        await hand.producer.append(fact)
+        await hand.producer.append(uploaded())  # others are in the log as well
     await hand.put(document_id, 3_000_000, filename="past.pdf", status="cancelling")
     place = partition_reader.place_of(topics.DOCUMENTS, document_id, PARTITIONS)
     records = [record async for record in partition_reader.to_the_end(broker.kafka, place)]

@@ -18,7 +18,7 @@ class Worker:
     """Claims what it is asked for, unless it is told to fail."""
 
     stage = "s"
-    log = None
+    producer = None
 
     def __init__(self, error=None, work_error=None):
         self.error = error
@@ -58,7 +58,7 @@ class Message:
 def parked(monkeypatch):
     found = []
 
-    async def park(log, record, reason):
+    async def park(producer, record, reason):
         found.append(reason)
 
     monkeypatch.setattr(consumer, "park", park)
