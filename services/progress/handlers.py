@@ -120,9 +120,9 @@ class LiveProjection:
             self._due.at(clock + SAID_SECONDS, document_id)
         if held:
             self._due.at(clock + _HELD_SECONDS, document_id)
-        for job in state.jobs.values():
-            if state.status == "retrying" and job.due_at and job.due_at > now:
-                self._due.at(clock + (job.due_at - now).total_seconds(), document_id)
+        for stage_state in state.stages.values():
+            if state.status == "retrying" and stage_state.due_at and stage_state.due_at > now:
+                self._due.at(clock + (stage_state.due_at - now).total_seconds(), document_id)
         if stored and state.status in TERMINAL:
             self._stored.pop(document_id, None)
 

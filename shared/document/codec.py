@@ -11,44 +11,46 @@ from shared.events.document import Failure
 
 Row = dict[str, Any]
 
+_NAMES: Final = {"stages": "jobs"}  # the field of a state → its name in a row
 _FEW: Final = 20  # failed slices that stand one by one
 
 
 def to_row(state: DocumentState) -> Row:
     """The row of a state."""
-    row = asdict(state)
+    row = {_NAMES.get(field, field): value for field, value in asdict(state).items()}
     row["requests"] = list(state.requests)
-    row["jobs"] = [_job_row(job) for job in state.jobs.values()]
+    row["jobs"] = [_stage_row(stage) for stage in state.stages.values()]
     return row
 
 
 def from_row(row: Row) -> DocumentState:
     """The state of a stored row."""
-    jobs = [_job(raw) for raw in row["jobs"]]
-    return DocumentState(**{**row, "jobs": {job.stage: job for job in jobs}, "requests": tuple(row["requests"])})
+    stages = [_stage(raw) for raw in row["jobs"]]
+    rest = {name: value for name, value in row.items() if name not in ("jobs", "requests")}
+    return DocumentState(**rest, stages={stage.stage: stage for stage in stages}, requests=tuple(row["requests"]))
 
 
-def bitmap(job: StageState) -> bytes:
+def bitmap(stage_state: StageState) -> bytes:
     """The slices that have a result: slice n is bit n, little-endian."""
-    return job.done.to_bytes((job.done.bit_length() + 7) // 8, "little")
+    return stage_state.done.to_bytes((stage_state.done.bit_length() + 7) // 8, "little")
 
 
-def _job_row(job: StageState) -> Row:
-    row = asdict(job)
-    row["done"] = bitmap(job)
-    row["error"] = job.error.model_dump() if job.error else None
-    few = len(job.failed) <= _FEW
+def _stage_row(stage_state: StageState) -> Row:
+    row = asdict(stage_state)
+    row["done"] = bitmap(stage_state)
+    row["error"] = stage_state.error.model_dump() if stage_state.error else None
+    few = len(stage_state.failed) <= _FEW
     row["failed"] = {
         str(number): {"error": failed.error.model_dump(), "pages": list(failed.pages) if failed.pages else None}
-        for number, failed in (sorted(job.failed.items()) if few else ())
+        for number, failed in (sorted(stage_state.failed.items()) if few else ())
     }
-    row["failed_runs"] = [] if few else failed_slices.to_rows(job.failed)
-    row["strikes"] = {str(number): strike for number, strike in sorted(job.strikes.items())}
-    row["lost"] = sorted(job.lost)
+    row["failed_runs"] = [] if few else failed_slices.to_rows(stage_state.failed)
+    row["strikes"] = {str(number): strike for number, strike in sorted(stage_state.strikes.items())}
+    row["lost"] = sorted(stage_state.lost)
     return row
 
 
-def _job(row: Row) -> StageState:
+def _stage(row: Row) -> StageState:
     failed = {
         int(number): FailedSlice(
             Failure.model_validate(raw["error"]), (raw["pages"][0], raw["pages"][1]) if raw["pages"] else None

@@ -48,17 +48,22 @@ class LiveOverlay(Struct, frozen=True):
 
 def tick(live: LiveOverlay, state: DocumentState, progress: Progress) -> LiveOverlay:
     """The overlay after a tick; the same where it speaks of another attempt or of what has ended."""
-    job = state.jobs.get(progress.stage)
-    if job is None or state.status in TERMINAL or state.status == "deleted" or not _in_hand(job, progress):
+    stage_state = state.stages.get(progress.stage)
+    if (
+        stage_state is None
+        or state.status in TERMINAL
+        or state.status == "deleted"
+        or not _in_hand(stage_state, progress)
+    ):
         return live
     held = InHand(progress.stage, progress.slice, progress.fraction, progress.code, progress.params)
     return replace(live, in_hand={**live.in_hand, f"{progress.stage}/{progress.slice}": held}, ticks=live.ticks + 1)
 
 
-def _in_hand(job: StageState, progress: Progress) -> bool:
-    planned = progress.slice == PLAN and job.plan is not None
-    ended = planned or job.has(progress.slice) or progress.slice in job.failed
-    return job.open and progress.attempt == job.attempt and not ended
+def _in_hand(stage_state: StageState, progress: Progress) -> bool:
+    planned = progress.slice == PLAN and stage_state.plan is not None
+    ended = planned or stage_state.has(progress.slice) or progress.slice in stage_state.failed
+    return stage_state.open and progress.attempt == stage_state.attempt and not ended
 
 
 def follow(live: LiveOverlay, before: DocumentState | None, after: DocumentState, fact: Fact) -> LiveOverlay:
@@ -71,7 +76,7 @@ def follow(live: LiveOverlay, before: DocumentState | None, after: DocumentState
     in_hand = {
         key: held
         for key, held in live.in_hand.items()
-        if key != ended and after.jobs[held.stage].open and after.status not in TERMINAL
+        if key != ended and after.stages[held.stage].open and after.status not in TERMINAL
     }
     floors = {stage: shown for stage, shown in live.shown_stages.items() if _goes_on(before, after, stage)}
     anew = isinstance(fact, StageRequested | RetryRequested)
@@ -89,5 +94,5 @@ def _ended(fact: Fact) -> str:
 
 
 def _goes_on(before: DocumentState | None, after: DocumentState, stage: str) -> bool:
-    job = after.jobs[stage]
-    return before is not None and job.open and job.attempt == before.jobs[stage].attempt
+    stage_state = after.stages[stage]
+    return before is not None and stage_state.open and stage_state.attempt == before.stages[stage].attempt

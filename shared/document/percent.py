@@ -10,12 +10,12 @@ EVIDENCE_SECONDS: Final = 2.0  # of observed work before an estimate is given
 _EVIDENCE_SHARE: Final = 0.05  # of the whole that must be done before
 
 
-def of_job(job: StageState, live: LiveOverlay) -> float:
+def of_stage(stage_state: StageState, live: LiveOverlay) -> float:
     """The percent of one stage, 0..100; slices in hand add at most their own weight."""
-    if job.status == "completed":
+    if stage_state.status == "completed":
         return 100.0
-    share = (job.done_weight + _in_hand(job, live)) / job.weight if job.weight else 0.0
-    return max(live.shown_stages.get(job.stage, 0.0), round(min(ALMOST, 100.0 * share), 1))
+    share = (stage_state.done_weight + _in_hand(stage_state, live)) / stage_state.weight if stage_state.weight else 0.0
+    return max(live.shown_stages.get(stage_state.stage, 0.0), round(min(ALMOST, 100.0 * share), 1))
 
 
 def of_document(state: DocumentState, live: LiveOverlay) -> float:
@@ -28,8 +28,10 @@ def of_document(state: DocumentState, live: LiveOverlay) -> float:
 
 def eta(state: DocumentState, live: LiveOverlay) -> tuple[int, int] | None:
     """Low and high estimate of the seconds left, None without evidence."""
-    started = [job.started_at for job in state.jobs.values() if job.started_at]
-    retried = any(job.attempt > 1 for job in state.jobs.values())  # the time since the start is no measure any more
+    started = [stage.started_at for stage in state.stages.values() if stage.started_at]
+    retried = any(
+        stage.attempt > 1 for stage in state.stages.values()
+    )  # the time since the start is no measure any more
     if state.status != "processing" or not started or retried:
         return None
     whole, settled = _totals(state, LiveOverlay())
@@ -51,15 +53,19 @@ def held_of(live: LiveOverlay, stage: str) -> list[InHand]:
 
 
 def _totals(state: DocumentState, live: LiveOverlay) -> tuple[float, float]:
-    pages = max((job.pages or 1 for job in state.jobs.values()), default=1)
+    pages = max((stage.pages or 1 for stage in state.stages.values()), default=1)
     whole = done = 0.0
-    for job in state.jobs.values():
-        expected = job.weight or job.guess * pages
+    for stage_state in state.stages.values():
+        expected = stage_state.weight or stage_state.guess * pages
         whole += expected
-        done += expected if job.status == "completed" else min(expected, job.done_weight + _in_hand(job, live))
+        done += (
+            expected
+            if stage_state.status == "completed"
+            else min(expected, stage_state.done_weight + _in_hand(stage_state, live))
+        )
     return whole, done
 
 
-def _in_hand(job: StageState, live: LiveOverlay) -> float:
-    average = job.weight / job.slices if job.slices else 0.0
-    return sum(average * held.fraction for held in held_of(live, job.stage) if held.slice >= 0)
+def _in_hand(stage_state: StageState, live: LiveOverlay) -> float:
+    average = stage_state.weight / stage_state.slices if stage_state.slices else 0.0
+    return sum(average * held.fraction for held in held_of(live, stage_state.stage) if held.slice >= 0)

@@ -85,128 +85,128 @@ class StageState(Struct, frozen=True):
         return 0 <= number < self.slices and not self.has(number)
 
 
-def evolve(job: StageState, fact: OfStage, *, run: int, input_now: str | None) -> StageState:
+def evolve(state: StageState, fact: OfStage, *, run: int, input_now: str | None) -> StageState:
     """The job after a fact about its stage; the same object where the fact changes nothing.
 
     `run` is the document's, `input_now` what the stage before has concluded by now.
     """
     match fact:
         case SliceCompleted():  # first, for most facts are this one
-            return _slice_done(job, fact)
+            return _slice_done(state, fact)
         case StageRequested():
-            return _requested(job, fact, run, input_now)
+            return _requested(state, fact, run, input_now)
         case RetryScheduled():
-            follows = job.status == "retrying" and fact.attempt == job.attempt + 1
-            return replace(job, due_at=fact.due_at) if follows and job.due_at is None else job
-        case _ if fact.attempt != job.attempt or not job.open:
-            return job  # another attempt speaks, or this one has ended
+            follows = state.status == "retrying" and fact.attempt == state.attempt + 1
+            return replace(state, due_at=fact.due_at) if follows and state.due_at is None else state
+        case _ if fact.attempt != state.attempt or not state.open:
+            return state  # another attempt speaks, or this one has ended
         case StageStarted():
-            return job if job.status == "running" else replace(job, status="running", started_at=fact.at)
+            return state if state.status == "running" else replace(state, status="running", started_at=fact.at)
         case StagePlanned():
-            return _planned(job, fact, input_now)
+            return _planned(state, fact, input_now)
         case SliceFailed():
-            return _slice_failed(job, fact)
+            return _slice_failed(state, fact)
         case WorkerLost():
-            return _lost(job, fact)
+            return _lost(state, fact)
         case StageCompleted():
-            return _concluded(job, fact) if fact.plan == job.plan else job
+            return _concluded(state, fact) if fact.plan == state.plan else state
         case StageFailed():
             status: JobStatus = "failed" if fact.final else "retrying"
             completed_at = fact.at if fact.final else None
-            return replace(job, status=status, error=fact.error, completed_at=completed_at, lost=frozenset())
+            return replace(state, status=status, error=fact.error, completed_at=completed_at, lost=frozenset())
         case unreachable:
             assert_never(unreachable)
 
 
-def want(job: StageState) -> StageState:
+def want(state: StageState) -> StageState:
     """The job as another attempt is asked for; its results stay until that attempt begins."""
-    return replace(job, status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset())
+    return replace(state, status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset())
 
 
-def reopen(job: StageState, *, had_input: bool, lost: bool) -> StageState:
+def reopen(state: StageState, *, had_input: bool, lost: bool) -> StageState:
     """The job in a new run: what is whole stays, what was under way is wanted, the rest follows by itself.
 
     `lost`: the stored result is gone; to conclude again restores it.
     """
-    if job.status == "completed" and not job.partial and not lost:
-        return job
-    under_way = had_input or job.wanted or job.attempt > 1
-    return replace(want(job), wanted=under_way)
+    if state.status == "completed" and not state.partial and not lost:
+        return state
+    under_way = had_input or state.wanted or state.attempt > 1
+    return replace(want(state), wanted=under_way)
 
 
-def _requested(job: StageState, fact: StageRequested, run: int, input_now: str | None) -> StageState:
-    awaited = job.status == "retrying" or job.wanted
-    if not awaited or fact.run != run or fact.attempt <= job.attempt:
-        return job
-    job = replace(
-        job, status="pending", attempt=fact.attempt, run=run, wanted=False, failed={}, strikes={}, lost=frozenset(),
-        first_attempt=job.first_attempt if job.run == run else fact.attempt,
+def _requested(state: StageState, fact: StageRequested, run: int, input_now: str | None) -> StageState:
+    awaited = state.status == "retrying" or state.wanted
+    if not awaited or fact.run != run or fact.attempt <= state.attempt:
+        return state
+    state = replace(
+        state, status="pending", attempt=fact.attempt, run=run, wanted=False, failed={}, strikes={}, lost=frozenset(),
+        first_attempt=state.first_attempt if state.run == run else fact.attempt,
         error=None, due_at=None, started_at=None, completed_at=None,
     )  # fmt: skip
-    if job.planned_from == input_now:
-        return job
+    if state.planned_from == input_now:
+        return state
     return replace(
-        job, plan=None, slices=0, weight=0.0, done=0, done_weight=0.0, pages_done=0, result=None, partial=False
+        state, plan=None, slices=0, weight=0.0, done=0, done_weight=0.0, pages_done=0, result=None, partial=False
     )
 
 
-def _planned(job: StageState, fact: StagePlanned, input_now: str | None) -> StageState:
-    if job.plan is not None:
-        return job  # two planners raced: the first in the log counts
+def _planned(state: StageState, fact: StagePlanned, input_now: str | None) -> StageState:
+    if state.plan is not None:
+        return state  # two planners raced: the first in the log counts
     return replace(
-        job,
+        state,
         status="running",
         plan=fact.plan,
         planned_from=input_now,
         slices=fact.slices,
         weight=fact.weight,
         pages=fact.page_count,
-        failed=_without(job.failed, PLAN),
+        failed=_without(state.failed, PLAN),
         lost=frozenset(),
-        started_at=job.started_at or fact.at,
+        started_at=state.started_at or fact.at,
     )
 
 
-def _slice_done(job: StageState, fact: SliceCompleted) -> StageState:
-    concluded = job.status in ("completed", "failed")
-    if concluded or fact.plan != job.plan or not job.expects(fact.slice):
-        return job
+def _slice_done(state: StageState, fact: SliceCompleted) -> StageState:
+    concluded = state.status in ("completed", "failed")
+    if concluded or fact.plan != state.plan or not state.expects(fact.slice):
+        return state
     first, last = fact.pages or (1, 0)
     return replace(
-        job,
-        done=job.done | 1 << fact.slice,
-        done_weight=job.done_weight + fact.weight,
-        pages_done=job.pages_done + last - first + 1,
-        failed=_without(job.failed, fact.slice),
+        state,
+        done=state.done | 1 << fact.slice,
+        done_weight=state.done_weight + fact.weight,
+        pages_done=state.pages_done + last - first + 1,
+        failed=_without(state.failed, fact.slice),
         lost=frozenset(),
     )
 
 
-def _slice_failed(job: StageState, fact: SliceFailed) -> StageState:
-    if fact.plan != job.plan or fact.slice in job.failed or not _in_question(job, fact.slice):
-        return job
-    failed = {**job.failed, fact.slice: FailedSlice(fact.error, fact.pages)}
-    return replace(job, failed=failed, lost=job.lost - {fact.slice})
+def _slice_failed(state: StageState, fact: SliceFailed) -> StageState:
+    if fact.plan != state.plan or fact.slice in state.failed or not _in_question(state, fact.slice):
+        return state
+    failed = {**state.failed, fact.slice: FailedSlice(fact.error, fact.pages)}
+    return replace(state, failed=failed, lost=state.lost - {fact.slice})
 
 
-def _lost(job: StageState, fact: WorkerLost) -> StageState:
-    heard = fact.strike <= job.strikes.get(fact.slice, 0) or fact.slice in job.failed
-    if heard or fact.plan != job.plan or not _in_question(job, fact.slice):
-        return job
-    return replace(job, strikes={**job.strikes, fact.slice: fact.strike}, lost=job.lost | {fact.slice})
+def _lost(state: StageState, fact: WorkerLost) -> StageState:
+    heard = fact.strike <= state.strikes.get(fact.slice, 0) or fact.slice in state.failed
+    if heard or fact.plan != state.plan or not _in_question(state, fact.slice):
+        return state
+    return replace(state, strikes={**state.strikes, fact.slice: fact.strike}, lost=state.lost | {fact.slice})
 
 
-def _in_question(job: StageState, number: int) -> bool:
+def _in_question(state: StageState, number: int) -> bool:
     """Whether `number` names a piece of this plan whose end is open: planning, concluding or a slice."""
-    if job.plan is None:
+    if state.plan is None:
         return number == PLAN
-    return number == CONCLUDE or job.expects(number)
+    return number == CONCLUDE or state.expects(number)
 
 
-def _concluded(job: StageState, fact: StageCompleted) -> StageState:
-    failed = {number: piece for number, piece in job.failed.items() if number >= 0}
+def _concluded(state: StageState, fact: StageCompleted) -> StageState:
+    failed = {number: piece for number, piece in state.failed.items() if number >= 0}
     return replace(
-        job,
+        state,
         status="completed",
         result=fact.result,
         partial=fact.partial,

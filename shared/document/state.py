@@ -12,7 +12,7 @@ from typing import Final, Literal, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.document import stage_state as stages
+from shared.document import stage_state as stage_fold
 from shared.document.stage_state import StageState
 from shared.events.document import (
     CancelRequested,
@@ -47,7 +47,7 @@ class DocumentState(Struct, frozen=True):
     tenant: str
     size: int
     media_type: str
-    jobs: Mapping[str, StageState]
+    stages: Mapping[str, StageState]
     uploaded_at: datetime
     updated_at: datetime
     status: Status = "uploaded"
@@ -68,26 +68,26 @@ class DocumentState(Struct, frozen=True):
     @property
     def partial(self) -> bool:
         """Whether some result lacks pieces."""
-        return any(job.partial for job in self.jobs.values())
+        return any(stage.partial for stage in self.stages.values())
 
     def before(self, stage: str) -> StageState | None:
         """The stage before `stage`, None for the first."""
-        names = list(self.jobs)
+        names = list(self.stages)
         place = names.index(stage)
-        return self.jobs[names[place - 1]] if place else None
+        return self.stages[names[place - 1]] if place else None
 
     def inputs(self, stage: str) -> dict[str, str]:
         """The results of the stages before `stage`, by name, as far as there are any."""
-        names = list(self.jobs)
-        earlier = (self.jobs[name] for name in names[: names.index(stage)])
-        return {job.stage: job.result for job in earlier if job.result}
+        names = list(self.stages)
+        earlier = (self.stages[name] for name in names[: names.index(stage)])
+        return {stage_state.stage: stage_state.result for stage_state in earlier if stage_state.result}
 
     def is_turn_of(self, stage: str) -> bool:
         """Whether every stage before `stage` is done: only then it may begin or go on."""
-        for name, job in self.jobs.items():
+        for name, stage_state in self.stages.items():
             if name == stage:
                 return True
-            if job.status != "completed":
+            if stage_state.status != "completed":
                 return False
         raise KeyError(stage)
 
@@ -113,7 +113,7 @@ def _uploaded(fact: DocumentUploaded) -> DocumentState:
         tenant=fact.tenant,
         size=fact.size,
         media_type=fact.media_type,
-        jobs={line.stage: StageState(line.stage, line.weight) for line in fact.pipeline},
+        stages={line.stage: StageState(line.stage, line.weight) for line in fact.pipeline},
         uploaded_at=fact.at,
         updated_at=fact.at,
         last_event=fact.event_id,
@@ -146,9 +146,9 @@ def _document(state: DocumentState, fact: Fact) -> DocumentState:
 
 def _is_lost(state: DocumentState, stage: str) -> bool:
     """Whether the stage after this one failed because this one's result is gone or damaged."""
-    names = list(state.jobs)
+    names = list(state.stages)
     following = names[names.index(stage) + 1 :][:1]
-    errors = [state.jobs[name].error for name in following if state.jobs[name].status == "failed"]
+    errors = [state.stages[name].error for name in following if state.stages[name].status == "failed"]
     return any(error is not None and error.code == RESULT_MISSING for error in errors)
 
 
@@ -156,18 +156,20 @@ def _retried(state: DocumentState, fact: RetryRequested) -> DocumentState:
     reopens = state.status in ("failed", "cancelled") or (state.status == "completed" and state.partial)
     if not reopens or fact.event_id in state.requests:
         return state
-    jobs = {}
-    for stage, job in state.jobs.items():
+    stages = {}
+    for stage, stage_state in state.stages.items():
         before = state.before(stage)
-        jobs[stage] = stages.reopen(
-            job, had_input=before is None or before.status == "completed", lost=_is_lost(state, stage)
+        stages[stage] = stage_fold.reopen(
+            stage_state, had_input=before is None or before.status == "completed", lost=_is_lost(state, stage)
         )
-    whole = all(job.status == "completed" for job in jobs.values())  # it was stopped after the last stage had ended
+    whole = all(
+        stage.status == "completed" for stage in stages.values()
+    )  # it was stopped after the last stage had ended
     return replace(
         state,
         status="processed" if whole else "processing",
         run=state.run + 1,
-        jobs=jobs,
+        stages=stages,
         requests=_remembered(state, fact),
         completed_at=None,
         failed_stage=None,
@@ -186,48 +188,50 @@ def _cancelling(state: DocumentState, fact: CancelRequested) -> DocumentState:
 
 
 def _cancelled(state: DocumentState, fact: DocumentCancelled) -> DocumentState:
-    jobs = {
-        stage: job if job.status in ("completed", "failed") else replace(job, status="cancelled", due_at=None)
-        for stage, job in state.jobs.items()
+    stages = {
+        stage: stage_state
+        if stage_state.status in ("completed", "failed")
+        else replace(stage_state, status="cancelled", due_at=None)
+        for stage, stage_state in state.stages.items()
     }
-    return replace(state, status="cancelled", jobs=jobs, completed_at=fact.at)
+    return replace(state, status="cancelled", stages=stages, completed_at=fact.at)
 
 
 def _completed(state: DocumentState, fact: DocumentCompleted) -> DocumentState:
-    done = all(job.status == "completed" for job in state.jobs.values())
+    done = all(stage.status == "completed" for stage in state.stages.values())
     if fact.run != state.run or not done:
         return state
     return replace(state, status="completed", completed_at=fact.at, cancel_too_late=state.status == "cancelling")
 
 
 def _stage(state: DocumentState, fact: OfStage) -> DocumentState:
-    job = state.jobs.get(fact.stage)
-    if job is None:
+    stage_state = state.stages.get(fact.stage)
+    if stage_state is None:
         return state  # a stage that is not in this document's pipeline
     before = state.before(fact.stage)
-    after = stages.evolve(job, fact, run=state.run, input_now=before.result if before else None)
-    if after is job:
+    after = stage_fold.evolve(stage_state, fact, run=state.run, input_now=before.result if before else None)
+    if after is stage_state:
         return state
-    state = replace(state, jobs={**state.jobs, fact.stage: after})
+    state = replace(state, stages={**state.stages, fact.stage: after})
     if isinstance(fact, StageCompleted):
         state = _input_changed(state, fact.stage)
-    return state if after.status == job.status else _status(state, after)
+    return state if after.status == stage_state.status else _status(state, after)
 
 
 def _input_changed(state: DocumentState, stage: str) -> DocumentState:
     """The stage after `stage` is wanted again if it worked on another result; those behind it follow in their turn."""
-    names = list(state.jobs)
+    names = list(state.stages)
     for name in names[names.index(stage) + 1 :][:1]:
-        job = state.jobs[name]
-        if job.plan is not None and job.planned_from != state.jobs[stage].result:
-            return replace(state, jobs={**state.jobs, name: stages.want(job)})
+        stage_state = state.stages[name]
+        if stage_state.plan is not None and stage_state.planned_from != state.stages[stage].result:
+            return replace(state, stages={**state.stages, name: stage_fold.want(stage_state)})
     return state
 
 
 def _status(state: DocumentState, changed: StageState) -> DocumentState:
     if state.status == "cancelling":
         return state  # what is done is kept, and it is still cancelling
-    statuses = {job.status for job in state.jobs.values()}
+    statuses = {stage.status for stage in state.stages.values()}
     if changed.status == "failed":
         return replace(state, status="failed", failed_stage=changed.stage, completed_at=changed.completed_at)
     if statuses == {"completed"}:

@@ -19,7 +19,7 @@ OUTSIDE: Final = ".waiting_for_"  # a provider, space: nothing that the stage it
 def render(state: DocumentState, live: LiveOverlay, *, given: UploadInfo, epoch: str) -> dict[str, Any]:
     """The whole small view of one document."""
     eta = percent.eta(state, live)
-    stages = {stage: render_job(state, job, live) for stage, job in state.jobs.items()}
+    stages = {stage: render_stage(state, stage_state, live) for stage, stage_state in state.stages.items()}
     return {
         "document_id": state.document_id,
         **given.to_row(),
@@ -41,30 +41,30 @@ def render(state: DocumentState, live: LiveOverlay, *, given: UploadInfo, epoch:
     }
 
 
-def render_job(state: DocumentState, job: StageState, live: LiveOverlay) -> dict[str, Any]:
+def render_stage(state: DocumentState, stage_state: StageState, live: LiveOverlay) -> dict[str, Any]:
     """One stage of the view."""
-    held = percent.held_of(live, job.stage)
-    status = "stalled" if job.lost and not held and job.status == "running" else job.status
+    held = percent.held_of(live, stage_state.stage)
+    status = "stalled" if stage_state.lost and not held and stage_state.status == "running" else stage_state.status
     return {
         "status": status,
-        "percent": percent.of_job(job, live),
-        "attempt": job.attempt,
-        "retry_count": job.attempt - 1,
-        "started_at": iso(job.started_at),
-        "completed_at": iso(job.completed_at),
-        "next_attempt_at": iso(job.due_at),
-        "message": _job_message(state, job, status, live),
-        "error": _error(job.error, job) if job.error else None,
+        "percent": percent.of_stage(stage_state, live),
+        "attempt": stage_state.attempt,
+        "retry_count": stage_state.attempt - 1,
+        "started_at": iso(stage_state.started_at),
+        "completed_at": iso(stage_state.completed_at),
+        "next_attempt_at": iso(stage_state.due_at),
+        "message": _stage_message(state, stage_state, status, live),
+        "error": _error(stage_state.error, stage_state) if stage_state.error else None,
     }
 
 
 def pages(state: DocumentState) -> dict[str, Any]:
     """Pages done of pages, from the stage that counted them."""
-    for job in state.jobs.values():
-        if job.pages is not None:
-            spans = [failed.pages for _, failed in sorted(job.failed.items()) if failed.pages]
+    for stage_state in state.stages.values():
+        if stage_state.pages is not None:
+            spans = [failed.pages for _, failed in sorted(stage_state.failed.items()) if failed.pages]
             failed = [page for first, last in spans for page in range(first, last + 1)]
-            return {"total": job.pages, "done": job.pages_done, "failed": failed}
+            return {"total": stage_state.pages, "done": stage_state.pages_done, "failed": failed}
     return {"total": None, "done": 0, "failed": []}
 
 
@@ -78,60 +78,62 @@ def _message(state: DocumentState, stages: dict[str, dict[str, Any]]) -> Message
         case "completed" if state.cancel_too_late:
             return message("document.cancel_too_late")
         case "completed" if state.partial:
-            return message("document.partial", failed=sum(len(job.failed) for job in state.jobs.values()))
+            return message("document.partial", failed=sum(len(stage.failed) for stage in state.stages.values()))
         case "failed":
-            job = _failed_job(state)
-            return _failed_message(job.error if job else None)
+            stage_state = _failed_job(state)
+            return _failed_message(stage_state.error if stage_state else None)
         case "completed" | "cancelled" | "cancelling" | "processed":
             return message(f"document.{state.status}")
         case _:
-            current = next((stage for stage, job in state.jobs.items() if job.status != "completed"), None)
+            current = next(
+                (stage for stage, stage_state in state.stages.items() if stage_state.status != "completed"), None
+            )
             shown: Message = stages[current]["message"] if current else message("document.processed")
             return shown
 
 
-def _job_message(state: DocumentState, job: StageState, status: str, live: LiveOverlay) -> Message:
+def _stage_message(state: DocumentState, stage_state: StageState, status: str, live: LiveOverlay) -> Message:
     match status:
         case "pending":
-            return _waiting_message(state, job, live)
+            return _waiting_message(state, stage_state, live)
         case "retrying":
-            assert job.error
-            due = {"due_at": iso(job.due_at)} if job.due_at else {}
-            return message("retry.scheduled", attempt=job.attempt + 1, **because(job.error), **due)
+            assert stage_state.error
+            due = {"due_at": iso(stage_state.due_at)} if stage_state.due_at else {}
+            return message("retry.scheduled", attempt=stage_state.attempt + 1, **because(stage_state.error), **due)
         case "stalled":
             return message("worker.lost")
         case "running":
-            return _running_message(job, live)
+            return _running_message(stage_state, live)
         case "failed":
-            return _failed_message(job.error)
+            return _failed_message(stage_state.error)
         case "cancelled":
             return message("document.cancelled")
         case _:
             return message("stage.done")
 
 
-def _waiting_message(state: DocumentState, job: StageState, live: LiveOverlay) -> Message:
-    before = state.before(job.stage)
+def _waiting_message(state: DocumentState, stage_state: StageState, live: LiveOverlay) -> Message:
+    before = state.before(stage_state.stage)
     if before is not None and before.status != "completed":
         return message("stage.waiting")
-    told = next((held.params for held in percent.held_of(live, job.stage) if held.code == QUEUE), {})
+    told = next((held.params for held in percent.held_of(live, stage_state.stage) if held.code == QUEUE), {})
     return message(QUEUE, **told)
 
 
-def _running_message(job: StageState, live: LiveOverlay) -> Message:
-    held = percent.held_of(live, job.stage)
+def _running_message(stage_state: StageState, live: LiveOverlay) -> Message:
+    held = percent.held_of(live, stage_state.stage)
     if waiting := next((tick for tick in held if OUTSIDE in tick.code), None):
         return message(waiting.code, **waiting.params)
-    if job.plan is None:
+    if stage_state.plan is None:
         return message("stage.planning")
-    done = job.done.bit_count()
-    if done + len(job.failed) >= job.slices:
+    done = stage_state.done.bit_count()
+    if done + len(stage_state.failed) >= stage_state.slices:
         return message("stage.concluding")
-    if job.pages is not None:
-        return message(f"{job.stage}.pages_done", done=job.pages_done, total=job.pages)
-    if job.slices > 1:
-        return message("stage.slices_done", done=done, total=job.slices)
-    return message(held[-1].code, **held[-1].params) if held else message(f"{job.stage}.working")
+    if stage_state.pages is not None:
+        return message(f"{stage_state.stage}.pages_done", done=stage_state.pages_done, total=stage_state.pages)
+    if stage_state.slices > 1:
+        return message("stage.slices_done", done=done, total=stage_state.slices)
+    return message(held[-1].code, **held[-1].params) if held else message(f"{stage_state.stage}.working")
 
 
 def _failed_message(error: Failure | None) -> Message:
@@ -139,28 +141,28 @@ def _failed_message(error: Failure | None) -> Message:
 
 
 def _failed_job(state: DocumentState) -> StageState | None:
-    job = state.jobs.get(state.failed_stage or "")
-    return job or next((job for job in state.jobs.values() if job.partial and job.error), None)
+    stage_state = state.stages.get(state.failed_stage or "")
+    return stage_state or next((stage for stage in state.stages.values() if stage.partial and stage.error), None)
 
 
 def _document_error(state: DocumentState) -> dict[str, Any] | None:
-    job = _failed_job(state)
-    return _error(job.error, job) if job and job.error else None
+    stage_state = _failed_job(state)
+    return _error(stage_state.error, stage_state) if stage_state and stage_state.error else None
 
 
-def _error(error: Failure, job: StageState) -> dict[str, Any]:
+def _error(error: Failure, stage_state: StageState) -> dict[str, Any]:
     sentence, action = describe(error.code, error.facts)
     page = error.page
     if page is None:
-        spans = [failed.pages for failed in job.failed.values() if failed.error == error and failed.pages]
+        spans = [failed.pages for failed in stage_state.failed.values() if failed.error == error and failed.pages]
         page = spans[0][0] if spans and spans[0][0] == spans[0][1] else None
     return {
         "code": error.code,
         "facts": error.facts,
         "message": sentence,
-        "stage": job.stage,
+        "stage": stage_state.stage,
         "page": page,
-        "attempt": job.attempt,
+        "attempt": stage_state.attempt,
         "retryable": error.retryable,
         "action": action,
     }

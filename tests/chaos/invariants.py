@@ -128,14 +128,14 @@ def _projected(seen: Observation, states: Mapping[str, DocumentState]) -> Iterat
 def _jobs(states: Mapping[str, DocumentState]) -> dict[str, Row]:
     rows = {}
     for document_id, state in states.items():
-        for stage, job in state.jobs.items() if state.status != "deleted" else ():
+        for stage, stage_state in state.stages.items() if state.status != "deleted" else ():
             rows[f"{document_id}/{stage}"] = {
                 "document_id": document_id,
                 "type": stage,
-                "status": job.status,
-                "attempt": job.attempt,
-                "started_at": job.started_at,
-                "completed_at": job.completed_at,
+                "status": stage_state.status,
+                "attempt": stage_state.attempt,
+                "started_at": stage_state.started_at,
+                "completed_at": stage_state.completed_at,
             }
     return rows
 
@@ -172,16 +172,16 @@ def _results(seen: Observation, state: DocumentState, row: Row) -> Iterator[Viol
     if state.status != "completed":
         return
     for stage in ("chunk", "extract"):
-        job = state.jobs.get(stage)
-        if job is None or job.result is None:
+        stage_state = state.stages.get(stage)
+        if stage_state is None or stage_state.result is None:
             continue
-        result = seen.results.get(job.result)
+        result = seen.results.get(stage_state.result)
         if result is None:
             if stage not in row.get("faults", {}):
                 yield Violation("I3", state.document_id, f"the result of {stage} is lost and readers are not told")
         elif stage == "chunk" and list(seen.chunks.get(state.document_id, ())) != [c["text"] for c in result["chunks"]]:
             yield Violation("I3", state.document_id, "chunks differ from what was concluded")
-        elif stage == "extract" and not _holds(seen.extractions.get(state.document_id), result, job.result):
+        elif stage == "extract" and not _holds(seen.extractions.get(state.document_id), result, stage_state.result):
             yield Violation("I3", state.document_id, "the extraction differs from what was concluded")
 
 
@@ -200,7 +200,7 @@ def _covered(seen: Observation) -> Iterator[Violation]:
         rows = seen.coordinators.get(stage, {}) if stage else seen.documents
         below = [one for one in seen.log if one.offset < positions.get(f"{_DOCUMENTS}-{one.partition}", 0)]
         for document_id, state in fold(below).items():
-            if stage and stage not in state.jobs:
+            if stage and stage not in state.stages:
                 continue
             row = rows.get(document_id)
             facts = row["settled"]["facts"] if row else 0

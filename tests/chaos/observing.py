@@ -106,7 +106,12 @@ def _chunks(rows: Mapping[str, Row]) -> dict[str, list[str]]:
 
 
 async def _results(blobs: Blobs, log: list[Logged]) -> dict[str, Any]:
-    names = {job.result for state in fold(log).values() for job in state.jobs.values() if job.result}
+    names = {
+        stage_state.result
+        for state in fold(log).values()
+        for stage_state in state.stages.values()
+        if stage_state.result
+    }
     return {name: await _result(blobs, name) for name in names}
 
 

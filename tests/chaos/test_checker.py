@@ -41,7 +41,7 @@ def at_rest(facts: Sequence[Fact]) -> Observation:
         ends=dict(positions),
         checkpoints={name: dict(positions) for name in ("progress", *(f"coordinator/{stage}" for stage in STAGES))},
         documents={DOCUMENT: document},
-        jobs=dict(document_row.job_rows(kept, document)),
+        jobs=dict(document_row.stage_rows(kept, document)),
         timeline=rows,
         coordinators={s: {DOCUMENT: to_row(Assignment(kept.state, s, len(facts) - 1))} for s in STAGES},
         chunks={DOCUMENT: ["one"]},

@@ -85,7 +85,7 @@ def test_the_samples_tell_one_whole_story():
     again = evolve(stopped, read_named("RetryRequested"))
     gone = evolve(evolve(state, read_named("DocumentDeleted")), read_named("DocumentErased"))
 
-    assert (state.jobs["ocr"].attempt, state.jobs["ocr"].done, state.jobs["ocr"].pages) == (2, 1, 40)
+    assert (state.stages["ocr"].attempt, state.stages["ocr"].done, state.stages["ocr"].pages) == (2, 1, 40)
     assert state.facts == len(order) - 1
     assert (stopped.status, again.status) == ("cancelled", "processing")
     assert (gone.status, gone.erased) == ("deleted", True)

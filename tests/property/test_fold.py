@@ -164,9 +164,9 @@ def test_the_percent_never_goes_back_within_an_attempt_and_100_is_the_end(seed, 
 
         assert anew or now >= shown
         assert (now == 100.0) == (kept.state.status == "completed") or kept.state.status == "deleted"
-        for stage, job in kept.state.jobs.items():
-            of_stage = percent.of_job(job, kept.live)
-            attempt, floor = stages.get(stage, (job.attempt, 0.0))
-            assert attempt != job.attempt or not job.open or of_stage >= floor
-            stages[stage] = (job.attempt, of_stage if job.open else 0.0)
+        for stage, stage_state in kept.state.stages.items():
+            of_stage = percent.of_stage(stage_state, kept.live)
+            attempt, floor = stages.get(stage, (stage_state.attempt, 0.0))
+            assert attempt != stage_state.attempt or not stage_state.open or of_stage >= floor
+            stages[stage] = (stage_state.attempt, of_stage if stage_state.open else 0.0)
         kept, shown = document_row.settle(kept), now

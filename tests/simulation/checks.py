@@ -43,7 +43,7 @@ def progress(world: Any) -> None:
             world.wrong("I9", work.partition("/")[0], f"{work.partition('/')[2]} was sent {count} times, to no avail")
     for document_id, state in world.states.items():
         over = state.status in TERMINAL or state.erased
-        due = max((job.due_at.timestamp() for job in state.jobs.values() if job.due_at), default=0.0)
+        due = max((stage.due_at.timestamp() for stage in state.stages.values() if stage.due_at), default=0.0)
         since = max(world.moved[document_id], world.calm_since, due - EPOCH)
         if not over and now - since > WAITS_SECONDS and not _is_held(world, document_id) and has_hand(world):
             world.wrong("I10", document_id, f"is {state.status} and waits since {since:.0f} s, and nobody takes it")
@@ -100,7 +100,7 @@ def _nothing_twice(world: Any) -> Iterator[Violation]:
     if len(ids) > len(set(ids)):
         yield Violation("I12", "log", f"{len(ids) - len(set(ids))} facts are said twice")
     for document_id, state in world.states.items():
-        if attempts := {job.stage: job.attempt for job in state.jobs.values() if job.attempt > 1}:
+        if attempts := {stage.stage: stage.attempt for stage in state.stages.values() if stage.attempt > 1}:
             yield Violation("I12", document_id, f"was tried again: {attempts}")
 
 
@@ -136,7 +136,12 @@ def observe(world: Any) -> Observation:
     chunks: dict[str, list[str]] = {}
     for row in sorted(rows["chunks"].values(), key=lambda row: row["index"]):
         chunks.setdefault(row["document_id"], []).append(row["text"])
-    names = {job.result for state in world.states.values() for job in state.jobs.values() if job.result}
+    names = {
+        stage_state.result
+        for state in world.states.values()
+        for stage_state in state.stages.values()
+        if stage_state.result
+    }
     return Observation(
         log=log,
         ends={

@@ -33,7 +33,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for package in ("services", "shared"):
         shutil.copytree(REPOSITORY / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(Path(__file__).parent / "sentiment", copy / "services" / "sentiment")
-    pipeline = copy / "shared" / "pipeline.py"
+    pipeline = copy / "shared" / "events" / "pipeline.py"
     before = pipeline.read_text()
     after = re.sub(r"(PIPELINE: .*?)^\)", rf"\1{LINE})", before, flags=re.DOTALL | re.MULTILINE)
     assert len(after.splitlines()) == len(before.splitlines()) + 1

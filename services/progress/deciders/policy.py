@@ -40,41 +40,43 @@ def decide(state: DocumentState, now: datetime, *, stored: bool, at_work: bool) 
         case "deleted" if not state.erased and not at_work:
             yield DocumentErased.claim(claim="1", **{**_about(state, now), "producer": ERASER})
         case "processing" | "retrying":
-            for job in state.jobs.values():
-                yield from _job(state, job, now)
+            for stage_state in state.stages.values():
+                yield from _stage(state, stage_state, now)
         case _:
             return
 
 
-def delay(state: DocumentState, job: StageState) -> float:
+def delay(state: DocumentState, stage_state: StageState) -> float:
     """Seconds until the next attempt: exponential within the run, jittered, capped, and as long as was asked for.
 
     The jitter is drawn from the document and attempt, so that everyone who computes it comes to the same moment.
     """
-    assert job.error
-    exponential = min(CAP_SECONDS, BASE_SECONDS * float(2 ** min(job.attempt - job.first_attempt, 30)))
-    draw = random.Random(uuid5(UUID(state.document_id), f"{job.stage}/{job.attempt}").int).uniform(0.5, 1.0)
-    return max(exponential * draw, job.error.retry_after or 0.0)
+    assert stage_state.error
+    exponential = min(CAP_SECONDS, BASE_SECONDS * float(2 ** min(stage_state.attempt - stage_state.first_attempt, 30)))
+    draw = random.Random(uuid5(UUID(state.document_id), f"{stage_state.stage}/{stage_state.attempt}").int).uniform(
+        0.5, 1.0
+    )
+    return max(exponential * draw, stage_state.error.retry_after or 0.0)
 
 
-def _job(state: DocumentState, job: StageState, now: datetime) -> Iterator[Fact]:
-    if job.status == "retrying" and job.due_at is None:
-        assert job.error
+def _stage(state: DocumentState, stage_state: StageState, now: datetime) -> Iterator[Fact]:
+    if stage_state.status == "retrying" and stage_state.due_at is None:
+        assert stage_state.error
         yield RetryScheduled.claim(
-            claim=f"{job.stage}/{job.attempt + 1}",
-            stage=job.stage,
-            attempt=job.attempt + 1,
-            error=job.error,
-            due_at=now + timedelta(milliseconds=round(delay(state, job) * 1000)),
+            claim=f"{stage_state.stage}/{stage_state.attempt + 1}",
+            stage=stage_state.stage,
+            attempt=stage_state.attempt + 1,
+            error=stage_state.error,
+            due_at=now + timedelta(milliseconds=round(delay(state, stage_state) * 1000)),
             **_about(state, now),
         )
-    elif (job.status == "retrying" and job.due_at and job.due_at <= now) or (
-        job.wanted and state.is_turn_of(job.stage)
+    elif (stage_state.status == "retrying" and stage_state.due_at and stage_state.due_at <= now) or (
+        stage_state.wanted and state.is_turn_of(stage_state.stage)
     ):
         yield StageRequested.claim(
-            claim=f"{state.run}/{job.stage}/{job.attempt + 1}",
-            stage=job.stage,
-            attempt=job.attempt + 1,
+            claim=f"{state.run}/{stage_state.stage}/{stage_state.attempt + 1}",
+            stage=stage_state.stage,
+            attempt=stage_state.attempt + 1,
             run=state.run,
             **_about(state, now),
         )

@@ -26,12 +26,14 @@ def judge(
     """
     if state is None:
         return None
-    job = state.jobs.get(lease["stage"])
-    if job is None or state.status == "deleted":
+    stage_state = state.stages.get(lease["stage"])
+    if stage_state is None or state.status == "deleted":
         return OVER
-    if lease["attempt"] > job.attempt or (lease["plan"] and not job.plan and lease["attempt"] == job.attempt):
+    if lease["attempt"] > stage_state.attempt or (
+        lease["plan"] and not stage_state.plan and lease["attempt"] == stage_state.attempt
+    ):
         return None  # the coordinator that sent it has read further in the log than this state
-    if state.status in TERMINAL or state.status == "cancelling" or _is_over(lease, job):
+    if state.status in TERMINAL or state.status == "cancelling" or _is_over(lease, stage_state):
         return OVER
     if lease.get("reported") == lease["strikes"]:
         return None
@@ -40,13 +42,13 @@ def judge(
     return _loss(lease, now, state.last_event)
 
 
-def _is_over(lease: Mapping[str, Any], job: StageState) -> bool:
+def _is_over(lease: Mapping[str, Any], stage_state: StageState) -> bool:
     number = lease["slice"]
-    if lease["attempt"] != job.attempt or not job.open:
+    if lease["attempt"] != stage_state.attempt or not stage_state.open:
         return True
     if number == PLAN:
-        return job.plan is not None
-    return lease["plan"] != job.plan or number in job.failed or job.has(number)
+        return stage_state.plan is not None
+    return lease["plan"] != stage_state.plan or number in stage_state.failed or stage_state.has(number)
 
 
 def _loss(lease: Mapping[str, Any], now: datetime, cause: str) -> Fact:

@@ -54,7 +54,9 @@ def named(before: DocumentRow, given: UploadInfo) -> DocumentRow:
 def settle(projection: DocumentRow) -> DocumentRow:
     """Note the percents that are about to be shown: they are the floors from now on."""
     state, live = projection.state, projection.live
-    stages = {stage: percent.of_job(job, live) for stage, job in state.jobs.items() if job.open}
+    stages = {
+        stage: percent.of_stage(stage_state, live) for stage, stage_state in state.stages.items() if stage_state.open
+    }
     return replace(projection, live=replace(live, shown=percent.of_document(state, live), shown_stages=stages))
 
 
@@ -69,9 +71,9 @@ def to_row(projection: DocumentRow, epoch: str) -> Row:
         "deleted": deleted,
         "version": projection.version,
         "view": {"status": "deleted"} if deleted else shown,
-        "plans": {stage: job.plan for stage, job in state.jobs.items() if job.plan},
-        "results": {stage: job.result for stage, job in state.jobs.items() if job.result},
-        "slices": {stage: _slices(projection, job) for stage, job in state.jobs.items()},
+        "plans": {stage: stage_state.plan for stage, stage_state in state.stages.items() if stage_state.plan},
+        "results": {stage: stage_state.result for stage, stage_state in state.stages.items() if stage_state.result},
+        "slices": {stage: _slices(projection, stage_state) for stage, stage_state in state.stages.items()},
         "offset": projection.offset,
         **(NOTHING if deleted else projection.given).to_row(),
         "settled": codec.to_row(state),
@@ -92,7 +94,7 @@ def from_row(row: Row) -> DocumentRow:
     return DocumentRow(codec.from_row(row["settled"]), live, UploadInfo.of(row), row["offset"])
 
 
-def job_rows(projection: DocumentRow, row: Row) -> list[tuple[str, Row]]:
+def stage_rows(projection: DocumentRow, row: Row) -> list[tuple[str, Row]]:
     """The rows of the collection `processing_jobs`, by id; `row` is the document's, as `to_row` made it."""
     state = projection.state
     if state.status == "deleted":
@@ -105,19 +107,27 @@ def job_rows(projection: DocumentRow, row: Row) -> list[tuple[str, Row]]:
                 "tenant": state.tenant,
                 "type": stage,
                 "version": projection.version,
-                **_job_columns(row["view"]["stages"][stage], job),
+                **_stage_columns(row["view"]["stages"][stage], stage_state),
             },
         )
-        for stage, job in state.jobs.items()
+        for stage, stage_state in state.stages.items()
     ]
 
 
-def _job_columns(shown: Mapping[str, Any], job: StageState) -> Row:
+def _stage_columns(shown: Mapping[str, Any], stage_state: StageState) -> Row:
     columns = ("status", "percent", "message", "error", "attempt", "retry_count")
-    times = {"started_at": job.started_at, "completed_at": job.completed_at, "next_attempt_at": job.due_at}
+    times = {
+        "started_at": stage_state.started_at,
+        "completed_at": stage_state.completed_at,
+        "next_attempt_at": stage_state.due_at,
+    }
     return {name: shown[name] for name in columns} | times
 
 
-def _slices(projection: DocumentRow, job: StageState) -> Row:
-    running = [held.slice for held in percent.held_of(projection.live, job.stage) if held.slice >= 0]
-    return {"done": codec.bitmap(job), "failed": [n for n in sorted(job.failed) if n >= 0], "running": running}
+def _slices(projection: DocumentRow, stage_state: StageState) -> Row:
+    running = [held.slice for held in percent.held_of(projection.live, stage_state.stage) if held.slice >= 0]
+    return {
+        "done": codec.bitmap(stage_state),
+        "failed": [n for n in sorted(stage_state.failed) if n >= 0],
+        "running": running,
+    }

@@ -103,7 +103,7 @@ class Projector:
         """Write the rows of some documents, and what is told of them in the timeline."""
         for i in rows:
             provoke("progress.write", i)
-        jobs = [row for i in rows for row in document_row.job_rows(shown[i], rows[i])]
+        jobs = [row for i in rows for row in document_row.stage_rows(shown[i], rows[i])]
         begun = {i for i, row in jobs if row["document_id"] in new}
         lines = [line for i in rows for line in told.get(i, ())]
         await asyncio.gather(mongo.add(self._timeline, lines), mongo.advance(self._stage_jobs, jobs, begun))

@@ -40,7 +40,11 @@ class StoredResults:
 
     def wanted(self, state: DocumentState) -> dict[str, str]:
         """The results that belong into collections, by stage."""
-        return {stage: job.result for stage, job in state.jobs.items() if job.result and stage in self._store}
+        return {
+            stage: stage_state.result
+            for stage, stage_state in state.stages.items()
+            if stage_state.result and stage in self._store
+        }
 
     async def load(self, states: Sequence[DocumentState]) -> None:
         """Store every result of the documents that is not stored yet; all of them are in memory at once.

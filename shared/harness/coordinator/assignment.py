@@ -31,9 +31,9 @@ class Assignment(Struct, frozen=True):
         return self.state.tenant
 
     @property
-    def job(self) -> StageState:
+    def stage_state(self) -> StageState:
         """Where this stage stands."""
-        return self.state.jobs[self.stage]
+        return self.state.stages[self.stage]
 
     @property
     def inputs(self) -> Mapping[str, str]:
@@ -43,22 +43,22 @@ class Assignment(Struct, frozen=True):
     @property
     def active(self) -> bool:
         """Whether there may be something to send or to say."""
-        return self.state.status in MOVING and self.job.open and self.state.is_turn_of(self.stage)
+        return self.state.status in MOVING and self.stage_state.open and self.state.is_turn_of(self.stage)
 
     @property
     def missing(self) -> tuple[int, ...]:
         """The slices without a result."""
-        return tuple(n for n in range(self.job.slices) if not self.job.has(n))
+        return tuple(n for n in range(self.stage_state.slices) if not self.stage_state.has(n))
 
     def outstanding(self) -> Iterable[int]:
         """The slice numbers that have neither a result nor a failure in this attempt, in order."""
-        job = self.job
-        if job.plan is None:
-            yield from (number for number in (PLAN,) if number not in job.failed)
+        stage_state = self.stage_state
+        if stage_state.plan is None:
+            yield from (number for number in (PLAN,) if number not in stage_state.failed)
             return
-        failed = sum(1 << number for number in job.failed if number >= 0)
-        left = ~(job.done | failed) & ((1 << job.slices) - 1)
-        if not left and job.done and CONCLUDE not in job.failed:
+        failed = sum(1 << number for number in stage_state.failed if number >= 0)
+        left = ~(stage_state.done | failed) & ((1 << stage_state.slices) - 1)
+        if not left and stage_state.done and CONCLUDE not in stage_state.failed:
             yield CONCLUDE
         while left:
             lowest = left & -left
@@ -93,12 +93,12 @@ Decision = Send | GiveUp | SetAside
 
 def cost(assignment: Assignment) -> float:
     """The expected seconds of one slice; what is not planned yet costs next to nothing."""
-    return assignment.job.weight / assignment.job.slices if assignment.job.slices else SHORT
+    return assignment.stage_state.weight / assignment.stage_state.slices if assignment.stage_state.slices else SHORT
 
 
 def work_item(assignment: Assignment, number: int) -> WorkItem:
     """The work item that asks a worker for slice `number` of `assignment`."""
-    stage = assignment.job
+    stage = assignment.stage_state
     return WorkItem(
         document_id=assignment.document_id,
         tenant=assignment.tenant,

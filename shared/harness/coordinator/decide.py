@@ -21,7 +21,7 @@ __all__ = ["Assignment", "Decision", "GiveUp", "Send", "SetAside", "cost", "deci
 def evolve(before: Assignment | None, fact: Fact, stage: str) -> Assignment | None:
     """The assignment after `fact`; None while the document is unknown or does not run through `stage`."""
     state = documents.evolve(before.state if before else None, fact)
-    if state is None or stage not in state.jobs:
+    if state is None or stage not in state.stages:
         return None
     if before is None:
         return Assignment(state, stage)
@@ -61,12 +61,14 @@ def decide(
 
 def _ending(assignment: Assignment, max_attempts: int) -> GiveUp | None:
     """How the attempt ends when nothing is outstanding and there is no whole to conclude."""
-    job = assignment.job
-    if not job.failed or any(number != CONCLUDE for number in assignment.outstanding()):
+    stage_state = assignment.stage_state
+    if not stage_state.failed or any(number != CONCLUDE for number in assignment.outstanding()):
         return None
-    failures = [job.failed[number].error for number in sorted(job.failed)]  # planning and concluding first
+    failures = [
+        stage_state.failed[number].error for number in sorted(stage_state.failed)
+    ]  # planning and concluding first
     retryable = next((failure for failure in failures if failure.retryable), None)
-    if retryable and job.attempt - job.first_attempt + 1 < max_attempts:
+    if retryable and stage_state.attempt - stage_state.first_attempt + 1 < max_attempts:
         return GiveUp(assignment, retryable, final=False)
-    nothing_to_conclude = not job.done or CONCLUDE in job.failed
+    nothing_to_conclude = not stage_state.done or CONCLUDE in stage_state.failed
     return GiveUp(assignment, failures[0], final=True) if nothing_to_conclude else None

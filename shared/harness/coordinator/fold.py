@@ -235,7 +235,7 @@ class CoordinatorFold:
                         document_id=document_id,
                         tenant=assignment.tenant,
                         stage=self._stage,
-                        attempt=assignment.job.attempt,
+                        attempt=assignment.stage_state.attempt,
                         slice=PLAN,
                         fraction=0.0,
                         code="queue.waiting",
@@ -258,7 +258,7 @@ class CoordinatorFold:
         self._turns.give(i, tenant, price_of(assignment, number))
 
     async def _give_up(self, assignment: Assignment, error: Failure, final: bool) -> None:
-        now, attempt = time.monotonic(), assignment.job.attempt
+        now, attempt = time.monotonic(), assignment.stage_state.attempt
         said, at = self._given_up.get(assignment.document_id, (0, 0.0))
         if said == attempt and now - at < _SAID_SECONDS:
             return  # on its way back through the log

@@ -123,15 +123,15 @@ def _sendable(assignment: Assignment, flying: set[int] | frozenset[int]) -> Iter
 
 def rank(assignment: Assignment, flying: set[int] | frozenset[int], served: Mapping[str, float]) -> Rank:
     """What a document is ordered by, the first first: drift, grade of remaining work, not planned yet, age."""
-    job = assignment.job
+    stage_state = assignment.stage_state
     drifts = drift(assignment, flying, served)
     came = assignment.state.uploaded_at
-    if not job.slices:
+    if not stage_state.slices:
         return drifts, _UNPLANNED, True, came
-    left = job.slices - job.done.bit_count() - sum(1 for number in job.failed if number >= 0)
+    left = stage_state.slices - stage_state.done.bit_count() - sum(1 for number in stage_state.failed if number >= 0)
     if left <= 0:
         return drifts, _CONCLUDES, False, came
-    return drifts, int(left * cost(assignment) / (2 * job.guess)).bit_length(), False, came
+    return drifts, int(left * cost(assignment) / (2 * stage_state.guess)).bit_length(), False, came
 
 
 def drift(assignment: Assignment, flying: set[int] | frozenset[int], served: Mapping[str, float]) -> int:
@@ -142,9 +142,9 @@ def drift(assignment: Assignment, flying: set[int] | frozenset[int], served: Map
 
 def spent(assignment: Assignment, flying: set[int] | frozenset[int]) -> float:
     """The seconds of the document that came to something, or may yet: slices that ended, and those on their way."""
-    job = assignment.job
-    ended = job.done.bit_count() + sum(1 for number in job.failed if number >= 0)
-    return (ended + len(flying)) * cost(assignment) + (SHORT if job.slices else 0.0)
+    stage_state = assignment.stage_state
+    ended = stage_state.done.bit_count() + sum(1 for number in stage_state.failed if number >= 0)
+    return (ended + len(flying)) * cost(assignment) + (SHORT if stage_state.slices else 0.0)
 
 
 def circulating(
@@ -167,7 +167,9 @@ def queue(
 
     At most TOLD documents: whoever is further behind waits for long, and need not know how long to the document.
     """
-    waiting = [a for a in assignments if a.active and a.job.status == "pending" and not in_flight.get(a.document_id)]
+    waiting = [
+        a for a in assignments if a.active and a.stage_state.status == "pending" and not in_flight.get(a.document_id)
+    ]
     ahead: dict[str, int] = {}
     for assignment in nsmallest(TOLD, waiting, key=lambda a: rank(a, NOTHING, served)):
         place = ahead.get(assignment.tenant, 0)

@@ -70,7 +70,7 @@ def test_a_retryable_failure_is_scheduled_and_requested_when_it_is_due():
 
     [request] = due(log, plan.due_at)
     assert (request.type, request.attempt, request.run) == ("StageRequested", 2, 1)
-    assert fold([*log, request]).jobs["ocr"].attempt == 2
+    assert fold([*log, request]).stages["ocr"].attempt == 2
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def failing(attempts, error=BUSY):
 
 def delay(log):
     state = fold(log)
-    return policy.delay(state, state.jobs["ocr"])
+    return policy.delay(state, state.stages["ocr"])
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 4, 5])

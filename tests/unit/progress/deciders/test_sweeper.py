@@ -44,7 +44,7 @@ def test_the_first_losses_of_a_slice_are_said(strikes):
 
     assert isinstance(fact, WorkerLost)
     assert (fact.stage, fact.attempt, fact.plan, fact.slice, fact.strike) == ("ocr", 1, "ocr-plan", 1, strikes)
-    assert fold([*RUNNING, fact]).jobs["ocr"].lost == {1}
+    assert fold([*RUNNING, fact]).stages["ocr"].lost == {1}
 
 
 def test_the_third_loss_of_a_slice_is_its_failure():
@@ -52,7 +52,7 @@ def test_the_third_loss_of_a_slice_is_its_failure():
 
     assert isinstance(fact, SliceFailed)
     assert (fact.error.code, fact.error.facts) == ("worker_lost", {"strikes": 3})
-    assert set(fold([*RUNNING, fact]).jobs["ocr"].failed) == {1}
+    assert set(fold([*RUNNING, fact]).stages["ocr"].failed) == {1}
 
 
 def test_work_that_was_given_back_in_order_is_no_loss():

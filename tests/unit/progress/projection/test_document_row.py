@@ -129,14 +129,14 @@ def test_of_a_deleted_document_only_its_end_is_left():
     row = document_row.to_row(document_row.named(projected(DELETED), UploadInfo("lease.pdf")), "k3f9")
 
     assert (row["deleted"], row["view"], row["filename"]) == (True, {"status": "deleted"}, "")
-    assert document_row.job_rows(projected(DELETED), row) == []
+    assert document_row.stage_rows(projected(DELETED), row) == []
 
 
 def test_a_job_has_a_row_of_its_own():
     kept = projected(
         [uploaded(), started(when=1), planned(), done(0), failed(1), failed(2), given_up(), scheduled(due=10)]
     )
-    rows = dict(document_row.job_rows(kept, document_row.to_row(kept, "e")))
+    rows = dict(document_row.stage_rows(kept, document_row.to_row(kept, "e")))
     row = rows[f"{kept.state.document_id}/ocr"]
 
     assert len(rows) == 3

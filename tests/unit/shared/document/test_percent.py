@@ -34,7 +34,7 @@ def holding(log, *ticks):
 
 
 def of_stage(log, overlay=None, stage="ocr"):
-    return percent.of_job(fold(log).jobs[stage], overlay or LiveOverlay())
+    return percent.of_stage(fold(log).stages[stage], overlay or LiveOverlay())
 
 
 def test_the_percent_of_a_stage_is_the_weight_of_what_is_done():
@@ -87,7 +87,9 @@ def shown_along(log):
     for offset, item in enumerate(log):
         kept = document_row.tick(kept, item) if hasattr(item, "fraction") else document_row.take(kept, item, offset)
         kept = document_row.settle(kept)
-        shown.append((percent.of_document(kept.state, kept.live), percent.of_job(kept.state.jobs["ocr"], kept.live)))
+        shown.append(
+            (percent.of_document(kept.state, kept.live), percent.of_stage(kept.state.stages["ocr"], kept.live))
+        )
     return shown
 
 

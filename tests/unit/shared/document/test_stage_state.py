@@ -51,41 +51,41 @@ def test_a_result_of_a_slice_that_was_never_planned_changes_nothing(number):
 def test_of_two_planners_the_first_in_the_log_counts():
     state = fold([*RUNNING, planned(slices=99, plan="another")])
 
-    assert (state.jobs["ocr"].plan, state.jobs["ocr"].slices) == ("ocr-plan", 3)
+    assert (state.stages["ocr"].plan, state.stages["ocr"].slices) == ("ocr-plan", 3)
 
 
 def test_a_plan_that_came_after_all_takes_back_the_failure_to_plan():
     state = fold([*UPLOADED, started(), failed(PLAN, plan=None), planned()])
 
-    assert not state.jobs["ocr"].failed
+    assert not state.stages["ocr"].failed
 
 
 def test_a_failed_attempt_waits_for_a_retry_and_knows_when():
     waiting = fold([*RETRYING, scheduled(due=10)])
 
     assert waiting.status == "retrying"
-    assert waiting.jobs["ocr"].due_at == at(10)
+    assert waiting.stages["ocr"].due_at == at(10)
 
 
 def test_a_retry_that_is_scheduled_twice_is_due_when_it_was_said_first():
-    assert fold([*RETRYING, scheduled(due=10), scheduled(due=99)]).jobs["ocr"].due_at == at(10)
+    assert fold([*RETRYING, scheduled(due=10), scheduled(due=99)]).stages["ocr"].due_at == at(10)
 
 
 def test_the_schedule_of_an_earlier_attempt_does_not_move_a_later_one():
     log = [*RETRYING, scheduled(due=10), requested(), started(attempt=2), failed(1, attempt=2), given_up(attempt=2)]
 
-    assert fold([*log, scheduled(attempt=2, due=10)]).jobs["ocr"].due_at is None
+    assert fold([*log, scheduled(attempt=2, due=10)]).stages["ocr"].due_at is None
 
 
 def test_a_new_attempt_keeps_what_is_done_and_forgets_what_failed():
-    job = fold([*RETRYING, scheduled(), requested()]).jobs["ocr"]
+    job = fold([*RETRYING, scheduled(), requested()]).stages["ocr"]
 
     assert (job.status, job.attempt, job.plan, job.done) == ("pending", 2, "ocr-plan", 0b1)
     assert (job.failed, job.error, job.due_at, job.started_at) == ({}, None, None, None)
 
 
 def test_attempts_are_counted_within_the_run_that_a_person_asked_for():
-    job = fold([*FAILED, retry(), requested(run=2)]).jobs["ocr"]
+    job = fold([*FAILED, retry(), requested(run=2)]).stages["ocr"]
 
     assert (job.attempt, job.first_attempt, job.run) == (2, 2, 2)
 
@@ -107,7 +107,7 @@ def test_what_a_zombie_says_about_an_attempt_that_has_ended_changes_nothing(log,
     "log", [RETRYING, [*RETRYING, requested()], [*FAILED, retry()]], ids=["ended", "requested", "asked for"]
 )
 def test_a_result_of_an_earlier_attempt_with_the_same_plan_counts(log):
-    assert fold([*log, done(2)]).jobs["ocr"].has(2)
+    assert fold([*log, done(2)]).stages["ocr"].has(2)
 
 
 def test_a_request_of_an_earlier_run_does_not_start_an_attempt():
@@ -126,37 +126,37 @@ def test_a_request_that_nobody_waits_for_changes_nothing():
 
 
 def test_a_lost_worker_is_the_last_word_until_anything_is_done():
-    assert fold([*RUNNING, lost(1)]).jobs["ocr"].lost == {1}
-    assert fold([*RUNNING, lost(1), done(0)]).jobs["ocr"].lost == set()
-    assert fold([*RUNNING, lost(1), failed(1)]).jobs["ocr"].lost == set()
+    assert fold([*RUNNING, lost(1)]).stages["ocr"].lost == {1}
+    assert fold([*RUNNING, lost(1), done(0)]).stages["ocr"].lost == set()
+    assert fold([*RUNNING, lost(1), failed(1)]).stages["ocr"].lost == set()
 
 
 def test_a_loss_that_is_said_again_after_the_work_went_on_changes_nothing():
     before = fold([*RUNNING, lost(1), done(0)])
 
     assert evolve(before, lost(1)) is before
-    assert evolve(before, lost(1, strike=2)).jobs["ocr"].lost == {1}
+    assert evolve(before, lost(1, strike=2)).stages["ocr"].lost == {1}
 
 
 def test_planning_can_be_lost_before_there_is_a_plan_but_not_afterwards():
-    assert fold([*UPLOADED, started(), lost(PLAN, plan=None)]).jobs["ocr"].lost == {PLAN}
+    assert fold([*UPLOADED, started(), lost(PLAN, plan=None)]).stages["ocr"].lost == {PLAN}
     assert fold([*RUNNING, lost(PLAN, plan=None)]) == fold(RUNNING)
 
 
 def test_weights_and_pages_of_what_is_done_are_added_up():
-    job = fold([*RUNNING, done(0, weight=2.0, pages=(1, 32)), done(1, weight=0.5, pages=(33, 33))]).jobs["ocr"]
+    job = fold([*RUNNING, done(0, weight=2.0, pages=(1, 32)), done(1, weight=0.5, pages=(33, 33))]).stages["ocr"]
 
     assert (job.done_weight, job.pages_done) == (2.5, 33)
 
 
 def test_a_partial_result_names_the_first_of_its_failures():
-    job = fold(PARTIAL_OCR).jobs["ocr"]
+    job = fold(PARTIAL_OCR).stages["ocr"]
 
     assert (job.partial, job.error, set(job.failed)) == (True, BAD_PAGE, {2})
 
 
 def test_a_failure_to_conclude_is_forgotten_when_the_stage_concludes():
-    job = fold([*RUNNING, done(0), done(1), failed(2), failed(CONCLUDE, error=BUSY), concluded(partial=True)]).jobs[
+    job = fold([*RUNNING, done(0), done(1), failed(2), failed(CONCLUDE, error=BUSY), concluded(partial=True)]).stages[
         "ocr"
     ]
 

@@ -63,7 +63,7 @@ def test_a_cancelling_document_is_cancelled_when_the_policy_says_that_nobody_wor
 
     assert state.status == "cancelled"
     assert state.completed_at == cancelled().at
-    assert {job.status for job in state.jobs.values()} == {"cancelled"}
+    assert {job.status for job in state.stages.values()} == {"cancelled"}
 
 
 def test_a_document_that_nobody_asked_to_stop_is_not_cancelled():
@@ -81,8 +81,8 @@ def test_what_is_done_while_cancelling_is_kept_and_it_is_still_cancelling():
     state = fold([*CANCELLING, done(1), failed(2)])
 
     assert state.status == "cancelling"
-    assert state.jobs["ocr"].done == 0b11
-    assert set(state.jobs["ocr"].failed) == {2}
+    assert state.stages["ocr"].done == 0b11
+    assert set(state.stages["ocr"].failed) == {2}
 
 
 @pytest.mark.parametrize("ending", [given_up(final=True), given_up(), concluded()], ids=named)
@@ -94,7 +94,7 @@ def test_a_stage_that_failed_for_good_while_cancelling_stays_failed_in_the_cance
     state = fold([*CANCELLING, given_up(final=True), cancelled()])
 
     assert state.status == "cancelled"
-    assert state.jobs["ocr"].status == "failed"
+    assert state.stages["ocr"].status == "failed"
     assert state.failed_stage is None
 
 
@@ -130,9 +130,9 @@ def test_a_retry_opens_what_failed_was_stopped_or_is_partial(log):
 
     assert state.status == "processing"
     assert state.run == 2
-    assert state.jobs["ocr"].wanted
-    assert state.jobs["ocr"].attempt == 1
-    assert (state.completed_at, state.failed_stage, state.jobs["ocr"].error) == (None, None, None)
+    assert state.stages["ocr"].wanted
+    assert state.stages["ocr"].attempt == 1
+    assert (state.completed_at, state.failed_stage, state.stages["ocr"].error) == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +174,8 @@ def test_nothing_is_erased_before_somebody_deleted_it():
 def test_a_result_beats_a_failure_while_the_stage_is_open():
     state = fold([*RUNNING, failed(1), done(1)])
 
-    assert state.jobs["ocr"].done == 0b10
-    assert not state.jobs["ocr"].failed
+    assert state.stages["ocr"].done == 0b10
+    assert not state.stages["ocr"].failed
 
 
 def test_a_failure_does_not_beat_a_result():
@@ -205,7 +205,7 @@ def test_a_stage_that_is_not_in_the_documents_pipeline_is_ignored():
 def test_the_pipeline_and_its_order_come_from_the_upload():
     lines = [StageLine(stage="extract", weight=1.0), StageLine(stage="ocr", weight=2.0)]
 
-    assert list(fold([uploaded(pipeline=lines)]).jobs) == ["extract", "ocr"]
+    assert list(fold([uploaded(pipeline=lines)]).stages) == ["extract", "ocr"]
 
 
 def test_a_document_is_processing_from_the_first_sign_of_work_until_all_stages_are_done():
@@ -222,20 +222,20 @@ def test_a_later_stage_that_worked_on_another_result_is_wanted_again():
     log = [*PARTIAL, retry(), requested(run=2), started(attempt=2), done(2)]
     state = fold([*log, concluded(attempt=2, result="ocr-whole")])
 
-    assert state.jobs["chunk"].wanted
-    assert state.jobs["extract"].status == "completed"  # its turn comes when chunk has another result
+    assert state.stages["chunk"].wanted
+    assert state.stages["extract"].status == "completed"  # its turn comes when chunk has another result
     assert fold([*log, concluded(attempt=2, result="ocr-some")]).status == "processed"
 
 
 def test_another_input_starts_a_stage_from_zero():
     log = [*PARTIAL, retry(), requested(run=2), done(2), concluded(attempt=2, result="ocr-whole")]
-    job = fold([*log, requested("chunk", run=2)]).jobs["chunk"]
+    job = fold([*log, requested("chunk", run=2)]).stages["chunk"]
 
     assert (job.plan, job.slices, job.done, job.result, job.partial) == (None, 0, 0, None, False)
 
 
 def test_a_retry_of_a_document_that_was_stopped_before_it_began_starts_the_first_stage_only():
-    jobs = fold([*UPLOADED, cancel(), cancelled(), retry()]).jobs
+    jobs = fold([*UPLOADED, cancel(), cancelled(), retry()]).stages
 
     assert [job.wanted for job in jobs.values()] == [True, False, False]
     assert {job.status for job in jobs.values()} == {"pending"}
@@ -245,8 +245,8 @@ def test_a_stage_that_was_under_way_stays_wanted_when_the_stage_before_fails_in_
     chunk_failed = [*PARTIAL_OCR, started("chunk"), failed(PLAN, "chunk", plan=None), given_up("chunk", final=True)]
     ocr_failed = [*chunk_failed, retry("1"), requested(run=2), started(attempt=2), given_up(attempt=2, final=True)]
 
-    assert fold([*chunk_failed, retry("1")]).jobs["chunk"].wanted
-    assert fold([*ocr_failed, retry("2")]).jobs["chunk"].wanted
+    assert fold([*chunk_failed, retry("1")]).stages["chunk"].wanted
+    assert fold([*ocr_failed, retry("2")]).stages["chunk"].wanted
 
 
 def test_a_retry_of_a_document_that_was_stopped_after_its_last_stage_only_stores_the_results():
@@ -286,7 +286,7 @@ def test_a_retry_concludes_a_stage_again_whose_stored_result_was_lost():
     lost_input = Failure(code="result_missing", facts={"name": "ocr"}, retryable=True)
     log = [uploaded(), *whole("ocr"), started("chunk"), failed(PLAN, stage="chunk", plan=None, error=lost_input)]
     log += [given_up("chunk", final=True, error=lost_input), retry()]
-    ocr, chunk = (fold(log).jobs[stage] for stage in ("ocr", "chunk"))
+    ocr, chunk = (fold(log).stages[stage] for stage in ("ocr", "chunk"))
 
     assert (ocr.status, ocr.wanted, ocr.done) == ("pending", True, 1)  # its slices stay done
     assert chunk.wanted

@@ -163,7 +163,7 @@ class Broken:
         return getattr(self._sound, part)
 
 
-@pytest.mark.parametrize("part", ["active", "job", "tenant", "state", "outstanding"])
+@pytest.mark.parametrize("part", ["active", "stage_state", "tenant", "state", "outstanding"])
 def test_one_document_that_cannot_be_decided_about_is_set_aside_and_the_others_go_on(part):
     broken = Broken(document(1, 3), part)
     decisions = decide([broken, document(2, 1)], {}, {}, 4, 3)
