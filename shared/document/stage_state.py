@@ -86,7 +86,7 @@ class StageState(Struct, frozen=True):
 
 
 def evolve(state: StageState, fact: OfStage, *, run: int, input_now: str | None) -> StageState:
-    """The job after a fact about its stage; the same object where the fact changes nothing.
+    """The state after a fact about the stage; the same object where the fact changes nothing.
 
     `run` is the document's, `input_now` what the stage before has concluded by now.
     """
@@ -119,12 +119,12 @@ def evolve(state: StageState, fact: OfStage, *, run: int, input_now: str | None)
 
 
 def want(state: StageState) -> StageState:
-    """The job as another attempt is asked for; its results stay until that attempt begins."""
+    """The state as another attempt is asked for; its results stay until that attempt begins."""
     return replace(state, status="pending", wanted=True, error=None, due_at=None, completed_at=None, lost=frozenset())
 
 
 def reopen(state: StageState, *, had_input: bool, lost: bool) -> StageState:
-    """The job in a new run: what is whole stays, what was under way is wanted, the rest follows by itself.
+    """The state in a new run: what is whole stays, what was under way is wanted, the rest follows by itself.
 
     `lost`: the stored result is gone; to conclude again restores it.
     """

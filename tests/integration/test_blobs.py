@@ -180,7 +180,7 @@ async def test_an_empty_stream_is_an_empty_blob(blobs: Blobs) -> None:
 
 STREAMS: Final = """
 import asyncio, hashlib, os, sys
-from shared.blobs import Blobs
+from shared.storage.blobs import Blobs
 
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) * 1024

@@ -273,7 +273,7 @@ async def test_whoever_waits_for_a_child_gets_the_next_that_is_free(pool: Pool) 
 
 WORKER: Final = """
 import asyncio, sys
-from shared.harness.children import Pool
+from shared.harness.sandbox.pool import Pool
 
 async def main():
     child = await Pool("restless", 1, 60).take()
