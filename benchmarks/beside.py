@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.latency import BUSY_MS, IDLE_MS, begin, frames, piece, report, times
+from benchmarks.latency import BUSY_MS, IDLE_MS, begin, frames, report, slice_, times
 from benchmarks.system import blobs_in, system_in
 from pagestream import PagestreamClient
 from shared.events.document import Fact, Failure, RetryScheduled, StageFailed, StageStarted, utcnow
@@ -88,8 +88,8 @@ async def written(producer: Producer, database: Mongo, store: Blobs, pages: int)
     """A document of so many pages, each with its result in the store and its rows in the database."""
     document_id = str(uuid.uuid4())
     for number in range(pages):
-        await store.put_result(blob_names.piece(TENANT, document_id, STAGE, "p", number), {"page": number})
-    await append(producer, [*begin(document_id, pages), *(piece(document_id, number) for number in range(pages))])
+        await store.put_result(blob_names.slice_result(TENANT, document_id, STAGE, "p", number), {"page": number})
+    await append(producer, [*begin(document_id, pages), *(slice_(document_id, number) for number in range(pages))])
     await reached(database, {"_id": document_id, "view.version": {"$gte": (pages + 3) * 1_000_000}}, 1)
     return document_id
 

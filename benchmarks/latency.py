@@ -88,7 +88,7 @@ async def frames(gateway: str, producer: Producer, most: int) -> AsyncIterator[f
         await reached(socket, 3)
         for number in range(most + WARM_UP):
             began = time.perf_counter()
-            await producer.append(piece(document_id, number))
+            await producer.append(slice_(document_id, number))
             await reached(socket, 4 + number)
             if number >= WARM_UP:
                 yield time.perf_counter() - began
@@ -112,7 +112,7 @@ def begin(document_id: str, slices: int) -> list[Fact]:
     ]
 
 
-def piece(document_id: str, number: int) -> SliceCompleted:
+def slice_(document_id: str, number: int) -> SliceCompleted:
     """One more slice is done."""
     return SliceCompleted.claim(
         document_id=document_id, claim=str(number), tenant="default", at=utcnow(), producer="bench",

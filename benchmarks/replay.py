@@ -147,10 +147,10 @@ def history(number: int, pages: int) -> Iterator[Fact]:
             claim=line.stage, plan="p", slices=slices, weight=float(slices),
             page_count=pages if line.stage == "ocr" else None, **stage,
         )  # fmt: skip
-        for piece in range(slices):
-            span = (piece + 1, piece + 1) if line.stage == "ocr" else None
+        for slice_ in range(slices):
+            span = (slice_ + 1, slice_ + 1) if line.stage == "ocr" else None
             yield SliceCompleted.claim(
-                claim=f"{line.stage}/{piece}", plan="p", slice=piece, weight=1.0, pages=span, **stage
+                claim=f"{line.stage}/{slice_}", plan="p", slice=slice_, weight=1.0, pages=span, **stage
             )
         yield StageCompleted.claim(claim=line.stage, plan="p", result=f"{document_id}/{line.stage}", **stage)
     yield DocumentCompleted.claim(claim="1", run=1, **common)

@@ -35,9 +35,9 @@ def plan(task: Task) -> Plan:
     return Plan(engine=_engine(), slices=tuple(_slice(text, batch) for batch in batches))
 
 
-def work(task: Task, piece: Slice) -> Result:
+def work(task: Task, slice_: Slice) -> Result:
     """The slice's chunks, each with its text and its vector."""
-    chunks = _chunks(task, piece)
+    chunks = _chunks(task, slice_)
     if not chunks:
         return {"chunks": []}
 
@@ -52,8 +52,8 @@ def work(task: Task, piece: Slice) -> Result:
 def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result:
     """All chunks in order. Those of a failed slice have no vector, so that their text is found by its words."""
     chunks: list[Mapping[str, Any]] = []
-    for piece, result in zip(plan.slices, results, strict=True):
-        chunks += result["chunks"] if result else [{**chunk, "vector": None} for chunk in _chunks(task, piece)]
+    for slice_, result in zip(plan.slices, results, strict=True):
+        chunks += result["chunks"] if result else [{**chunk, "vector": None} for chunk in _chunks(task, slice_)]
     return {"chunks": chunks, "model": NAME, "dimensions": DIMENSIONS}
 
 
@@ -84,7 +84,7 @@ def _described(chunk: Chunk) -> dict[str, Any]:
     }
 
 
-def _chunks(task: Task, piece: Slice) -> list[dict[str, Any]]:
+def _chunks(task: Task, slice_: Slice) -> list[dict[str, Any]]:
     """The slice's chunks with their text."""
     text = task.earlier["ocr"]["text"]
-    return [{**chunk, "text": text[chunk["start"] : chunk["end"]]} for chunk in piece.args["chunks"]]
+    return [{**chunk, "text": text[chunk["start"] : chunk["end"]]} for chunk in slice_.args["chunks"]]

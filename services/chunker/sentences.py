@@ -47,10 +47,10 @@ def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """
     first = start
     for cut in sorted({*_ends(text, start, end), *_items(text, start, end), end}):
-        piece = text[first:cut]
-        bare = piece.strip()
+        part = text[first:cut]
+        bare = part.strip()
         if bare:
-            offset = first + piece.index(bare[0])
+            offset = first + part.index(bare[0])
             yield offset, offset + len(bare)
         first = cut
 

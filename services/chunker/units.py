@@ -1,4 +1,4 @@
-"""Text taken apart into units: headings, sentences, and pieces of sentences that are beyond the limits."""
+"""Text taken apart into units: headings, sentences, and parts of sentences that are beyond the limits."""
 
 import re
 import unicodedata
@@ -64,8 +64,8 @@ def _paragraph(text: str, start: int, end: int, limits: Limits) -> Iterator[Unit
         yield Unit(start, line_end, count_tokens(text, start, line_end), line_end == end, found)
         start = line_end
     for first, last in sentences(text, start, end):
-        for piece, stop in _pieces(text, first, last, limits):
-            yield Unit(piece, stop, count_tokens(text, piece, stop), stop == end)
+        for begin, stop in _parts(text, first, last, limits):
+            yield Unit(begin, stop, count_tokens(text, begin, stop), stop == end)
 
 
 def _paragraphs(text: str, pages: Sequence[Page]) -> Iterator[tuple[int, int]]:
@@ -107,10 +107,10 @@ def _fits(text: str, start: int, end: int, limits: Limits) -> bool:
     return end - start <= limits.characters and count_tokens(text, start, end) <= limits.tokens
 
 
-def _pieces(text: str, start: int, end: int, limits: Limits) -> Iterator[tuple[int, int]]:
-    """The sentence text[start:end] whole if it fits, else in pieces.
+def _parts(text: str, start: int, end: int, limits: Limits) -> Iterator[tuple[int, int]]:
+    """The sentence text[start:end] whole if it fits, else in parts.
 
-    Pieces are at most half as large as the limits allow: a heading then still fits before the first one.
+    Parts are at most half as large as the limits allow: a heading then still fits before the first one.
     """
     if _fits(text, start, end, limits):
         yield start, end

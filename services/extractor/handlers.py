@@ -62,16 +62,16 @@ def plan(task: Task) -> Plan:
     return Plan(engine=engine(settings), slices=(whole, *passes))
 
 
-def work(task: Task, piece: Slice) -> Result:
+def work(task: Task, slice_: Slice) -> Result:
     """The findings of one pass, with what it says of the whole when it is the pass for that."""
     text, pages = _input(task)
-    paging, hints = Paging(pages), Hints.model_validate(piece.args["hints"])
-    if piece.args["pass"] == WHOLE:
+    paging, hints = Paging(pages), Hints.model_validate(slice_.args["hints"])
+    if slice_.args["pass"] == WHOLE:
         first = next(((int(p["start"]), int(p["end"])) for p in pages if text[p["start"] : p["end"]].strip()), (0, 0))
         said = describe_whole(text, first, len(pages), hints.language, _settings())
         found = list(vendors(text, first, paging, said["document_type"]))
         return said | {"findings": [finding.to_json() for finding in found]}
-    start, end = int(piece.args["start"]), int(piece.args["end"])
+    start, end = int(slice_.args["start"]), int(slice_.args["end"])
     return {"findings": [finding.to_json() for finding in _looked_for(task, text, start, end, paging, hints)]}
 
 
@@ -79,8 +79,8 @@ def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result
     """The extraction: findings merged, sums checked, with warnings for what is missing or does not add up."""
     whole = results[0] or {}
     found = [Finding.from_json(finding) for result in results if result for finding in result["findings"]]
-    missing = [piece.pages for piece, result in zip(plan.slices, results, strict=True) if result is None]
-    first_page = next((piece.pages[0] for piece in plan.slices if piece.pages), 1)
+    missing = [slice_.pages for slice_, result in zip(plan.slices, results, strict=True) if result is None]
+    first_page = next((slice_.pages[0] for slice_ in plan.slices if slice_.pages), 1)
     return conclude_findings(whole, found, missing, first_page)
 
 

@@ -49,18 +49,18 @@ def cut(text: str, pages: Sequence[Mapping[str, Any]], most_pages: int, most_cha
         if last and number - last.first < most_pages and end - last.start <= most_characters:
             passages[-1] = Passage(last.start, end, last.first, number)
         else:
-            passages += [Passage(a, b, number, number) for a, b in _pieces(text, start, end, most_characters)]
+            passages += [Passage(a, b, number, number) for a, b in _parts(text, start, end, most_characters)]
     return passages
 
 
-def _pieces(text: str, start: int, end: int, most: int) -> list[tuple[int, int]]:
-    pieces = []
+def _parts(text: str, start: int, end: int, most: int) -> list[tuple[int, int]]:
+    parts = []
     while end - start > most:
         line_end = text.rfind("\n", start + most // 2, start + most)
         stop = line_end + 1 if line_end > 0 else start + most
-        pieces.append((start, stop))
+        parts.append((start, stop))
         start = stop
-    return [*pieces, (start, end)]
+    return [*parts, (start, end)]
 
 
 def sample(text: str, most: int) -> str:
@@ -68,11 +68,11 @@ def sample(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     part = most // (SAMPLES + 1)
-    pieces = [text[: 2 * part]]
+    parts = [text[: 2 * part]]
     for index in range(1, SAMPLES):
         start = 2 * part + (len(text) - 3 * part) * index // (SAMPLES - 1)
-        pieces.append(text[start : start + part].partition(" ")[2].rpartition(" ")[0])
-    return "\n\n".join(pieces)
+        parts.append(text[start : start + part].partition(" ")[2].rpartition(" ")[0])
+    return "\n\n".join(parts)
 
 
 def without_running_lines(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Documents of every kind: how each is taken apart, and read again piece by piece; attachments are further pages."""
+"""Documents of every kind: how each is taken apart, and read again slice by slice; attachments are further pages."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ _MOST_NESTED: Final = 3  # mails within mails as files; a mail forwarded as such
 
 
 def sliced(task: Task, settings: OcrSettings, depth: int = 0) -> tuple[Slice, ...]:
-    """The pieces of a document and of what is attached to it, pages numbered through.
+    """The slices of a document and of what is attached to it, pages numbered through.
 
     Raises Rejected: empty_file, unsupported_type, encrypted, corrupt_…, too_large, too_many_pages.
     """
@@ -49,45 +49,45 @@ def sliced(task: Task, settings: OcrSettings, depth: int = 0) -> tuple[Slice, ..
             return _text_sliced(kind, len(_texts(task.source, kind, settings)))
 
 
-def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
-    """The pages of one piece. Raises Rejected and Transient as the readers of its kind do."""
-    if piece.args.get("attached"):
-        with _attached(task, piece, settings) as (inner, own, before):
+def read(task: Task, slice_: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
+    """The pages of one slice. Raises Rejected and Transient as the readers of its kind do."""
+    if slice_.args.get("attached"):
+        with _attached(task, slice_, settings) as (inner, own, before):
             return [{**page, "page": page["page"] + before} for page in read(inner, own, settings, reader)]
-    kind = Kind(piece.args["kind"])
+    kind = Kind(slice_.args["kind"])
     match kind:
         case Kind.PDF:
-            return pdf.read(task, piece, settings, reader)
+            return pdf.read(task, slice_, settings, reader)
         case _ if kind in images.FORMATS:
-            return images.read(task, piece, settings, reader)
+            return images.read(task, slice_, settings, reader)
         case Kind.MAIL:
-            texts = _mail_pages(mail.opened(task.source, settings.max_mail_bytes), piece.args["unread"])
+            texts = _mail_pages(mail.opened(task.source, settings.max_mail_bytes), slice_.args["unread"])
         case _:
             texts = _texts(task.source, kind, settings)
     return [plain_text.page(number, text) for number, text in enumerate(texts, start=1)]
 
 
-def picture(task: Task, piece: Slice, settings: OcrSettings, width: int) -> Image.Image:
-    """The page of a piece that is one page, as it looks, at most `width` pixels wide.
+def picture(task: Task, slice_: Slice, settings: OcrSettings, width: int) -> Image.Image:
+    """The page of a slice that is one page, as it looks, at most `width` pixels wide.
 
     It is what the boxes of the page's words were measured on: the same way up, of the same proportions.
     Raises Rejected: no_image for a page that is text, else as the readers of its kind do.
     """
-    if piece.args.get("attached"):
-        with _attached(task, piece, settings) as (inner, own, _):
+    if slice_.args.get("attached"):
+        with _attached(task, slice_, settings) as (inner, own, _):
             return picture(inner, own, settings, width)
-    match Kind(piece.args["kind"]):
+    match Kind(slice_.args["kind"]):
         case Kind.PDF:
-            return pdf.picture(task, piece, width)
+            return pdf.picture(task, slice_, width)
         case kind if kind in images.FORMATS:
-            return images.picture(task, piece, settings, width)
+            return images.picture(task, slice_, settings, width)
         case _:
             raise Rejected("no_image")
 
 
 def check_count(slices: Sequence[Slice], settings: OcrSettings) -> int:
     """How many pages there are. Raises Rejected: too_many_pages."""
-    count = max(piece.pages[1] for piece in slices if piece.pages)
+    count = max(slice_.pages[1] for slice_ in slices if slice_.pages)
     check_pages(count, settings.max_pages)
     return count
 
@@ -126,7 +126,7 @@ def _bounded(source: Path, settings: OcrSettings) -> bytes:
 
 
 def _text_sliced(kind: Kind, count: int, **args: Any) -> tuple[Slice, ...]:
-    """One piece: reading a part of such a document costs as much as reading all of it."""
+    """One slice: reading a part of such a document costs as much as reading all of it."""
     about = {"kind": kind, "source": "text_layer", **args}
     return (Slice(weight=TEXT_PAGE_SECONDS * count, pages=(1, count), args=about),)
 
@@ -144,11 +144,11 @@ def _mail_sliced(task: Task, settings: OcrSettings, depth: int) -> tuple[Slice, 
         except Rejected as refusal:
             unread[str(number)] = str(refusal)
     count = len(_mail_pages(message, unread))
-    pieces = list(_text_sliced(Kind.MAIL, count, unread=unread))
+    whole = list(_text_sliced(Kind.MAIL, count, unread=unread))
     for number, slices in attached:
-        before = pieces[-1].pages[1] if pieces[-1].pages else 0
-        pieces += [_moved(piece, number, before) for piece in slices]
-    return tuple(pieces)
+        before = whole[-1].pages[1] if whole[-1].pages else 0
+        whole += [_moved(slice_, number, before) for slice_ in slices]
+    return tuple(whole)
 
 
 def _attachment_sliced(
@@ -172,21 +172,21 @@ def _written(task: Task, attachment: mail.Attachment) -> Iterator[Task]:
         yield replace(task, source=Path(file.name))
 
 
-def _moved(piece: Slice, number: int, before: int) -> Slice:
-    """A piece of an attachment among those of the mail: `attached` is the way to it, `before` the pages before it."""
-    first, last = piece.pages or (1, 1)
-    way = {"attached": [number, *piece.args.get("attached", [])], "before": [before, *piece.args.get("before", [])]}
-    return piece.model_copy(update={"pages": (first + before, last + before), "args": {**piece.args, **way}})
+def _moved(slice_: Slice, number: int, before: int) -> Slice:
+    """A slice of an attachment among those of the mail: `attached` is the way to it, `before` the pages before it."""
+    first, last = slice_.pages or (1, 1)
+    way = {"attached": [number, *slice_.args.get("attached", [])], "before": [before, *slice_.args.get("before", [])]}
+    return slice_.model_copy(update={"pages": (first + before, last + before), "args": {**slice_.args, **way}})
 
 
 @contextmanager
-def _attached(task: Task, piece: Slice, settings: OcrSettings) -> Iterator[tuple[Task, Slice, int]]:
-    """The attachment that a piece is about as a task, the piece as its own, and how many pages stand before it."""
-    (number, *way), (before, *befores) = piece.args["attached"], piece.args["before"]
+def _attached(task: Task, slice_: Slice, settings: OcrSettings) -> Iterator[tuple[Task, Slice, int]]:
+    """The attachment that a slice is about as a task, the slice as its own, and how many pages stand before it."""
+    (number, *way), (before, *befores) = slice_.args["attached"], slice_.args["before"]
     attachment = mail.opened(task.source, settings.max_mail_bytes).attachments[number]
-    first, last = piece.pages or (1, 1)
-    args = {**piece.args, "attached": way, "before": befores}
-    own = piece.model_copy(update={"pages": (first - before, last - before), "args": args})
+    first, last = slice_.pages or (1, 1)
+    args = {**slice_.args, "attached": way, "before": befores}
+    own = slice_.model_copy(update={"pages": (first - before, last - before), "args": args})
     with _written(task, attachment) as inner:
         yield inner, own, before
 

@@ -20,7 +20,7 @@ settings: Final = cache(partial(read, OcrSettings))
 
 
 def plan(task: Task) -> Plan:
-    """The pieces of a document of any kind this stage reads.
+    """The slices of a document of any kind this stage reads.
 
     Raises Rejected: empty_file, unsupported_type, encrypted, corrupt_pdf, corrupt_image, corrupt_document, too_large,
     too_many_pages, language_not_installed. Raises Transient: provider_unavailable.
@@ -31,14 +31,14 @@ def plan(task: Task) -> Plan:
     return Plan(engine=_named(task, chosen), slices=slices, page_count=documents.check_count(slices, chosen))
 
 
-def work(task: Task, piece: Slice) -> Result:
+def work(task: Task, slice_: Slice) -> Result:
     """{"pages": [page, …]} for the pages of one slice.
 
     Raises Rejected: corrupt_pdf, corrupt_image, too_large, provider_refused. Raises Transient: timeout, crashed,
     provider_unavailable.
     """
     chosen = settings()
-    return {"pages": documents.read(task, piece, chosen, _reader(task, chosen))}
+    return {"pages": documents.read(task, slice_, chosen, _reader(task, chosen))}
 
 
 def conclude(task: Task, plan: Plan, results: Sequence[Result | None]) -> Result:

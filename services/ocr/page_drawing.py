@@ -20,12 +20,12 @@ _QUALITY: Final = 80  # letters stay sharp; 60 to 200 KB for a page of text, 100
 settings: Final = cache(partial(read, OcrSettings))
 
 
-def work(task: Task, piece: Slice) -> Result:
-    """{"image": JPEG in base64, "width", "height"} for the one page of `piece`, at most `args["width"]` pixels wide.
+def work(task: Task, slice_: Slice) -> Result:
+    """{"image": JPEG in base64, "width", "height"} for the one page of `slice`, at most `args["width"]` pixels wide.
 
-    The rest of the piece is as the stage planned it. Raises Rejected: no_image, corrupt_pdf, corrupt_image, too_large.
+    The rest of the slice is as the stage planned it. Raises Rejected: no_image, corrupt_pdf, corrupt_image, too_large.
     """
-    picture = documents.picture(task, piece, settings(), piece.args["width"])
+    picture = documents.picture(task, slice_, settings(), slice_.args["width"])
     return {"image": base64.b64encode(_jpeg(picture)).decode(), "width": picture.width, "height": picture.height}
 
 

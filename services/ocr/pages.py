@@ -161,10 +161,10 @@ def _rounded(value: float | None) -> float | None:
 
 
 def slices(kind: str, sources: Sequence[Source]) -> tuple[Slice, ...]:
-    """The pieces of a document of `kind`, whose page n is to be read as `sources[n - 1]` says: pages that need OCR one
+    """The slices of a document of `kind`, whose page n is to be read as `sources[n - 1]` says: pages that need OCR one
     by one, pages with text in runs.
     """
-    pieces: list[Slice] = []
+    slices: list[Slice] = []
     for source, run in groupby(enumerate(sources, start=1), key=lambda numbered: numbered[1]):
         numbers = [number for number, _ in run]
         longest = 1 if source == "ocr" else TEXT_PAGES_PER_SLICE
@@ -172,8 +172,8 @@ def slices(kind: str, sources: Sequence[Source]) -> tuple[Slice, ...]:
         for start in range(0, len(numbers), longest):
             part = numbers[start : start + longest]
             args = {"kind": kind, "source": source}
-            pieces.append(Slice(weight=cost * len(part), pages=(part[0], part[-1]), args=args))
-    return tuple(pieces)
+            slices.append(Slice(weight=cost * len(part), pages=(part[0], part[-1]), args=args))
+    return tuple(slices)
 
 
 def concluded(plan: Plan, results: Sequence[Result | None]) -> Result:
@@ -192,8 +192,8 @@ def concluded(plan: Plan, results: Sequence[Result | None]) -> Result:
 
 
 def _numbered(plan: Plan, results: Sequence[Result | None]) -> Iterator[tuple[int, Mapping[str, Any] | None]]:
-    for piece, result in zip(plan.slices, results, strict=True):
-        first, last = piece.pages or (1, 1)
+    for slice_, result in zip(plan.slices, results, strict=True):
+        first, last = slice_.pages or (1, 1)
         if result is None:
             yield from ((number, None) for number in range(first, last + 1))
         else:

@@ -197,14 +197,14 @@ def _lost(state: StageState, fact: WorkerLost) -> StageState:
 
 
 def _in_question(state: StageState, number: int) -> bool:
-    """Whether `number` names a piece of this plan whose end is open: planning, concluding or a slice."""
+    """Whether `number` names a slice of this plan whose end is open: planning, concluding or a slice."""
     if state.plan is None:
         return number == PLAN
     return number == CONCLUDE or state.expects(number)
 
 
 def _concluded(state: StageState, fact: StageCompleted) -> StageState:
-    failed = {number: piece for number, piece in state.failed.items() if number >= 0}
+    failed = {number: slice_ for number, slice_ in state.failed.items() if number >= 0}
     return replace(
         state,
         status="completed",
@@ -219,4 +219,4 @@ def _concluded(state: StageState, fact: StageCompleted) -> StageState:
 
 def _without(failed: Mapping[int, FailedSlice], number: int) -> Mapping[int, FailedSlice]:
     """The failures but one: a result beats a failure."""
-    return failed if number not in failed else {n: piece for n, piece in failed.items() if n != number}
+    return failed if number not in failed else {n: slice_ for n, slice_ in failed.items() if n != number}

@@ -23,7 +23,7 @@ MAX_BYTES: Final = 64 * 1024  # of one encoded fact
 
 
 class Failure(BaseModel):
-    """Why a piece of work failed: a code of the catalogue, the facts of its sentence, and whether a retry may help."""
+    """Why a work item failed: a code of the catalogue, the facts of its sentence, and whether a retry may help."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -68,13 +68,13 @@ class StageFact(DocumentFact):
 
 
 class StageStarted(StageFact):
-    """A worker took the first piece of this attempt."""
+    """A worker took the first slice of this attempt."""
 
     type: Literal["StageStarted"]
 
 
 class StagePlanned(StageFact):
-    """What there is to do: `slices` pieces of together `weight` seconds; the list itself is the plan's blob."""
+    """What there is to do: `slices` slices of together `weight` seconds; the list itself is the plan's blob."""
 
     type: Literal["StagePlanned"]
     plan: str

@@ -72,7 +72,7 @@ async def work(
         producer=producer,
         mongo=database,
         leases=Leases(database, owner),
-        pieces=SliceRunner(settings, producer, blobs, Inputs(blobs), rank_of(stage)),
+        slice_runner=SliceRunner(settings, producer, blobs, Inputs(blobs), rank_of(stage)),
         pool=pool,
     )
     log.info("worker starts", slots=settings.children)

@@ -1,7 +1,7 @@
 """What a stage brings: three plain functions, each run in a child process that can be killed whole.
 
     plan(task)                    -> Plan      what there is to do, in slices of bounded cost
-    work(task, piece)             -> result    one slice
+    work(task, slice)             -> result    one slice
     conclude(task, plan, results) -> result    the whole; `results[i]` is None where slice i failed
 
 A result is a JSON object (str, int, float, bool, None, list, dict with str keys). The functions may block, may use
@@ -34,10 +34,10 @@ class Frozen(BaseModel):
 
 
 class Slice(Frozen):
-    """One piece of a stage's work.
+    """One slice of a stage's work.
 
     `weight` is its expected cost in seconds on one core (percent and fairness count in it), `pages` the first and last
-    page it covers (1-based, inclusive) where it is about pages, `args` whatever `work` needs to find its piece.
+    page it covers (1-based, inclusive) where it is about pages, `args` whatever `work` needs to find its slice.
     """
 
     weight: float = Field(default=1.0, gt=0)
@@ -60,13 +60,13 @@ class Plan(Frozen):
         """Refuse a plan that could not be carried out. Raises Rejected("plan_too_large") or ValueError."""
         if len(self.slices) > MAX_SLICES:
             raise Rejected("plan_too_large", stage=stage, what="pieces", got=len(self.slices), limit=MAX_SLICES)
-        last = max((piece.pages[1] for piece in self.slices if piece.pages), default=0)
+        last = max((slice_.pages[1] for slice_ in self.slices if slice_.pages), default=0)
         if (pages := max(last, self.page_count or 0)) > MAX_PAGES:
             raise Rejected("plan_too_large", stage=stage, what="pages", got=min(pages, 2**53), limit=MAX_PAGES)
-        for piece in self.slices:
-            first, last = piece.pages or (1, 1)
-            if not 1 <= first <= last or piece.weight > MAX_WEIGHT:
-                raise ValueError(f"no such piece: pages {piece.pages}, {piece.weight} seconds")
+        for slice_ in self.slices:
+            first, last = slice_.pages or (1, 1)
+            if not 1 <= first <= last or slice_.weight > MAX_WEIGHT:
+                raise ValueError(f"no such piece: pages {slice_.pages}, {slice_.weight} seconds")
         if (self.page_count or 0) < 0 or len(self.engine) > MAX_ENGINE:
             raise ValueError("no such plan")
 
@@ -113,6 +113,6 @@ class Stage(Protocol):
 
     def plan(self, task: Task) -> Plan: ...
 
-    def work(self, task: Task, piece: Slice) -> Result: ...
+    def work(self, task: Task, slice_: Slice) -> Result: ...
 
     def conclude(self, task: Task, plan: Plan, results: Sequence[Result | None]) -> Result: ...

@@ -58,7 +58,7 @@ class WorkItem(BaseModel):
 
     @property
     def claim(self) -> str:
-        """What a fact about this piece claims, as far as the piece itself goes."""
+        """What a fact about this slice claims, as far as the slice itself goes."""
         return f"{self.stage}/{self.attempt}/{self.plan}/{self.slice}"
 
 

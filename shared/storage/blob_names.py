@@ -21,7 +21,7 @@ def part(tenant: str, document_id: str, offset: int, token: str) -> str:
     return f"{tenant}/{document_id}/{PART_PREFIX}{offset}-{token}"
 
 
-def piece(tenant: str, document_id: str, stage: str, plan: str, number: int) -> str:
+def slice_result(tenant: str, document_id: str, stage: str, plan: str, number: int) -> str:
     """The result of one slice of a plan."""
     return f"{tenant}/{document_id}/{stage}/{plan}/{number}"
 

@@ -115,7 +115,7 @@ async def desk(
         producer=producer,
         mongo=database,
         leases=Leases(database, Owner.of("here/odd")),
-        pieces=SliceRunner(limits, producer, blobs, Inputs(blobs)),
+        slice_runner=SliceRunner(limits, producer, blobs, Inputs(blobs)),
         pool=pool,
     )
     yield Desk(worker, database, settings)

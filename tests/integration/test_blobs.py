@@ -13,7 +13,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from shared.errors import Transient
-from shared.storage.blob_names import meta, piece, plan, result, source
+from shared.storage.blob_names import meta, plan, result, slice_result, source
 from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs, seal, unseal
 from tests.support.infrastructure import REPOSITORY
 
@@ -122,7 +122,7 @@ async def test_many_results_come_in_the_order_of_their_names_and_none_for_what_i
 
 
 async def test_names_are_those_below_the_prefix_and_no_others(blobs: Blobs) -> None:
-    every = [source("t", "d1"), meta("t", "d1"), plan("t", "d1", "ocr", "p"), piece("t", "d1", "ocr", "p", 10)]
+    every = [source("t", "d1"), meta("t", "d1"), plan("t", "d1", "ocr", "p"), slice_result("t", "d1", "ocr", "p", 10)]
     for name in (*every, source("t", "d10"), source("u", "d1")):
         await blobs.put(name, b"x")
     assert await names(blobs, "t/d1/") == sorted(every)
@@ -130,7 +130,7 @@ async def test_names_are_those_below_the_prefix_and_no_others(blobs: Blobs) -> N
 
 
 async def test_deleting_a_document_leaves_nothing_of_it_and_all_of_the_others(blobs: Blobs, tmp_path: Path) -> None:
-    gone = [source("t", "d1"), meta("t", "d1"), *(piece("t", "d1", "ocr", "p", n) for n in range(20))]
+    gone = [source("t", "d1"), meta("t", "d1"), *(slice_result("t", "d1", "ocr", "p", n) for n in range(20))]
     kept = [source("t", "d10"), source("t", "d2"), source("u", "d1")]
     for name in (*gone, *kept):
         await blobs.put(name, b"x")

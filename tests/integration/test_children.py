@@ -61,9 +61,9 @@ def asking(tmp_path: Path, do: str, **args: Any) -> dict[str, Any]:
     """The request for a slice that does `do`."""
     source = tmp_path / "source"
     source.write_text("v1")
-    piece = Slice(args={"do": do, **args}).model_dump(mode="json")
+    slice_ = Slice(args={"do": do, **args}).model_dump(mode="json")
     cores = {"folder": str(tmp_path / "cores"), "count": 1}
-    work = {"function": "work", "document": DOCUMENT, "source": str(source), "earlier": {}, "slice": piece}
+    work = {"function": "work", "document": DOCUMENT, "source": str(source), "earlier": {}, "slice": slice_}
     return {**work, "cores": cores, "needs_core": False}
 
 
@@ -156,7 +156,7 @@ async def test_a_bug_comes_with_its_traceback_and_the_process_goes_on(child: Chi
     assert (await run(child, asking(tmp_path, "answer")))["pid"] == before["pid"]
 
 
-async def test_a_crash_names_the_signal_and_the_next_piece_gets_a_new_process(child: Child, tmp_path: Path) -> None:
+async def test_a_crash_names_the_signal_and_the_next_slice_gets_a_new_process(child: Child, tmp_path: Path) -> None:
     before = await run(child, asking(tmp_path, "answer"))
     with pytest.raises(Crashed) as caught:
         await run(child, asking(tmp_path, "crash"))
@@ -204,7 +204,7 @@ async def test_a_hundred_thousand_ticks_are_few_on_the_wire(child: Child, tmp_pa
     assert ticks[0] == {"code": "pages", "fraction": 0.0, "params": {"page": 0}}
 
 
-async def test_each_piece_has_an_empty_private_folder_for_everything(child: Child, tmp_path: Path) -> None:
+async def test_each_slice_has_an_empty_private_folder_for_everything(child: Child, tmp_path: Path) -> None:
     first, second = [await run(child, asking(tmp_path, "scratch")) for _ in range(2)]
     assert first["workdir"] != second["workdir"]
     for answer in (first, second):

@@ -29,10 +29,10 @@ class Work:
     def __init__(self, folder: Path, child: Child, *, needs_core: bool, asks: bool, deadline: float, rank: int) -> None:
         self.folder = folder
         self.child = child
-        piece = Slice(args={"folder": str(folder), "asks": asks}).model_dump(mode="json")
+        slice_ = Slice(args={"folder": str(folder), "asks": asks}).model_dump(mode="json")
         cores = {"folder": str(folder.parent / "cores"), "count": 1}
         request: dict[str, Any] = {
-            "function": "work", "document": DOCUMENT, "source": "", "earlier": {}, "slice": piece,
+            "function": "work", "document": DOCUMENT, "source": "", "earlier": {}, "slice": slice_,
             "cores": cores, "needs_core": needs_core, "rank": rank,
         }  # fmt: skip
         running = child.run(request, deadline=deadline, memory_mb=1024, on_tick=lambda tick: None)

@@ -1,4 +1,4 @@
-"""A worker with real leases, a real log and real children: which fact a piece of work ends in, and when in none."""
+"""A worker with real leases, a real log and real children: which fact a work item ends in, and when in none."""
 
 import asyncio
 from pathlib import Path
@@ -42,7 +42,7 @@ async def test_planning_slices_and_concluding_each_end_in_one_fact(desk: Desk) -
     (completed,) = await desk.do(item)
     assert isinstance(completed, StageCompleted)
     assert not completed.partial
-    result = await desk.worker.pieces.blobs.get_result(completed.result)
+    result = await desk.worker.slice_runner.blobs.get_result(completed.result)
     assert (result["ocr"], len(result["results"])) == ("read before", 2)
     assert (await desk.lease(item))["ended"] is True
 
@@ -53,25 +53,25 @@ async def test_a_conclusion_without_a_slice_is_partial_and_has_a_name_of_its_own
     (partial,) = await desk.do(desk.item(CONCLUDE, missing=(1,)))
     assert isinstance(partial, StageCompleted)
     assert partial.partial
-    assert (await desk.worker.pieces.blobs.get_result(partial.result))["results"][1] is None
-    assert not await desk.worker.pieces.blobs.exists(blob_names.result("t", desk.document_id, "odd", "p1", ()))
+    assert (await desk.worker.slice_runner.blobs.get_result(partial.result))["results"][1] is None
+    assert not await desk.worker.slice_runner.blobs.exists(blob_names.result("t", desk.document_id, "odd", "p1", ()))
 
 
 async def test_a_result_that_is_there_is_not_computed_again(desk: Desk) -> None:
     await desk.put_document({"do": "bug"})
-    name = blob_names.piece("t", desk.document_id, "odd", "p1", 0)
-    await desk.worker.pieces.blobs.put_result(name, {"by": "an earlier life"})
+    name = blob_names.slice_result("t", desk.document_id, "odd", "p1", 0)
+    await desk.worker.slice_runner.blobs.put_result(name, {"by": "an earlier life"})
     (done,) = await desk.do(desk.item(0))
     assert isinstance(done, SliceCompleted)
 
 
 async def test_a_damaged_result_is_computed_again(desk: Desk) -> None:
     await desk.put_document({"do": "chatter"})
-    name = blob_names.piece("t", desk.document_id, "odd", "p1", 0)
-    await desk.worker.pieces.blobs.put(name, b"half of it")
+    name = blob_names.slice_result("t", desk.document_id, "odd", "p1", 0)
+    await desk.worker.slice_runner.blobs.put(name, b"half of it")
     (done,) = await desk.do(desk.item(0))
     assert isinstance(done, SliceCompleted)
-    assert await desk.worker.pieces.blobs.get_result(name) == {"said": True}
+    assert await desk.worker.slice_runner.blobs.get_result(name) == {"said": True}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ async def test_a_lost_blob_fails_this_document_and_not_the_worker(desk: Desk, lo
         "source": blob_names.source("t", desk.document_id),
         "earlier": f"t/{desk.document_id}/earlier",
     }[lost]
-    await desk.worker.pieces.blobs.delete(name)
+    await desk.worker.slice_runner.blobs.delete(name)
     (failed,) = await desk.do(desk.item(0))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == ("source_missing" if lost == "source" else "result_missing")
@@ -115,9 +115,9 @@ async def test_a_lost_blob_fails_this_document_and_not_the_worker(desk: Desk, lo
 async def test_a_flipped_byte_in_the_plan_fails_this_document_and_not_the_worker(desk: Desk) -> None:
     await desk.put_document({"do": "answer"})
     name = blob_names.plan("t", desk.document_id, "odd", "p1")
-    sound = await desk.worker.pieces.blobs.get(name)
-    await desk.worker.pieces.blobs.delete(name)
-    await desk.worker.pieces.blobs.put(name, sound[:-2] + b"x}")
+    sound = await desk.worker.slice_runner.blobs.get(name)
+    await desk.worker.slice_runner.blobs.delete(name)
+    await desk.worker.slice_runner.blobs.put(name, sound[:-2] + b"x}")
     (failed,) = await desk.do(desk.item(0))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == "result_missing"

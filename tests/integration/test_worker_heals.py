@@ -57,7 +57,7 @@ async def test_where_the_result_is_gone_the_work_is_done_anew_and_that_is_no_los
     await desk.put_document({"do": "answer"})
     item = desk.item(0)
     (first,) = await desk.do(item)
-    await desk.worker.pieces.blobs.delete(blob_names.piece("t", desk.document_id, "odd", "p1", 0))
+    await desk.worker.slice_runner.blobs.delete(blob_names.slice_result("t", desk.document_id, "odd", "p1", 0))
     (again,) = await desk.do(item)
     assert again.event_id == first.event_id
     lease = await desk.lease(item)
@@ -95,22 +95,22 @@ async def test_what_is_stopped_while_it_waits_is_not_begun_and_its_lease_is_open
     assert (lease["ended"], lease["released"]) == (False, 1)  # whether it is over the sweeper says, who knows the log
 
 
-# --- what nobody expected costs its own piece -----------------------------------------------------------------------
+# --- what nobody expected costs its own slice -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "error", [KeyError("page"), OSError(5, "bad sector"), RuntimeError("odd"), mongo.PyMongoError()]
 )
-async def test_an_error_that_nobody_expected_is_the_failure_of_its_own_piece(
+async def test_an_error_that_nobody_expected_is_the_failure_of_its_own_slice(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     work, failed_once = SliceRunner._slice, []
 
-    async def fails(pieces: SliceRunner, item: WorkItem, child: Any) -> Any:
+    async def fails(slices: SliceRunner, item: WorkItem, child: Any) -> Any:
         if not failed_once:
             failed_once.append(item)
             raise error
-        return await work(pieces, item, child)
+        return await work(slices, item, child)
 
     await desk.put_document({"do": "answer"}, {"do": "answer"})
     monkeypatch.setattr(SliceRunner, "_slice", fails)
@@ -126,7 +126,7 @@ async def test_an_error_that_nobody_expected_is_the_failure_of_its_own_piece(
     assert isinstance(done, SliceCompleted)
 
 
-async def test_a_piece_that_is_not_in_its_plan_fails_and_the_worker_goes_on(desk: Desk) -> None:
+async def test_a_slice_that_is_not_in_its_plan_fails_and_the_worker_goes_on(desk: Desk) -> None:
     await desk.put_document({"do": "answer"})
     (failed,) = await desk.do(desk.item(7))
     assert isinstance(failed, SliceFailed)
@@ -151,7 +151,7 @@ async def test_a_fact_that_is_too_large_for_the_log_becomes_a_failure(
     assert failed.error.code == "internal"
 
 
-async def test_an_error_that_leaves_no_fact_gives_the_piece_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_that_leaves_no_fact_gives_the_slice_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: Any) -> None:
         raise KeyError("a bug in saying it")
 
@@ -200,7 +200,7 @@ async def test_while_the_database_is_away_work_goes_on_and_nothing_is_struck(
 # --- ticks, plans and results that are not as they should be --------------------------------------------------------
 
 
-async def test_odd_ticks_are_dropped_with_one_line_and_the_piece_is_done(desk: Desk) -> None:
+async def test_odd_ticks_are_dropped_with_one_line_and_the_slice_is_done(desk: Desk) -> None:
     await desk.put_document({"do": "tick_oddly"})
     with capture_logs() as said:
         (done,) = await desk.do(desk.item(0))
@@ -220,8 +220,8 @@ async def test_a_result_beyond_the_limit_is_refused_in_words(desk: Desk) -> None
 
 async def test_a_plan_that_takes_too_long_is_made_once_more_and_then_given_up(desk: Desk) -> None:
     await desk.put_document({"do": "answer"})
-    await desk.worker.pieces.blobs.delete(blob_names.source("t", desk.document_id))
-    await desk.worker.pieces.blobs.put(blob_names.source("t", desk.document_id), b"spin")
+    await desk.worker.slice_runner.blobs.delete(blob_names.source("t", desk.document_id))
+    await desk.worker.slice_runner.blobs.put(blob_names.source("t", desk.document_id), b"spin")
     for attempt, retryable in ((1, True), (2, False)):
         (failed,) = await desk.do(desk.item(PLAN, attempt=attempt, repeats=attempt - 1))
         assert isinstance(failed, SliceFailed)
@@ -232,8 +232,8 @@ async def test_a_plan_that_takes_too_long_is_made_once_more_and_then_given_up(de
 @pytest.mark.parametrize("plan", ["many pieces", "many pages", "no such pages"])
 async def test_a_plan_that_nobody_could_carry_out_is_refused(desk: Desk, plan: str) -> None:
     await desk.put_document({"do": "answer"})
-    await desk.worker.pieces.blobs.delete(blob_names.source("t", desk.document_id))
-    await desk.worker.pieces.blobs.put(blob_names.source("t", desk.document_id), plan.encode())
+    await desk.worker.slice_runner.blobs.delete(blob_names.source("t", desk.document_id))
+    await desk.worker.slice_runner.blobs.put(blob_names.source("t", desk.document_id), plan.encode())
     (failed,) = await desk.do(desk.item(PLAN))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == ("internal" if plan == "no such pages" else "plan_too_large")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from services.chunker.chunks import Chunk, cut
 from services.chunker.units import Limits, Page, count_tokens
 
-# Pieces of which texts are made: words of several scripts, marks, headings, and whitespace of all kinds.
+# Slices of which texts are made: words of several scripts, marks, headings, and whitespace of all kinds.
 WORDS = [
     "rent",
     "Miete",

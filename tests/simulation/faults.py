@@ -103,7 +103,7 @@ class Faults:
         await self._world.machines.rebuild("rollback")
 
     async def _damage(self, _: Fault) -> None:
-        """Lose a stored piece or result of a stage, or flip a byte of it."""
+        """Lose a stored slice or result of a stage, or flip a byte of it."""
         world = self._world
         found = [name for name in sorted(world.bucket.blobs) if name.count("/") >= 3]
         if found:

@@ -28,14 +28,14 @@ class Desk:
         self.document_id = str(uuid.uuid4())
         self.plan_id = "p1"
 
-    async def put_document(self, *pieces: dict[str, Any]) -> None:
-        """The blobs of an uploaded document, and a plan with one slice for each of `pieces`."""
-        blobs, document_id = self.worker.pieces.blobs, self.document_id
+    async def put_document(self, *slices: dict[str, Any]) -> None:
+        """The blobs of an uploaded document, and a plan with one slice for each of `slices`."""
+        blobs, document_id = self.worker.slice_runner.blobs, self.document_id
         document = Document(document_id=document_id, tenant="t", filename="a", content_type=None, size=1)
         await blobs.put(blob_names.source("t", document_id), b"v1")
         await blobs.put_result(blob_names.meta("t", document_id), document.model_dump(mode="json"))
         await blobs.put_result(f"t/{document_id}/earlier", {"text": "read before"})
-        plan = Plan(engine="e", slices=tuple(Slice(args=args, pages=(n, n)) for n, args in enumerate(pieces, start=1)))
+        plan = Plan(engine="e", slices=tuple(Slice(args=args, pages=(n, n)) for n, args in enumerate(slices, start=1)))
         await blobs.put_result(blob_names.plan("t", document_id, "odd", self.plan_id), plan.model_dump(mode="json"))
 
     def item(self, number: int, **changes: Any) -> WorkItem:

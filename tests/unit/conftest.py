@@ -46,7 +46,7 @@ def nobody() -> str:
 
 
 class _Sink(BaseHTTPRequestHandler):
-    """Reads an upload away in small pieces and accepts it."""
+    """Reads an upload away in small slices and accepts it."""
 
     def do_POST(self) -> None:
         left = int(self.headers["Content-Length"])

@@ -98,11 +98,11 @@ def _below(
 
 
 def _residue(folded: str, start: int, end: int, taken: Sequence[Amount] | Sequence[Label]) -> str:
-    pieces = []
-    for piece in taken:
-        pieces.append(folded[start : piece.start])
-        start = piece.end
-    return " ".join([*pieces, folded[start:end]])
+    parts = []
+    for found in taken:
+        parts.append(folded[start : found.start])
+        start = found.end
+    return " ".join([*parts, folded[start:end]])
 
 
 def _only_fillers(text: str) -> bool:

@@ -45,11 +45,11 @@ async def list_pages(gateway: Parts, key: Key) -> Response:
 async def page_of(gateway: Parts, key: Key, page: PageNumber) -> Response:
     """`{"page", "text", "source", "confidence", "width", "height", "words": […]}`, 409 while it is not there yet."""
     row = (await gateway.hub.document(key)).row
-    number, piece = await _slice_of(gateway, key, row, page)
-    name = blob_names.piece(key.tenant, key.document_id, "ocr", row["plans"]["ocr"], number)
+    number, slice_ = await _slice_of(gateway, key, row, page)
+    name = blob_names.slice_result(key.tenant, key.document_id, "ocr", row["plans"]["ocr"], number)
     status = _slices(row).status(number)
     try:
-        found = await json_parts.page(gateway.blobs, name, piece.pages[0] if piece.pages else 1, page)
+        found = await json_parts.page(gateway.blobs, name, slice_.pages[0] if slice_.pages else 1, page)
     except BlobMissing:
         if status == "done":
             raise Problem("result_missing", name=f"page {page}") from None
@@ -72,13 +72,13 @@ async def image_of(
     """
     width = width if caller.right == "all" else kept(width)
     row = (await gateway.hub.document(key)).row
-    _, piece = await _slice_of(gateway, key, row, page)
+    _, slice_ = await _slice_of(gateway, key, row, page)
     plan_id = row["plans"]["ocr"]
     # The same plan draws the same page. Whoever has it asks each time, since the right to see it may be gone by then.
     headers = {"ETag": f'"{plan_id}-{page}-{width}"', "Cache-Control": "private, no-cache", **_HARMLESS}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    jpeg = await gateway.pictures.jpeg(key, plan_id, piece, page, width)
+    jpeg = await gateway.pictures.jpeg(key, plan_id, slice_, page, width)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 

@@ -16,7 +16,7 @@ from shared.storage.blobs import BlobDamaged, Blobs
 
 T = TypeVar("T")
 
-_PIECE: Final = 512 * 1024  # bytes of JSON that are decoded before others get a turn: some 2 ms
+_BLOCK: Final = 512 * 1024  # bytes of JSON that are decoded before others get a turn: some 2 ms
 _LONGEST_ESCAPE: Final = 12  # bytes: two halves of a character, six each
 _SEARCHED: Final = 4096  # bytes in which a place without escapes mostly is
 # Whole characters and escapes (RFC 8259, section 7), both halves of a pair together.
@@ -54,25 +54,25 @@ async def text(blobs: Blobs, name: str) -> Text:
 
 
 async def plain_text(blobs: Blobs, name: str) -> AsyncIterator[bytes]:
-    """A document's text alone in UTF-8, a piece at a time. Raises BlobMissing, BlobDamaged, before the first piece."""
+    """A document's text alone in UTF-8, a block at a time. Raises BlobMissing, BlobDamaged, before the first block."""
     said = bytes((await text(blobs, name)).text)
     if said[:1] != b'"':
         raise BlobDamaged("the stored text is none")
-    return _pieces(said)
+    return _blocks(said)
 
 
-async def _pieces(said: bytes) -> AsyncIterator[bytes]:
+async def _blocks(said: bytes) -> AsyncIterator[bytes]:
     """What a JSON string says."""
     at, end = 1, len(said) - 1
     while at < end:
-        cut = end if end - at <= _PIECE else _seam(said, at, at + _PIECE)
+        cut = end if end - at <= _BLOCK else _seam(said, at, at + _BLOCK)
         yield msgspec.json.decode(b'"' + said[at:cut] + b'"', type=str).encode()
         at = cut
         await asyncio.sleep(0)
 
 
 def _seam(said: bytes, at: int, end: int) -> int:
-    """Where a piece that begins at `at` may end: at `end` or before, and not within a character or an escape."""
+    """Where a block that begins at `at` may end: at `end` or before, and not within a character or an escape."""
     for cut in range(end, max(at, end - _SEARCHED), -1):
         if said[cut] & 0xC0 != 0x80 and b"\\" not in said[max(at, cut - _LONGEST_ESCAPE) : cut]:
             return cut

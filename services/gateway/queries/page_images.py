@@ -59,8 +59,8 @@ class PageImages:
         await asyncio.gather(*self._drawing.values(), return_exceptions=True)
         await self._pool.close()
 
-    async def jpeg(self, key: DocumentKey, plan: str, piece: Slice, page: int, width: int) -> bytes:
-        """Page `page` of `piece`, a slice of the OCR stage's `plan`, at most `width` pixels wide.
+    async def jpeg(self, key: DocumentKey, plan: str, slice_: Slice, page: int, width: int) -> bytes:
+        """Page `page` of `slice`, a slice of the OCR stage's `plan`, at most `width` pixels wide.
 
         Raises Problem("image_failed"), Problem("too_many_images"), Rejected("no_image"), Rejected("source_missing").
         """
@@ -68,14 +68,14 @@ class PageImages:
         if width in KEPT and (stored := await self._stored(name)):
             return stored
         if name not in self._drawing:
-            self._begin(key, name, piece, page, width)
+            self._begin(key, name, slice_, page, width)
         return await asyncio.shield(self._drawing[name])
 
-    def _begin(self, key: DocumentKey, name: str, piece: Slice, page: int, width: int) -> None:
+    def _begin(self, key: DocumentKey, name: str, slice_: Slice, page: int, width: int) -> None:
         if len(self._drawing) >= _MOST_WAITING:
             raise Problem("too_many_images", retry_after=_RETRY_AFTER)
         self._waiting.take((key.tenant,))
-        self._drawing[name] = task = asyncio.create_task(self._draw(key, name, piece, page, width))
+        self._drawing[name] = task = asyncio.create_task(self._draw(key, name, slice_, page, width))
 
         def ended(_: asyncio.Task[bytes]) -> None:
             del self._drawing[name]
@@ -89,8 +89,8 @@ class PageImages:
         except (BlobMissing, BlobDamaged):
             return None
 
-    async def _draw(self, key: DocumentKey, name: str, piece: Slice, page: int, width: int) -> bytes:
-        asked = piece.model_copy(update={"pages": (page, page), "args": {**piece.args, "width": width}})
+    async def _draw(self, key: DocumentKey, name: str, slice_: Slice, page: int, width: int) -> bytes:
+        asked = slice_.model_copy(update={"pages": (page, page), "args": {**slice_.args, "width": width}})
         try:
             sealed = await self._painted(key, asked)
         except Rejected as refusal:
@@ -104,18 +104,18 @@ class PageImages:
             await self._blobs.put(name, sealed)
         return _jpeg(sealed)
 
-    async def _painted(self, key: DocumentKey, piece: Slice) -> bytes:
+    async def _painted(self, key: DocumentKey, slice_: Slice) -> bytes:
         """The child's sealed answer."""
         child = await self._pool.take()
         folder = temp_folders.make()
         try:
-            request = await self._request(key, folder, piece)
+            request = await self._request(key, folder, slice_)
             return await child.run(request, deadline=_DEADLINE, memory_mb=_MEMORY_MB, on_tick=lambda _: None)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             await self._pool.give_back(child)
 
-    async def _request(self, key: DocumentKey, folder: Path, piece: Slice) -> dict[str, Any]:
+    async def _request(self, key: DocumentKey, folder: Path, slice_: Slice) -> dict[str, Any]:
         try:
             document = await self._blobs.get_result(blob_names.meta(*key))
             source = await self._blobs.local(blob_names.source(*key), folder / "source")
@@ -123,7 +123,7 @@ class PageImages:
             raise Rejected("source_missing") from None
         # It holds none of the cores that the stages share: a person waits for it, and it is over in a moment.
         cores = {"folder": str(folder), "count": 1}
-        asked = {"function": "work", "slice": piece.model_dump(mode="json"), "cores": cores, "needs_core": False}
+        asked = {"function": "work", "slice": slice_.model_dump(mode="json"), "cores": cores, "needs_core": False}
         return {**asked, "document": document, "source": str(source), "earlier": {}}
 
 

@@ -30,8 +30,8 @@ def statuses(plan: Plan, slices: Slices) -> list[dict[str, Any]]:
     """Each page of the plan with its status, in order."""
     found: dict[int, Status] = {}
     left = MAX_PAGES  # a reader of foreign files wrote the plan, maybe before plans were checked
-    for number, piece in enumerate(plan.slices):
-        covered = range(piece.pages[0], piece.pages[1] + 1)[:left] if piece.pages else range(0)
+    for number, slice_ in enumerate(plan.slices):
+        covered = range(slice_.pages[0], slice_.pages[1] + 1)[:left] if slice_.pages else range(0)
         found.update(dict.fromkeys(covered, slices.status(number)))
         left -= len(covered)
     return [{"page": page, "status": found[page]} for page in sorted(found)]
@@ -39,12 +39,12 @@ def statuses(plan: Plan, slices: Slices) -> list[dict[str, Any]]:
 
 def slice_of(plan: Plan, page: int) -> int | None:
     """The number of the slice that reads `page`, None if there is no such page."""
-    for number, piece in enumerate(plan.slices):
-        if piece.pages and piece.pages[0] <= page <= piece.pages[1]:
+    for number, slice_ in enumerate(plan.slices):
+        if slice_.pages and slice_.pages[0] <= page <= slice_.pages[1]:
             return number
     return None
 
 
 def total(plan: Plan) -> int:
     """How many pages the document has."""
-    return plan.page_count or max((piece.pages[1] for piece in plan.slices if piece.pages), default=0)
+    return plan.page_count or max((slice_.pages[1] for slice_ in plan.slices if slice_.pages), default=0)

@@ -44,24 +44,24 @@ def sliced(task: Task, kind: Kind, settings: OcrSettings) -> tuple[Slice, ...]:
     return slices(kind, ["ocr"] * frames)
 
 
-def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
+def read(task: Task, slice_: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
     """The frame of one slice, the way up its EXIF data says. Raises Rejected: corrupt_image, too_large."""
-    number = (piece.pages or (1, 1))[0]
+    number = (slice_.pages or (1, 1))[0]
     task.tick("ocr.reading_page", 0.0, page=number)
-    with _frame(task, piece, number, settings) as image:
+    with _frame(task, slice_, number, settings) as image:
         picture = _upright(image, "L")
     fitting = preparation.resized(picture, reduction(*picture.size, settings.max_render_pixels))
     lines = placed(reader(fitting), scaled(picture.width / fitting.width, picture.height / fitting.height))
     return [page(number, lines, source="ocr", size=picture.size)]
 
 
-def picture(task: Task, piece: Slice, settings: OcrSettings, width: int) -> Image.Image:
+def picture(task: Task, slice_: Slice, settings: OcrSettings, width: int) -> Image.Image:
     """The frame of one slice as its words were measured on, at most `width` pixels wide; in colour if it has some.
 
     Raises Rejected: corrupt_image, too_large.
     """
-    number = (piece.pages or (1, 1))[0]
-    with _frame(task, piece, number, settings) as image:
+    number = (slice_.pages or (1, 1))[0]
+    with _frame(task, slice_, number, settings) as image:
         if image.format == "JPEG":  # unpacked at half or a quarter where that is enough; sideways it may be as long
             image.draft(None, (2 * width, 2 * width))
         found = _upright(image, "L" if image.mode in _COLOURLESS else "RGB")
@@ -69,9 +69,9 @@ def picture(task: Task, piece: Slice, settings: OcrSettings, width: int) -> Imag
 
 
 @contextmanager
-def _frame(task: Task, piece: Slice, number: int, settings: OcrSettings) -> Iterator[Image.Image]:
+def _frame(task: Task, slice_: Slice, number: int, settings: OcrSettings) -> Iterator[Image.Image]:
     """Frame `number` of the image, not unpacked yet, and no larger than the limit."""
-    with _opened(task.source, Kind(piece.args["kind"])) as image:
+    with _opened(task.source, Kind(slice_.args["kind"])) as image:
         if number > 1:  # the first is open already, and of a HEIC it need not be frame 0
             with _decoding():
                 image.seek(number - 1)

@@ -39,23 +39,23 @@ def _source(document: pdfium.Document, number: int) -> Source:
         return "ocr"  # this page fails by itself when its turn comes, and the others are read
 
 
-def read(task: Task, piece: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
+def read(task: Task, slice_: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
     """The pages of one slice. Raises Rejected: corrupt_pdf, too_large."""
-    first, last = piece.pages or (1, 1)
+    first, last = slice_.pages or (1, 1)
     results: list[Result] = []
     with pdfium.opened(task.source) as document:
         for done, number in enumerate(range(first, last + 1)):
             task.tick("ocr.reading_page", done / (last - first + 1), page=number)
             with pdfium.page(document, number) as found:
-                ocr = piece.args["source"] == "ocr"
+                ocr = slice_.args["source"] == "ocr"
                 lines = _recognised(found, number, settings, reader) if ocr else found.lines()
-                results.append(page(number, lines, source=piece.args["source"], size=found.size))
+                results.append(page(number, lines, source=slice_.args["source"], size=found.size))
     return results
 
 
-def picture(task: Task, piece: Slice, width: int) -> Image.Image:
+def picture(task: Task, slice_: Slice, width: int) -> Image.Image:
     """The page of one slice, in colour and at most `width` pixels wide. Raises Rejected: corrupt_pdf."""
-    number = (piece.pages or (1, 1))[0]
+    number = (slice_.pages or (1, 1))[0]
     with pdfium.opened(task.source) as document, pdfium.page(document, number) as found:
         across, down = found.size
         if not (across > 0 and down > 0):

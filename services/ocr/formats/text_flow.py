@@ -1,4 +1,4 @@
-"""Text put together from a stream of pieces: what parts two of them counts once, however many tags say it."""
+"""Text put together from a stream of fragments: what parts two of them counts once, however many tags say it."""
 
 import re
 from typing import Final
@@ -12,7 +12,7 @@ _ORDER: Final = ("", _SPACE, _CELL, _LINE, _PARAGRAPH)
 
 
 class Flow:
-    """Collects text. Separators before the first piece of a page and after its last one are dropped."""
+    """Collects text. Separators before the first fragment of a page and after its last one are dropped."""
 
     def __init__(self) -> None:
         self._pages: list[str] = []

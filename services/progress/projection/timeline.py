@@ -52,13 +52,13 @@ def said_of(fact: Fact) -> Message:
     if isinstance(fact, SliceFailed | StageFailed):
         params |= because(fact.error)
     if isinstance(fact, SliceFact):
-        kind, which = _piece(fact)
+        kind, which = _place(fact)
         code = f"{code}.{kind}"
         params |= which
     return message(code, **params)
 
 
-def _piece(fact: SliceFact) -> tuple[str, dict[str, int]]:
+def _place(fact: SliceFact) -> tuple[str, dict[str, int]]:
     """What the slice is one of, and which."""
     if isinstance(fact, SliceCompleted | SliceFailed) and fact.pages:
         first, last = fact.pages

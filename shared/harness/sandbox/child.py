@@ -91,7 +91,7 @@ def do(stage: Stage, request: Mapping[str, Any], task: Task) -> bytes:
             return seal(stage.work(task, Slice.model_validate(request["slice"])))
         case "conclude":
             plan = Plan.model_validate(load(request["plan"]))
-            return seal(stage.conclude(task, plan, Pieces(request["results"])))
+            return seal(stage.conclude(task, plan, SliceResults(request["results"])))
         case unknown:
             raise ValueError(f"no such function: {unknown}")
 
@@ -120,7 +120,7 @@ class Results(Mapping[str, Result]):
         return len(self._paths)
 
 
-class Pieces(Sequence[Result | None]):
+class SliceResults(Sequence[Result | None]):
     """The results of a plan's slices, each read when looked at and not kept; None where a slice has none."""
 
     def __init__(self, paths: Sequence[str | None]) -> None:
@@ -213,7 +213,7 @@ def _die_with_worker(lifeline: int) -> None:
 
 
 def _limit(memory: int, cpu_seconds: float) -> None:
-    """Bound the address space (bytes) and the CPU time of this piece; the process is reused, so time is added up."""
+    """Bound the address space (bytes) and the CPU time of this slice; the process is reused, so time is added up."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, resource.getrlimit(resource.RLIMIT_AS)[1]))
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + cpu_seconds) + 1

@@ -1,4 +1,4 @@
-"""The worker's pool of child processes: one piece of work each, killed as a whole group when it must stop."""
+"""The worker's pool of child processes: one work item each, killed as a whole group when it must stop."""
 
 import asyncio
 import contextlib

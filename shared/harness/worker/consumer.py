@@ -95,7 +95,7 @@ class Consumer:
 
         A database that does not answer is waited for, a record that is no work item is parked. Anything else that goes
         wrong before the acknowledgement ends the process: the lease is given back, and the record comes again. What
-        goes wrong afterwards costs the piece of work alone, but for a broker that does not take its fact.
+        goes wrong afterwards costs the work item alone, but for a broker that does not take its fact.
         """
         self._taking = True
         try:

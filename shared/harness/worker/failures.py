@@ -1,4 +1,4 @@
-"""What went wrong with a piece of work, as the failure that its fact carries."""
+"""What went wrong with a work item, as the failure that its fact carries."""
 
 import uuid
 from itertools import islice
@@ -29,7 +29,7 @@ def of(error: Exception, item: WorkItem) -> Failure:
         failure = _of(error, item)
     except Exception as odd:  # a code or facts that no failure can have
         failure = _internal(odd, item)
-    log.info("piece failed", work=item.work_id, code=failure.code, facts=failure.facts)
+    log.info("slice failed", work=item.work_id, code=failure.code, facts=failure.facts)
     return failure
 
 
@@ -52,7 +52,7 @@ def _internal(error: Exception, item: WorkItem) -> Failure:
     """A bug: of the stage, whose traceback comes from the child, or of ours."""
     reference = uuid.uuid4().hex[:12]
     traceback = str(error) if isinstance(error, ChildFailed) else told(error, most=20)
-    log.error("a piece of work failed unexpectedly", reference=reference, work=item.work_id, traceback=traceback)
+    log.error("a work item failed unexpectedly", reference=reference, work=item.work_id, traceback=traceback)
     return Failure(code="internal", facts={"reference": reference}, retryable=True)
 
 

@@ -1,4 +1,4 @@
-"""What a piece of work needs from the store, as local files for the child: source, earlier results, plan, pieces."""
+"""What a work item needs from the store, as local files for the child: source, earlier results, plan, slices."""
 
 import shutil
 from collections import OrderedDict
@@ -45,7 +45,7 @@ class Inputs:
             yield {"document": document, "source": str(source), "earlier": earlier}
 
     @asynccontextmanager
-    async def pieces(self, item: WorkItem) -> AsyncIterator[tuple[str, list[str | None]]]:
+    async def slice_results(self, item: WorkItem) -> AsyncIterator[tuple[str, list[str | None]]]:
         """The files of the plan and of its slices' results, None for each that is missing. Raises BlobMissing."""
         assert item.plan
         where = (item.tenant, item.document_id, item.stage, item.plan)
@@ -54,7 +54,7 @@ class Inputs:
         async with self._folder() as folder:
             results = [
                 None if number in missing
-                else str(await self._blobs.local(blob_names.piece(*where, number), folder / str(number)))
+                else str(await self._blobs.local(blob_names.slice_result(*where, number), folder / str(number)))
                 for number in range(len(plan.slices))
             ]  # fmt: skip
             yield str(await self._blobs.local(blob_names.plan(*where), folder / "plan")), results

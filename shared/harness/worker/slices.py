@@ -1,4 +1,4 @@
-"""The pieces of a stage's work: plan, slices, conclusion; each done in a child and stored before anyone is told."""
+"""The slices of a stage's work: plan, slices, conclusion; each done in a child and stored before anyone is told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ _NO_SPACE: Final[Mapping[str, Any]] = {"code": "stage.waiting_for_space", "param
 
 @dataclass(frozen=True)
 class SliceRunner:
-    """Does one piece at a time for whoever holds its lease."""
+    """Does one slice at a time for whoever holds its lease."""
 
     settings: StageSettings
     producer: Producer  # for ticks only
@@ -65,16 +65,16 @@ class SliceRunner:
             f"{item.stage}/{item.attempt}/plan",
             plan=plan_id,
             slices=len(plan.slices),
-            weight=sum(piece.weight for piece in plan.slices),
+            weight=sum(slice_.weight for slice_ in plan.slices),
             page_count=plan.page_count,
         )
 
     async def _slice(self, item: WorkItem, child: Child) -> Fact:
         assert item.plan
-        piece = (await self._plan_of(item, child)).slices[item.slice]
-        name = blob_names.piece(item.tenant, item.document_id, item.stage, item.plan, item.slice)
+        slice_ = (await self._plan_of(item, child)).slices[item.slice]
+        name = blob_names.slice_result(item.tenant, item.document_id, item.stage, item.plan, item.slice)
         if not await self._is_done(name):
-            request = {"function": "work", "slice": piece.model_dump(mode="json")}
+            request = {"function": "work", "slice": slice_.model_dump(mode="json")}
             await self._keep(item, name, await self._run(item, child, request))
         return say(
             SliceCompleted,
@@ -82,8 +82,8 @@ class SliceRunner:
             f"{item.stage}/{item.plan}/{item.slice}",
             plan=item.plan,
             slice=item.slice,
-            weight=piece.weight,
-            pages=piece.pages,
+            weight=slice_.weight,
+            pages=slice_.pages,
         )
 
     async def _conclude(self, item: WorkItem, child: Child) -> Fact:
@@ -100,11 +100,11 @@ class SliceRunner:
         return say(StageCompleted, item, claim, plan=item.plan, result=name, partial=bool(item.missing))
 
     async def _concluded(self, item: WorkItem, child: Child) -> bytes:
-        async with self.inputs.pieces(item) as (plan, results):
+        async with self.inputs.slice_results(item) as (plan, results):
             return await self._run(item, child, {"function": "conclude", "plan": plan, "results": results})
 
     async def _repair(self, item: WorkItem, child: Child) -> None:
-        """Compute anew every piece whose stored result was lost or damaged since it was said to be done."""
+        """Compute anew every slice whose stored result was lost or damaged since it was said to be done."""
         assert item.plan
         plan = await self._plan_of(item, child)
         name = blob_names.plan(item.tenant, item.document_id, item.stage, item.plan)
@@ -163,7 +163,7 @@ class SliceRunner:
             raise no_space_here(error) or error from error
 
     def _tick(self, item: WorkItem, tick: Any) -> None:
-        """Pass a sign of life on; one that nobody could read is dropped, and the log says so once for each piece."""
+        """Pass a sign of life on; one that nobody could read is dropped, and the log says so once for each slice."""
         try:
             self.producer.tick(progress_of(item, tick))
         except ValueError as error:
@@ -178,7 +178,7 @@ class SliceRunner:
             case StagePlanned():
                 name = blob_names.plan(*where, fact.plan)
             case SliceCompleted() if fact.plan:
-                name = blob_names.piece(*where, fact.plan, fact.slice)
+                name = blob_names.slice_result(*where, fact.plan, fact.slice)
             case StageCompleted():
                 name = fact.result
             case _:
@@ -189,14 +189,14 @@ class SliceRunner:
             return True
 
     async def pages(self, item: WorkItem) -> tuple[int, int] | None:
-        """The pages that the piece is about; None also where the plan, which may be why it failed, does not say."""
+        """The pages that the slice is about; None also where the plan, which may be why it failed, does not say."""
         if item.plan is None or item.slice < 0:
             return None
         try:
             plan = await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)
             return plan.slices[item.slice].pages
         except Exception as error:  # a failure is told in any case
-            log.warning("the pages of a failed piece are not known", work=item.work_id, reason=type(error).__name__)
+            log.warning("the pages of a failed slice are not known", work=item.work_id, reason=type(error).__name__)
             return None
 
 

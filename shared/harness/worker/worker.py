@@ -51,7 +51,7 @@ class Worker:
     producer: Producer
     mongo: Mongo
     leases: Leases
-    pieces: SliceRunner
+    slice_runner: SliceRunner
     pool: Pool
 
     async def claim(self, item: WorkItem) -> tuple[Lease, Child] | None:
@@ -81,7 +81,7 @@ class Worker:
     async def _healed(self, item: WorkItem, ended: Ended) -> Lease | None:
         """Say the fact once more that the work has ended in; a new lease where its result is gone."""
         fact = said(ended.said)
-        if fact is None or not await self.pieces.is_kept(item, fact):
+        if fact is None or not await self.slice_runner.is_kept(item, fact):
             log.warning("the result of ended work is gone: it is done anew", work=item.work_id)
             lease = await answered(lambda: self.leases.claim(item.work_id, item.about, anew=True))
             return lease if isinstance(lease, Lease) else None
@@ -98,7 +98,7 @@ class Worker:
         """Do the item under its lease, append what came of it, end the lease.
 
         Raises Unconfirmed when the broker does not take the fact: the process must end. Whatever else goes wrong costs
-        this piece alone.
+        this slice alone.
         """
         logs.bind(document_id=item.document_id, cause=item.cause)
         doing = asyncio.create_task(self._outcome(item, lease, child))
@@ -121,7 +121,7 @@ class Worker:
             await self._give_back(item, lease)
             raise
         except Exception:
-            log.exception("a piece of work is given back", work=item.work_id)
+            log.exception("a work item is given back", work=item.work_id)
             await self._release(lease)
         finally:
             keeping.cancel()
@@ -144,7 +144,7 @@ class Worker:
             await self.leases.release(lease)
 
     async def _give_back(self, item: WorkItem, lease: Lease) -> None:
-        """Let another worker, or our next life, take the piece at once; the sweeper finds it where that fails."""
+        """Let another worker, or our next life, take the slice at once; the sweeper finds it where that fails."""
         await self._release(lease)
         with suppress(Unconfirmed):
             headers = tracing.headers(tracing.current())
@@ -165,7 +165,7 @@ class Worker:
         return item.is_stopped(await self.mongo.document_status(item.document_id))
 
     async def _outcome(self, item: WorkItem, lease: Lease, child: Child) -> Fact:
-        """The one fact that this piece of work ends in; whatever goes wrong is its failure. Raises Unconfirmed."""
+        """The one fact that this work item ends in; whatever goes wrong is its failure. Raises Unconfirmed."""
         if lease.losses >= MAX_LOSSES:
             return await self._failed(item, lease, Failure(code="worker_lost", facts={"strikes": lease.losses}))
         try:
@@ -181,7 +181,7 @@ class Worker:
     async def _with_quick_tries(self, item: WorkItem, child: Child) -> Fact:
         for attempt in range(1, _QUICK_TRIES + 1):
             try:
-                return await self.pieces.do(item, child)
+                return await self.slice_runner.do(item, child)
             except Transient as error:
                 if attempt == _QUICK_TRIES or error.retry_after:
                     raise
@@ -197,7 +197,7 @@ class Worker:
             slice=item.slice,
             error=failure,
             strike=lease.strikes,
-            pages=await self.pieces.pages(item),
+            pages=await self.slice_runner.pages(item),
         )
 
 

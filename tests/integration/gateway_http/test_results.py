@@ -35,7 +35,7 @@ async def test_results_are_answered_as_soon_as_they_are_there(
     plan = Plan(engine="e", slices=(Slice(pages=(1, 1)), Slice(pages=(2, 2)), Slice(pages=(3, 3))), page_count=3)
     await store.put_result(blob_names.plan("default", document_id, "ocr", "p1"), plan.model_dump(mode="json"))
     page = {"page": 1, "text": "Hello", "source": "ocr", "confidence": 91.0, "width": 10, "height": 20, "words": []}
-    await store.put_result(blob_names.piece("default", document_id, "ocr", "p1", 0), {"pages": [page]})
+    await store.put_result(blob_names.slice_result("default", document_id, "ocr", "p1", 0), {"pages": [page]})
     slices = {"ocr": {"done": bytes([1]), "failed": [2], "running": [1]}}
     await hand.put(document_id, 2, row={"plans": {"ocr": "p1"}, "slices": slices})
     statuses = [entry["status"] for entry in (await http.get(f"{here}/pages")).json()["pages"]]

@@ -11,12 +11,12 @@ def plan(task: Task) -> Plan:
     return Plan(engine="patient", slices=(Slice(),))
 
 
-def work(task: Task, piece: Slice) -> Result:
+def work(task: Task, slice_: Slice) -> Result:
     """Compute, wait for an answer from outside if asked to, compute, end."""
-    folder = Path(piece.args["folder"])
+    folder = Path(slice_.args["folder"])
     folder.mkdir(exist_ok=True)
     (folder / "begun").touch()
-    if piece.args["asks"]:
+    if slice_.args["asks"]:
         with task.waiting():
             (folder / "asked").touch()
             _until_exists(folder / "answered")

@@ -18,7 +18,7 @@ from shared.harness.contract import Plan, Result, Slice, Task
 
 
 def plan(task: Task) -> Plan:
-    """Two pieces; where the document's text names another plan, that one."""
+    """Two slices; where the document's text names another plan, that one."""
     match said := task.source.read_text():
         case "spin":
             while True:
@@ -33,8 +33,8 @@ def plan(task: Task) -> Plan:
             return Plan(engine=f"restless/{said}", slices=(Slice(weight=2), Slice(pages=(1, 3))))
 
 
-def work(task: Task, piece: Slice) -> Result:
-    result: Result = globals()[f"do_{piece.args['do']}"](task, piece.args)
+def work(task: Task, slice_: Slice) -> Result:
+    result: Result = globals()[f"do_{slice_.args['do']}"](task, slice_.args)
     return result
 
 

@@ -18,8 +18,8 @@ def _slice(number: int, page: Any) -> Slice:
     return Slice(weight=0.01, pages=(number, number), args={"start": page["start"], "end": page["end"]})
 
 
-def work(task: Task, piece: Slice) -> Result:
-    words = task.earlier["ocr"]["text"][piece.args["start"] : piece.args["end"]].lower().split()
+def work(task: Task, slice_: Slice) -> Result:
+    words = task.earlier["ocr"]["text"][slice_.args["start"] : slice_.args["end"]].lower().split()
     return {"balance": sum(word in GLAD for word in words) - sum(word in SAD for word in words)}
 
 

@@ -122,6 +122,6 @@ def test_ten_times_the_text_takes_about_ten_times_as_long() -> None:
     assert min(seconds(1_000_000) for _ in range(3)) < 25 * short
 
 
-def test_tokens_are_counted_by_word_pieces_figures_and_marks() -> None:
+def test_tokens_are_counted_by_word_slices_figures_and_marks() -> None:
     assert count_tokens("Rents, 1234 中文", 0, 14) == 6
     assert count_tokens("Rents, 1234 中文", 7, 11) == 2

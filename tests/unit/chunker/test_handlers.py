@@ -24,7 +24,7 @@ def test_a_document_goes_through_plan_work_and_conclude(chunker: pytest.MonkeyPa
     ticks: list[tuple[Any, ...]] = []
     given = task(SENTENCE * 40, tmp_path, lambda code, fraction, **params: ticks.append((code, fraction, params)))
     plan = Plan.model_validate_json(handlers.plan(given).model_dump_json())  # as it comes back from its blob
-    results = [json.loads(json.dumps(handlers.work(given, piece))) for piece in plan.slices]
+    results = [json.loads(json.dumps(handlers.work(given, slice_))) for slice_ in plan.slices]
     whole = handlers.conclude(given, plan, results)
 
     assert len(plan.slices) == 2
@@ -42,9 +42,9 @@ def test_a_document_goes_through_plan_work_and_conclude(chunker: pytest.MonkeyPa
 def test_a_text_without_words_completes_with_no_chunks(chunker: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = task(" \n", tmp_path)
     plan = handlers.plan(given)
-    [piece] = plan.slices
-    assert piece.weight < 0.1
-    assert handlers.conclude(given, plan, [handlers.work(given, piece)])["chunks"] == []
+    [slice_] = plan.slices
+    assert slice_.weight < 0.1
+    assert handlers.conclude(given, plan, [handlers.work(given, slice_)])["chunks"] == []
 
 
 def test_chunks_of_a_failed_slice_keep_their_text_and_have_no_vector(

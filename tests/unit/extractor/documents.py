@@ -92,7 +92,7 @@ def extract(*pages: str) -> dict[str, Any]:
     """The whole stage on these pages, each result passed through JSON as between processes."""
     task = read_document(list(pages))
     plan = handlers.plan(task)
-    results = [json.loads(json.dumps(handlers.work(task, piece))) for piece in plan.slices]
+    results = [json.loads(json.dumps(handlers.work(task, slice_))) for slice_ in plan.slices]
     concluded = handlers.conclude(task, plan, results)
     assert json.loads(json.dumps(concluded)) == concluded
     for finding in concluded["findings"]:

@@ -156,7 +156,7 @@ def test_what_failed_is_named_and_the_rest_is_kept() -> None:
 
     extraction = handlers.conclude(task, plan, results)
 
-    assert [piece.pages for piece in plan.slices] == [None, (1, 20), (21, 40), (41, 45)]
+    assert [slice_.pages for slice_ in plan.slices] == [None, (1, 20), (21, 40), (41, 45)]
     assert [warning["code"] for warning in extraction["warnings"]] == ["partial"] * 3
     assert "21 to 40" in extraction["warnings"][1]["text"]
     assert extraction["document_type"] == "unknown"
@@ -205,8 +205,8 @@ def test_hostile_text_takes_time_in_proportion_to_its_length(unit: str) -> None:
     handlers.work(task, plan.slices[0])
     head = time.process_time() - start
     start = time.process_time()
-    for piece in plan.slices[1:4]:
-        handlers.work(task, piece)
+    for slice_ in plan.slices[1:4]:
+        handlers.work(task, slice_)
 
     assert head < 2
     assert time.process_time() - start < 2  # three passes of 60,000 characters; a quadratic rule takes minutes

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("ocr")
 
 def run(task: Task) -> tuple[Plan, Sequence[Result], Result]:
     plan = handlers.plan(task)
-    results = [handlers.work(task, piece) for piece in plan.slices]
+    results = [handlers.work(task, slice_) for slice_ in plan.slices]
     return plan, results, handlers.conclude(task, plan, results)
 
 

@@ -21,8 +21,8 @@ from tests.unit.ocr.documents import drawn, one_page_pdf
 def image_of(task: Task, page: int = 1, width: int = 200) -> Image.Image:
     """Page `page` as the gateway asks for it: the slice that reads it, narrowed to that page."""
     slices = documents.sliced(task, OcrSettings())
-    piece = next(one for one in slices if one.pages and one.pages[0] <= page <= one.pages[1])
-    args = {**piece.args, "width": width}
+    slice_ = next(one for one in slices if one.pages and one.pages[0] <= page <= one.pages[1])
+    args = {**slice_.args, "width": width}
     found = page_drawing.work(task, Slice(weight=1, pages=(page, page), args=args))
     image = Image.open(BytesIO(base64.b64decode(found["image"])))
     assert image.size == (found["width"], found["height"])

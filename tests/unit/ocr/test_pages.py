@@ -39,9 +39,9 @@ def test_a_line_of_the_text_layer_goes_where_it_stands() -> None:
 
 def test_pages_to_be_recognised_go_one_by_one_and_text_in_runs() -> None:
     text: Source = "text_layer"
-    pieces = slices("pdf", [*[text] * 40, "ocr", "ocr", text])
-    assert [piece.pages for piece in pieces] == [(1, 32), (33, 40), (41, 41), (42, 42), (43, 43)]
-    assert pieces[2].weight > pieces[0].weight > pieces[4].weight
+    made = slices("pdf", [*[text] * 40, "ocr", "ocr", text])
+    assert [slice_.pages for slice_ in made] == [(1, 32), (33, 40), (41, 41), (42, 42), (43, 43)]
+    assert made[2].weight > made[0].weight > made[4].weight
 
 
 def test_every_offset_of_the_whole_leads_to_its_page() -> None:

@@ -1,4 +1,4 @@
-"""The part `file` comes out whole, whatever the pieces the body arrives in."""
+"""The part `file` comes out whole, whatever the slices the body arrives in."""
 
 from collections.abc import AsyncIterator
 
@@ -22,13 +22,13 @@ def file_part(data: bytes, name: bytes = b"lease.pdf") -> tuple[bytes, bytes]:
     return disposition + b"\r\nContent-Type: application/pdf", data
 
 
-async def pieces(body: bytes, size: int) -> AsyncIterator[bytes]:
+async def slices(body: bytes, size: int) -> AsyncIterator[bytes]:
     for start in range(0, len(body), size):
         yield body[start : start + size]
 
 
 async def read(body: bytes, size: int = 65536) -> tuple[FilePart, bytes]:
-    part = FilePart(pieces(body, size), BOUNDARY)
+    part = FilePart(slices(body, size), BOUNDARY)
     await part.open()
     return part, b"".join([chunk async for chunk in part.chunks()])
 

@@ -39,9 +39,9 @@ def read(data: bytes, path: Path, task_of: TaskOf) -> list[Result]:
     def nothing(_: object) -> tuple[Line, ...]:
         return ()
 
-    pieces = documents.sliced(task, settings())
-    documents.check_count(pieces, settings())
-    return [page for piece in pieces for page in documents.read(task, piece, settings(), nothing)]
+    slices = documents.sliced(task, settings())
+    documents.check_count(slices, settings())
+    return [page for slice_ in slices for page in documents.read(task, slice_, settings(), nothing)]
 
 
 def refused(data: bytes, tmp_path: Path, task_of: TaskOf) -> Rejected:

@@ -23,7 +23,7 @@ PLACED = Line((Word("seen", (0, 0, 1, 1), 90),))
 def pages_of(task: Task) -> list[str]:
     """The text of every page; pictures are "seen" and not recognised."""
     slices = documents.sliced(task, settings())
-    found = [page for piece in slices for page in documents.read(task, piece, settings(), lambda _: (PLACED,))]
+    found = [page for slice_ in slices for page in documents.read(task, slice_, settings(), lambda _: (PLACED,))]
     assert [page["page"] for page in found] == list(range(1, len(found) + 1))
     assert documents.check_count(slices, settings()) == len(found)
     assert list(task.workdir.iterdir()) == []

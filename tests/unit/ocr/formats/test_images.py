@@ -33,8 +33,8 @@ class Eye:
 def looked_at(task: Task, settings: OcrSettings = SETTINGS) -> tuple[list[Result], list[Image.Image]]:
     eye = Eye()
     kind = kind_of(task.source)
-    pieces = images.sliced(task, kind, settings)
-    return [page for piece in pieces for page in images.read(task, piece, settings, eye)], eye.seen
+    slices = images.sliced(task, kind, settings)
+    return [page for slice_ in slices for page in images.read(task, slice_, settings, eye)], eye.seen
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def rejection(task: Task, settings: OcrSettings = SETTINGS) -> Rejected:
 
 
 def sources(task: Task) -> list[str]:
-    return [piece.args["source"] for piece in pdf.sliced(task, Kind.PDF, SETTINGS)]
+    return [slice_.args["source"] for slice_ in pdf.sliced(task, Kind.PDF, SETTINGS)]
 
 
 def engine_that_says(*words: Word) -> pdf.Reader:
@@ -37,7 +37,9 @@ def unused(picture: Image.Image) -> tuple[Line, ...]:
 
 
 def pages(task: Task, reader: pdf.Reader = unused, settings: OcrSettings = SETTINGS) -> list[Result]:
-    return [page for piece in pdf.sliced(task, Kind.PDF, settings) for page in pdf.read(task, piece, settings, reader)]
+    return [
+        page for slice_ in pdf.sliced(task, Kind.PDF, settings) for page in pdf.read(task, slice_, settings, reader)
+    ]
 
 
 def written(path: Path, *page_texts: str, rotate: int = 0) -> FPDF:
@@ -98,8 +100,8 @@ def test_pages_with_text_go_in_runs_and_scans_alone(path: Path, task_of: TaskOf)
         else:
             document.text(100, 200, f"The minutes of meeting {number}")
     document.output(str(path))
-    pieces = pdf.sliced(task_of(path), Kind.PDF, SETTINGS)
-    assert [(piece.pages, piece.args["source"]) for piece in pieces] == [
+    slices = pdf.sliced(task_of(path), Kind.PDF, SETTINGS)
+    assert [(slice_.pages, slice_.args["source"]) for slice_ in slices] == [
         ((1, 2), "text_layer"),
         ((3, 3), "ocr"),
         ((4, 4), "text_layer"),
@@ -130,7 +132,7 @@ def test_a_picture_beside_much_text_is_read_unless_the_text_stands_on_it(
     for row in range(6):
         document.text(50, 60 + 20 * row, f"Line {row} of the minutes that the harbour office wrote on Monday")
     document.output(str(path))
-    assert [piece.args["source"] for piece in pdf.sliced(task_of(path), Kind.PDF, SETTINGS)] == [source]
+    assert [slice_.args["source"] for slice_ in pdf.sliced(task_of(path), Kind.PDF, SETTINGS)] == [source]
 
 
 def test_the_engine_is_shown_only_what_the_text_layer_does_not_say(path: Path, task_of: TaskOf) -> None:

@@ -119,7 +119,7 @@ def test_the_rows_results_follow_the_state():
     assert document_row.to_row(projected(PARTIAL), "e")["results"]["ocr"] == "ocr-result"
 
 
-def test_the_slices_of_a_row_name_only_real_pieces():
+def test_the_slices_of_a_row_name_only_real_slices():
     kept = projected([uploaded(), started(), planned(), done(0), failed(CONCLUDE), ticked(CONCLUDE)])
 
     assert document_row.to_row(kept, "e")["slices"]["ocr"] == {"done": b"\x01", "failed": [], "running": []}

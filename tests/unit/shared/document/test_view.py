@@ -204,7 +204,7 @@ def test_the_sentence_that_people_read(log, text):
     assert said(log) == text
 
 
-def test_where_there_is_only_one_piece_its_own_words_are_shown():
+def test_where_there_is_only_one_slice_its_own_words_are_shown():
     log = [uploaded(), *whole("ocr"), started("chunk"), planned("chunk", 1)]
     tick = ticked(0, 0.5, "chunk", code="chunk.embedding", done=32, total=64)
 
@@ -226,7 +226,7 @@ def test_who_waits_for_space_says_so_also_while_it_plans():
     assert said(log, holding(log, waiting)) == "Waiting for space: the disk is full"
 
 
-def test_a_failure_to_conclude_does_not_count_as_a_missing_piece():
+def test_a_failure_to_conclude_does_not_count_as_a_missing_slice():
     log = [
         *PARTIAL_OCR[:-1],
         failed(CONCLUDE),

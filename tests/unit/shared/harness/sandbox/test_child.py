@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import Rejected, Transient
 from shared.harness.sandbox import child
-from shared.harness.sandbox.child import TICK, Pieces, Results, Ticker, describe_failure, receive, send
+from shared.harness.sandbox.child import TICK, Results, SliceResults, Ticker, describe_failure, receive, send
 from shared.storage.blobs import BlobDamaged, seal
 
 
@@ -93,22 +93,22 @@ def stored(tmp_path):
     return store
 
 
-def test_pieces_are_read_one_by_one_and_a_missing_one_is_none(stored):
-    pieces = Pieces([stored("0", {"n": 0}), None, stored("2", {"n": 2})])
+def test_slices_are_read_one_by_one_and_a_missing_one_is_none(stored):
+    slices = SliceResults([stored("0", {"n": 0}), None, stored("2", {"n": 2})])
 
-    assert len(pieces) == 3
-    assert list(pieces) == [{"n": 0}, None, {"n": 2}]
-    assert pieces[-1] == {"n": 2}
-    assert pieces[1:] == [None, {"n": 2}]
+    assert len(slices) == 3
+    assert list(slices) == [{"n": 0}, None, {"n": 2}]
+    assert slices[-1] == {"n": 2}
+    assert slices[1:] == [None, {"n": 2}]
 
 
-def test_pieces_are_not_kept(stored):
+def test_slices_are_not_kept(stored):
     path = stored("0", {"n": 0})
-    pieces = Pieces([path])
-    assert pieces[0] == {"n": 0}
+    slices = SliceResults([path])
+    assert slices[0] == {"n": 0}
 
     stored("0", {"n": 1})
-    assert pieces[0] == {"n": 1}
+    assert slices[0] == {"n": 1}
 
 
 def test_earlier_results_are_read_once_and_only_when_looked_at(stored):
@@ -122,11 +122,11 @@ def test_earlier_results_are_read_once_and_only_when_looked_at(stored):
         results["chunk"]
 
 
-def test_a_damaged_piece_is_noticed(tmp_path):
+def test_a_damaged_slice_is_noticed(tmp_path):
     (tmp_path / "0").write_bytes(seal({"n": 0})[:-1])
 
     with pytest.raises(BlobDamaged):
-        Pieces([str(tmp_path / "0")])[0]
+        SliceResults([str(tmp_path / "0")])[0]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What went wrong with a piece of work: every error, however odd, is a failure that a fact can carry."""
+"""What went wrong with a work item: every error, however odd, is a failure that a fact can carry."""
 
 import pytest
 from hypothesis import given

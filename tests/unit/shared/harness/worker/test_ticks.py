@@ -19,7 +19,7 @@ JSON = st.recursive(
 )
 
 
-def test_a_tick_says_of_which_piece_it_is():
+def test_a_tick_says_of_which_slice_it_is():
     told = progress_of(ITEM, {"code": "s.reading", "fraction": 0.25, "params": {"page": 3, "of": 9.5, "name": "x"}})
 
     assert (told.document_id, told.stage, told.attempt, told.slice) == ("d", "s", 2, 3)
