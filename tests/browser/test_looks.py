@@ -27,7 +27,7 @@ ALONE: Final = """(id) => {
 async def test_a_failed_document_stands_where_the_server_says_with_what_to_do(
     page: Page, system: RunningSystem
 ) -> None:
-    progress = await drop(page, pdfs.broken(), "torn.pdf")
+    progress = await drop(page, pdfs.broken("Torn"), "torn.pdf")
     await until_kind(progress, "failed")
     newest = await system.newest()
     shown = await progress.get_by_role("progressbar").get_attribute("aria-valuenow")

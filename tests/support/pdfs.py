@@ -66,7 +66,7 @@ def thread() -> bytes:
     return bytes(pdf.output())
 
 
-def broken() -> bytes:
+def broken(title: str = "Invoice") -> bytes:
     """A PDF that was cut off in the middle."""
-    whole = born_digital(3)
+    whole = born_digital(3, title=title)
     return whole[: len(whole) // 2]
