@@ -1,8 +1,9 @@
-"""The web page: files of this package, compressed once, served under a policy that lets nothing foreign in."""
+"""The web page and `/docs`: files of packages, compressed once, served under a policy that admits no other host."""
 
 import gzip
 import hashlib
 import mimetypes
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,6 +25,7 @@ HEADERS: Final = {
     "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",
 }
+_SWAGGER_UI: Final = ("swagger-ui.css", "swagger-ui-bundle.js")
 _TYPES: Final = {".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 
 
@@ -42,18 +44,32 @@ class Page(NamedTuple):
     packed: Form
 
 
-def load(folder: Path = FOLDER) -> dict[str, Page]:
-    """The files below `folder`, by their path with slashes: only what is here can ever be asked for."""
-    return {path.relative_to(folder).as_posix(): _page(path) for path in folder.rglob("*") if path.is_file()}
+def load() -> dict[str, Page]:
+    """The files below `FOLDER` by their path with slashes, and Swagger UI below `docs/`. No other file is served."""
+    own = {path.relative_to(FOLDER).as_posix(): path for path in FOLDER.rglob("*") if path.is_file()}
+    foreign = {f"docs/{name}": _swagger_ui() / name for name in _SWAGGER_UI}
+    return {name: _page(path) for name, path in (own | foreign).items()}
+
+
+def _swagger_ui() -> Path:
+    """The folder with Swagger UI's files, found without importing the package that carries them."""
+    package = find_spec("fastapi_standalone_docs")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "static" / "swagger"
 
 
 def routes(pages: dict[str, Page]) -> APIRouter:
-    """`/` is index.html, `/web/…` every file."""
+    """`/` is the page, `/docs` Swagger UI, `/web/…` every file."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/", methods=["GET", "HEAD"])
     async def index(request: Request) -> Response:
         return _answer(request, pages.get("page/index.html"))
+
+    @router.api_route("/docs", methods=["GET", "HEAD"])
+    async def docs(request: Request) -> Response:
+        return _answer(request, pages.get("docs/index.html"))
 
     @router.api_route("/web/{path:path}", methods=["GET", "HEAD"])
     async def file(request: Request, path: str) -> Response:
