@@ -94,27 +94,27 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             claims=claims,
             uploads=uploads,
             quotas=quotas,
-            resumable=ResumableUploads(database, blobs, uploads, quotas),
-            ticks=TickThrottle(producer.tick),
+            resumable_uploads=ResumableUploads(database, blobs, uploads, quotas),
+            tick_throttle=TickThrottle(producer.tick),
             projections=projections,
-            status=status,
+            service_status=status,
             metrics=metrics,
-            embedder=embedder,
-            vectors=VectorIndex(projections),
-            pictures=pictures,
-            past=TimeTravel(projections, settings.kafka, settings.partitions),
+            query_embedder=embedder,
+            vector_index=VectorIndex(projections),
+            page_images=pictures,
+            time_travel=TimeTravel(projections, settings.kafka, settings.partitions),
             hub=hub,
-            feed=feed,
+            updates=feed,
             readiness=ShortCache(partial(health.look, feed, blobs, status), READY_FOR),
-            sockets=WebSockets(
+            websockets=WebSockets(
                 hub, origin_policy, authenticator, each, most_subscriptions=settings.subscriptions_per_socket
             ),
-            streams=EventStreams(hub, each),
+            event_streams=EventStreams(hub, each),
             origin_policy=origin_policy,
             authenticator=authenticator,
             tokens=tokens,
             limits=each,
-            searches=FairSlots(search.AT_ONCE, "too_many_at_once", search.QUEUE_SECONDS),
+            search_slots=FairSlots(search.AT_ONCE, "too_many_at_once", search.QUEUE_SECONDS),
         )
 
 

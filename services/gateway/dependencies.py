@@ -1,7 +1,8 @@
-"""What the routes are given: the parts of one gateway, put together in `app.py`."""
+"""Dependencies: the components of a gateway, each as a type that a route can ask for, and who asks for what."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -37,38 +38,72 @@ from shared.storage.blobs import Blobs
 
 @dataclass(frozen=True)
 class Gateway:
-    """One gateway's parts."""
+    """The components of one gateway, composed in `app.connect`. Routes get single ones, by the aliases below."""
 
     blobs: Blobs
     producer: Producer
     claims: Claims
     uploads: Uploads
     quotas: Quotas
-    ticks: TickThrottle
-    resumable: ResumableUploads
+    tick_throttle: TickThrottle
+    resumable_uploads: ResumableUploads
     projections: Projections
-    status: ServiceStatus
+    service_status: ServiceStatus
     metrics: Metrics
-    embedder: QueryEmbedder
-    vectors: VectorIndex
-    pictures: PageImages
-    past: TimeTravel
+    query_embedder: QueryEmbedder
+    vector_index: VectorIndex
+    page_images: PageImages
+    time_travel: TimeTravel
     hub: Hub
-    feed: UpdatesConsumer
+    updates: UpdatesConsumer
     readiness: ShortCache[dict[str, str]]
-    sockets: WebSockets
-    streams: EventStreams
+    websockets: WebSockets
+    event_streams: EventStreams
     origin_policy: OriginPolicy
     authenticator: Authenticator
     tokens: Tokens
     limits: Limits
-    searches: FairSlots
+    search_slots: FairSlots
 
 
-def of(request: Request) -> Gateway:
+def gateway_of(request: Request) -> Gateway:
     """The gateway that answers this request."""
     gateway: Gateway = request.app.state.gateway
     return gateway
+
+
+def _component(get: Callable[[Gateway], object]) -> Any:
+    """A dependency that is one component. A coroutine, since FastAPI runs plain functions in a thread."""
+
+    async def component(request: Request) -> object:
+        return get(gateway_of(request))
+
+    return Depends(component)
+
+
+BlobsDep = Annotated[Blobs, _component(lambda gateway: gateway.blobs)]
+ProducerDep = Annotated[Producer, _component(lambda gateway: gateway.producer)]
+ClaimsDep = Annotated[Claims, _component(lambda gateway: gateway.claims)]
+UploadsDep = Annotated[Uploads, _component(lambda gateway: gateway.uploads)]
+QuotasDep = Annotated[Quotas, _component(lambda gateway: gateway.quotas)]
+TickThrottleDep = Annotated[TickThrottle, _component(lambda gateway: gateway.tick_throttle)]
+ResumableUploadsDep = Annotated[ResumableUploads, _component(lambda gateway: gateway.resumable_uploads)]
+ProjectionsDep = Annotated[Projections, _component(lambda gateway: gateway.projections)]
+ServiceStatusDep = Annotated[ServiceStatus, _component(lambda gateway: gateway.service_status)]
+MetricsDep = Annotated[Metrics, _component(lambda gateway: gateway.metrics)]
+QueryEmbedderDep = Annotated[QueryEmbedder, _component(lambda gateway: gateway.query_embedder)]
+VectorIndexDep = Annotated[VectorIndex, _component(lambda gateway: gateway.vector_index)]
+PageImagesDep = Annotated[PageImages, _component(lambda gateway: gateway.page_images)]
+TimeTravelDep = Annotated[TimeTravel, _component(lambda gateway: gateway.time_travel)]
+HubDep = Annotated[Hub, _component(lambda gateway: gateway.hub)]
+UpdatesConsumerDep = Annotated[UpdatesConsumer, _component(lambda gateway: gateway.updates)]
+ReadinessDep = Annotated[ShortCache[dict[str, str]], _component(lambda gateway: gateway.readiness)]
+WebSocketsDep = Annotated[WebSockets, _component(lambda gateway: gateway.websockets)]
+EventStreamsDep = Annotated[EventStreams, _component(lambda gateway: gateway.event_streams)]
+AuthenticatorDep = Annotated[Authenticator, _component(lambda gateway: gateway.authenticator)]
+TokensDep = Annotated[Tokens, _component(lambda gateway: gateway.tokens)]
+LimitsDep = Annotated[Limits, _component(lambda gateway: gateway.limits)]
+FairSlotsDep = Annotated[FairSlots, _component(lambda gateway: gateway.search_slots)]
 
 
 def caller_of(request: Request) -> Caller:
@@ -91,14 +126,14 @@ def tenant_of(caller: Asking) -> str:
     return caller.tenant
 
 
-async def key_of(document_id: str, caller: Asking, request: Request) -> DocumentKey:
+async def key_of(document_id: str, caller: Asking, hub: HubDep, request: Request) -> DocumentKey:
     """The document that a path names. Raises Problem("not_allowed") for a token that does not cover the call."""
     caller.require(right_for(request.method), document_id)
     if is_job_id(document_id):
         raise Problem("document.not_found")
     key = DocumentKey(caller.tenant, document_id)
     if caller.batch is not None:
-        caller.require_member((await of(request).hub.document(key)).row["view"])
+        caller.require_member((await hub.document(key)).row["view"])
     return key
 
 
@@ -110,7 +145,6 @@ def job_key_of(job_id: str, tenant: Annotated[str, Depends(tenant_of)]) -> Docum
 
 
 Holding = Annotated[Holders, Depends(holders_of)]
-Parts = Annotated[Gateway, Depends(of)]
 Tenant = Annotated[str, Depends(tenant_of)]
 Key = Annotated[DocumentKey, Depends(key_of)]
 JobKey = Annotated[DocumentKey, Depends(job_key_of)]

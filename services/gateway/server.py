@@ -33,8 +33,8 @@ class _Server(uvicorn.Server):
         self._gateway.hub.begin_closing()
         for server in self.servers:
             server.close()
-        self._gateway.streams.end()
-        await self._gateway.sockets.drain()
+        self._gateway.event_streams.end()
+        await self._gateway.websockets.drain()
         await super().shutdown(sockets)
 
 
@@ -47,7 +47,7 @@ async def serve(settings: GatewaySettings) -> None:
             app.build(gateway, settings),
             host=settings.gateway_host,
             port=settings.gateway_port,
-            ws=gateway.sockets.protocol,  # type: ignore[arg-type]
+            ws=gateway.websockets.protocol,  # type: ignore[arg-type]
             http=partial(Http, waiting=gateway.limits.waiting),  # type: ignore[arg-type]
             lifespan="off",
             log_config=None,
@@ -58,9 +58,9 @@ async def serve(settings: GatewaySettings) -> None:
         )
         server = _Server(config, gateway)
         watches = (
-            gateway.feed.run(),
-            gateway.sockets.let_go_of_the_slow(),
-            revocation.enforce(gateway.authenticator, gateway.hub, gateway.sockets, gateway.streams),
+            gateway.updates.run(),
+            gateway.websockets.let_go_of_the_slow(),
+            revocation.enforce(gateway.authenticator, gateway.hub, gateway.websockets, gateway.event_streams),
             watchdog.beat(settings.heartbeat),
         )
         running = [asyncio.create_task(work) for work in watches]

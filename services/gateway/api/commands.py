@@ -8,35 +8,49 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.gateway.api.documents import IdempotencyKey
-from services.gateway.dependencies import Gateway, Key, Parts
+from services.gateway.dependencies import ClaimsDep, HubDep, Key, ProducerDep, ResumableUploadsDep
 from services.gateway.http.responses import Json
+from services.gateway.live.hub import Hub
 from services.gateway.problems import Problem
 from services.gateway.targets import DocumentKey
+from services.gateway.uploads.deduplication import Claims
 from shared.document.state import TERMINAL
 from shared.events.document import CancelRequested, DocumentDeleted, Fact, RetryRequested, utcnow
+from shared.kafka.producer import Producer
 
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["control"])
 
 
 @router.post("/retry", status_code=202, summary="Try again what failed or is missing")
-async def retry(gateway: Parts, key: Key, idempotency_key: IdempotencyKey = None) -> Response:
+async def retry(
+    hub: HubDep, claims: ClaimsDep, producer: ProducerDep, key: Key, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Possible in failed, cancelled and partial; 409 otherwise."""
-    return await _request(gateway, key, RetryRequested, idempotency_key, check_retry)
+    return await _request(hub, claims, producer, key, RetryRequested, idempotency_key, check_retry)
 
 
 @router.post("/cancel", status_code=202, summary="Stop the work on it; finished pages stay")
-async def cancel(gateway: Parts, key: Key, idempotency_key: IdempotencyKey = None) -> Response:
+async def cancel(
+    hub: HubDep, claims: ClaimsDep, producer: ProducerDep, key: Key, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Possible until it has ended; 409 afterwards."""
-    return await _request(gateway, key, CancelRequested, idempotency_key, check_cancel)
+    return await _request(hub, claims, producer, key, CancelRequested, idempotency_key, check_cancel)
 
 
 @router.delete("", status_code=202, summary="Erase it: the file, its text and all that was found")
-async def delete(gateway: Parts, key: Key, idempotency_key: IdempotencyKey = None) -> Response:
+async def delete(
+    hub: HubDep,
+    claims: ClaimsDep,
+    resumable_uploads: ResumableUploadsDep,
+    producer: ProducerDep,
+    key: Key,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """From the moment of the fact on the document does not exist for anyone; erasing follows."""
-    await gateway.hub.document(key)
-    await gateway.claims.release(key.document_id)
-    await gateway.resumable.forget_document(key.document_id)
-    await gateway.producer.append(_fact(DocumentDeleted, key, idempotency_key))
+    await hub.document(key)
+    await claims.release(key.document_id)
+    await resumable_uploads.forget_document(key.document_id)
+    await producer.append(_fact(DocumentDeleted, key, idempotency_key))
     return Json({"document_id": key.document_id}, status_code=202)
 
 
@@ -56,19 +70,21 @@ def check_cancel(view: dict[str, Any]) -> None:
 
 
 async def _request(
-    gateway: Gateway,
+    hub: Hub,
+    claims: Claims,
+    producer: Producer,
     key: DocumentKey,
     kind: type[RetryRequested] | type[CancelRequested],
     idempotency_key: str | None,
     check: Callable[[dict[str, Any]], None],
 ) -> Response:
-    view = (await gateway.hub.document(key)).row["view"]
+    view = (await hub.document(key)).row["view"]
     name = f"{key.tenant}/{kind.__name__}/{key.document_id}/{idempotency_key}"
-    if not (idempotency_key and await gateway.claims.is_known(name)):
+    if not (idempotency_key and await claims.is_known(name)):
         check(view)
         if idempotency_key:
-            await gateway.claims.claim_request(name, key.document_id)
-    await gateway.producer.append(_fact(kind, key, idempotency_key))
+            await claims.claim_request(name, key.document_id)
+    await producer.append(_fact(kind, key, idempotency_key))
     return Json({"document_id": key.document_id, "status": view["status"]}, status_code=202)
 
 

@@ -10,9 +10,21 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
-from services.gateway.dependencies import Gateway, Holding, Key, Parts, Tenant, caller_of, holders_of
+from services.gateway.auth.limits import Limits
+from services.gateway.dependencies import (
+    Holding,
+    HubDep,
+    Key,
+    LimitsDep,
+    ProjectionsDep,
+    Tenant,
+    UploadsDep,
+    caller_of,
+    holders_of,
+)
 from services.gateway.http.responses import Json
 from services.gateway.live.change_waiters import within
+from services.gateway.live.hub import Hub
 from services.gateway.queries import cursors
 from services.gateway.queries.projections import DOCUMENTS, ListFilter
 from services.gateway.targets import DocumentKey, Target
@@ -39,7 +51,9 @@ Tags = Annotated[tuple[str, ...], Query(alias="tag", description="A tag; may be 
 @router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
 async def upload(
     request: Request,
-    gateway: Parts,
+    uploads: UploadsDep,
+    limits: LimitsDep,
+    hub: HubDep,
     tenant: Tenant,
     holders: Holding,
     filename: Annotated[str | None, Query(max_length=1024)] = None,
@@ -50,16 +64,16 @@ async def upload(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """202 once the fact is in the log; 200 with `"duplicate": true` when these bytes are here already."""
-    declared = gateway.uploads.check_length(request.headers.get("content-length"))
+    declared = uploads.check_length(request.headers.get("content-length"))
     options = upload_options(languages, batch, tags, force=force)
-    with gateway.limits.upload(holders, declared) as arrived:
-        chunks = told(request.stream(), gateway.uploads.checking(arrived), gateway.limits.pace)
+    with limits.upload(holders, declared) as arrived:
+        chunks = told(request.stream(), uploads.checking(arrived), limits.pace)
         offer = replace(await _offer(request, chunks, tenant, filename), options=options, key=idempotency_key)
-        taken = await gateway.uploads.take(offer, declared)
+        taken = await uploads.take(offer, declared)
     document_id = taken.fact.document_id
     if document_id == offer.document_id:  # not where an Idempotency-Key stands for an earlier one
         said = UploadInfo(offer.filename, options.batch, options.tags)
-        gateway.hub.memory.put(DocumentKey(tenant, document_id), said)
+        hub.memory.put(DocumentKey(tenant, document_id), said)
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
     headers = {"Location": f"/v1/documents/{document_id}"}
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
@@ -82,7 +96,9 @@ async def _offer(request: Request, chunks: AsyncIterator[bytes], tenant: str, fi
 
 @router.get("", summary="List documents, newest first")
 async def list_documents(
-    gateway: Parts,
+    projections: ProjectionsDep,
+    hub: HubDep,
+    limits: LimitsDep,
     tenant: Tenant,
     request: Request,
     status: Annotated[str | None, Query(pattern=f"^({STATUSES})$")] = None,
@@ -98,29 +114,33 @@ async def list_documents(
     wish = ListFilter(tenant, status, batch, tags)
 
     async def read() -> tuple[str, Mapping[str, Any]]:
-        generation, rows = await gateway.projections.newest(wish, limit=limit + 1, after=after)
+        generation, rows = await projections.newest(wish, limit=limit + 1, after=after)
         shown, more = cursors.cut(rows, limit, by=DOCUMENTS.at)
         tag = f"{generation}:{_mark([row['view'] for row in shown])}"
         return tag, {"documents": [row["view"] for row in shown], "next_cursor": more}
 
-    tag, body = await newer(gateway, request, Target.of_feed(tenant), read, wait, since)
+    tag, body = await newer(hub, limits, request, Target.of_feed(tenant), read, wait, since)
     return tagged(request, tag, body)
 
 
 @router.get("/{document_id}", summary="The document view")
-async def view(gateway: Parts, key: Key, request: Request, wait: Wait = 0, since: Since = None) -> Response:
+async def view(
+    hub: HubDep, limits: LimitsDep, key: Key, request: Request, wait: Wait = 0, since: Since = None
+) -> Response:
     """The view; with `wait` and `since` (`epoch:version`) once there is something newer."""
-    return await viewed(gateway, key, request, wait, since)
+    return await viewed(hub, limits, key, request, wait, since)
 
 
-async def viewed(gateway: Gateway, key: DocumentKey, request: Request, wait: float, since: str | None) -> Response:
+async def viewed(
+    hub: Hub, limits: Limits, key: DocumentKey, request: Request, wait: float, since: str | None
+) -> Response:
     """The view of a document or standalone job, as soon as it is newer than `since`."""
 
     async def read() -> tuple[str, Mapping[str, Any]]:
-        found = (await gateway.hub.document(key)).row["view"]
+        found = (await hub.document(key)).row["view"]
         return f"{found['epoch']}:{found['version']}", found
 
-    tag, body = await newer(gateway, request, Target.of_key(*key), read, wait, since)
+    tag, body = await newer(hub, limits, request, Target.of_key(*key), read, wait, since)
     return tagged(request, tag, body)
 
 
@@ -128,16 +148,15 @@ Read = Callable[[], Awaitable[tuple[str, Mapping[str, Any]]]]
 
 
 async def newer(
-    gateway: Gateway, request: Request, target: Target, read: Read, wait: float, since: str | None
+    hub: Hub, limits: Limits, request: Request, target: Target, read: Read, wait: float, since: str | None
 ) -> tuple[str, Mapping[str, Any]]:
     """What `read` returns (a tag and a body) as soon as it is newer than `since`; after `wait` seconds in any case.
 
     Who waits has a live connection. Raises Problem("too_many_connections").
     """
-    hub = gateway.hub
     clock = asyncio.get_running_loop().time
     until = clock() + wait
-    held = gateway.limits.connections.one(holders_of(caller_of(request), request)) if wait else nullcontext()
+    held = limits.connections.one(holders_of(caller_of(request), request)) if wait else nullcontext()
     with held, hub.news.expecting(target) as news:
         while True:
             news.clear()

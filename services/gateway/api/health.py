@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.gateway.dependencies import Parts
+from services.gateway.dependencies import HubDep, ReadinessDep, UpdatesConsumerDep
 from services.gateway.http.responses import Json
 from services.gateway.live.updates_consumer import UpdatesConsumer
 from services.gateway.queries.service_status import SILENT_AFTER, ServiceStatus
@@ -31,12 +31,12 @@ async def alive() -> Response:
 
 
 @router.get("/readyz", summary="Ready, or what is missing")
-async def ready(gateway: Parts) -> Response:
+async def ready(hub: HubDep, updates: UpdatesConsumerDep, readiness: ReadinessDep) -> Response:
     """`{"ready", "checks": {name: "ok" or a sentence}}`; 503 while anything is missing."""
     checks = {
-        "gateway": "it is being restarted" if gateway.hub.closing.is_set() else "ok",
-        "updates": "ok" if gateway.feed.ready.is_set() else "the positions in the topic updates are not fixed yet",
-        **await gateway.readiness.get(),
+        "gateway": "it is being restarted" if hub.closing.is_set() else "ok",
+        "updates": "ok" if updates.ready.is_set() else "the positions in the topic updates are not fixed yet",
+        **await readiness.get(),
     }
     is_ready = all(said == "ok" for said in checks.values())
     return Json({"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503)

@@ -10,9 +10,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.gateway.api.documents import MOST, IdempotencyKey, Since, Wait, viewed
-from services.gateway.dependencies import Gateway, JobKey, Parts, Tenant
+from services.gateway.dependencies import (
+    BlobsDep,
+    HubDep,
+    JobKey,
+    LimitsDep,
+    ProducerDep,
+    ProjectionsDep,
+    QuotasDep,
+    Tenant,
+    TickThrottleDep,
+)
 from services.gateway.http.body_limit import SmallBody
 from services.gateway.http.responses import Json
+from services.gateway.live.hub import Hub
 from services.gateway.problems import Problem
 from services.gateway.queries import cursors
 from services.gateway.queries.projections import JOBS, Found, ListFilter
@@ -29,8 +40,9 @@ from shared.events.standalone_job import (
     OfJob,
     job_id_of,
 )
+from shared.kafka.producer import Producer
 from shared.storage import blob_names
-from shared.storage.blobs import BlobMissing
+from shared.storage.blobs import BlobMissing, Blobs
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=SmallBody)
 
@@ -67,41 +79,51 @@ class Failed(_Body):
 
 
 @router.post("", status_code=201, summary="Start a job that somebody else works on")
-async def start(gateway: Parts, tenant: Tenant, body: Start, idempotency_key: IdempotencyKey = None) -> Response:
+async def start(
+    quotas: QuotasDep,
+    projections: ProjectionsDep,
+    producer: ProducerDep,
+    blobs: BlobsDep,
+    tenant: Tenant,
+    body: Start,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """201 with its `job_id` once the fact is in the log; the same for the same Idempotency-Key and body."""
     key = DocumentKey(tenant, job_id_of(tenant, idempotency_key) if idempotency_key else f"job-{uuid.uuid4()}")
     fact = JobStarted.claim(
         job_id=key.document_id, claim="1", kind=body.type, silent_after=body.silent_after, worded=True, **_about(tenant)
     )
-    await gateway.quotas.hold_rows(tenant, "jobs", gateway.projections.open_jobs)
-    await _write_words(gateway, fact, body.model_dump())
-    await gateway.producer.append(fact)
+    await quotas.hold_rows(tenant, "jobs", projections.open_jobs)
+    await _write_words(blobs, fact, body.model_dump())
+    await producer.append(fact)
     here = f"/v1/jobs/{key.document_id}"
     links = {"self": here, **{name: f"{here}/{name}" for name in ("live", "progress", "complete", "fail")}}
     return Json({"job_id": key.document_id, "links": links}, status_code=201, headers={"Location": here})
 
 
 @router.post("/{job_id}/progress", status_code=202, summary="Say how far it is")
-async def progress(gateway: Parts, key: JobKey, body: Report) -> Response:
+async def progress(hub: HubDep, tick_throttle: TickThrottleDep, key: JobKey, body: Report) -> Response:
     """Reports in quick succession are merged; 409 once the job has ended."""
-    found = await gateway.hub.document(key)
+    found = await hub.document(key)
     _require_open(found)
     said = {"code": "job.said", "params": {"text": body.message}} if body.message else {}
     tick = {"job_id": key.document_id, "tenant": key.tenant, "percent": body.percent, "at": utcnow(), **said}
-    gateway.ticks.say(JobProgress.model_validate(tick))
+    tick_throttle.say(JobProgress.model_validate(tick))
     return _accepted(key)
 
 
 @router.post("/{job_id}/complete", status_code=202, summary="It is done")
-async def complete(gateway: Parts, key: JobKey) -> Response:
+async def complete(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey) -> Response:
     """Said again it changes nothing; 409 after it has failed."""
-    return await _end(gateway, key, JobCompleted.claim(job_id=key.document_id, claim="1", **_about(key.tenant)))
+    return await _end(
+        hub, producer, blobs, key, JobCompleted.claim(job_id=key.document_id, claim="1", **_about(key.tenant))
+    )
 
 
 @router.post("/{job_id}/fail", status_code=202, summary="It ended without success")
-async def fail(gateway: Parts, key: JobKey, body: Failed) -> Response:
+async def fail(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey, body: Failed) -> Response:
     """The same said again changes nothing; 409 after it has ended in another way."""
-    view = (await gateway.hub.document(key)).row["view"]
+    view = (await hub.document(key)).row["view"]
     fact = JobFailed.claim(
         job_id=key.document_id,
         claim=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
@@ -110,12 +132,12 @@ async def fail(gateway: Parts, key: JobKey, body: Failed) -> Response:
         worded=True,
         **_about(key.tenant),
     )
-    return await _end(gateway, key, fact, {"message": body.message, "action": body.action})
+    return await _end(hub, producer, blobs, key, fact, {"message": body.message, "action": body.action})
 
 
 @router.get("", summary="List jobs, newest first")
 async def list_jobs(
-    gateway: Parts,
+    projections: ProjectionsDep,
     tenant: Tenant,
     status: Literal["running", "stalled", "completed", "failed"] | None = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
@@ -123,34 +145,38 @@ async def list_jobs(
 ) -> Response:
     """`{"jobs": [view, …], "next_cursor": … or null}`."""
     after = cursors.read_after(cursor)
-    _, rows = await gateway.projections.newest(ListFilter(tenant, status), limit=limit + 1, after=after, of=JOBS)
+    _, rows = await projections.newest(ListFilter(tenant, status), limit=limit + 1, after=after, of=JOBS)
     shown, more = cursors.cut(rows, limit, by=JOBS.at)
     return Json({"jobs": [row["view"] for row in shown], "next_cursor": more})
 
 
 @router.get("/{job_id}", summary="The job view")
-async def view(gateway: Parts, key: JobKey, request: Request, wait: Wait = 0, since: Since = None) -> Response:
+async def view(
+    hub: HubDep, limits: LimitsDep, key: JobKey, request: Request, wait: Wait = 0, since: Since = None
+) -> Response:
     """The view; with `wait` and `since` (`epoch:version`) once there is something newer."""
-    return await viewed(gateway, key, request, wait, since)
+    return await viewed(hub, limits, key, request, wait, since)
 
 
-async def _end(gateway: Gateway, key: DocumentKey, fact: OfJob, words: dict[str, str] | None = None) -> Response:
-    found = await gateway.hub.document(key)
+async def _end(
+    hub: Hub, producer: Producer, blobs: Blobs, key: DocumentKey, fact: OfJob, words: dict[str, str] | None = None
+) -> Response:
+    found = await hub.document(key)
     if found.row["settled"]["last_event"] != fact.event_id:  # else it is said already
         _require_open(found)
         if words is not None:
-            await _write_words(gateway, fact, words)
-        await gateway.producer.append(fact)
+            await _write_words(blobs, fact, words)
+        await producer.append(fact)
     return _accepted(key)
 
 
-async def _write_words(gateway: Gateway, fact: OfJob, words: dict[str, Any]) -> None:
+async def _write_words(blobs: Blobs, fact: OfJob, words: dict[str, Any]) -> None:
     """Put what people wrote beside the fact. Raises Problem where another text stands there already."""
     name = blob_names.words(fact.tenant, fact.key, fact.event_id)
     try:
-        known = await gateway.blobs.get_result(name)
+        known = await blobs.get_result(name)
     except BlobMissing:
-        await gateway.blobs.put_result(name, words)
+        await blobs.put_result(name, words)
     else:
         if known != orjson.loads(orjson.dumps(words)):
             raise Problem("idempotency_key_reused")

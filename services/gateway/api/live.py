@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 
-from services.gateway.dependencies import Asking, Holding, JobKey, Key, Parts
+from services.gateway.dependencies import Asking, EventStreamsDep, Holding, JobKey, Key
 from services.gateway.live.sse import EventStream, position_of
 from services.gateway.problems import Problem
 from services.gateway.targets import Target
@@ -16,25 +16,35 @@ LastEventId = Annotated[str | None, Header(max_length=128)]
 
 @router.get("/documents/{document_id}/live", summary="One document live: a WebSocket, or text/event-stream when asked")
 async def document(
-    gateway: Parts, asking: Asking, holders: Holding, key: Key, request: Request, last_event_id: LastEventId = None
+    event_streams: EventStreamsDep,
+    asking: Asking,
+    holders: Holding,
+    key: Key,
+    request: Request,
+    last_event_id: LastEventId = None,
 ) -> EventStream:
     """A snapshot, then every change."""
     _require_event_stream(request)
-    return EventStream(gateway.streams, asking, holders, Target.document(*key), position_of(last_event_id))
+    return EventStream(event_streams, asking, holders, Target.document(*key), position_of(last_event_id))
 
 
 @router.get("/jobs/{job_id}/live", summary="One job live: a WebSocket, or text/event-stream when asked")
 async def job(
-    gateway: Parts, asking: Asking, holders: Holding, key: JobKey, request: Request, last_event_id: LastEventId = None
+    event_streams: EventStreamsDep,
+    asking: Asking,
+    holders: Holding,
+    key: JobKey,
+    request: Request,
+    last_event_id: LastEventId = None,
 ) -> EventStream:
     """A snapshot, then every change."""
     _require_event_stream(request)
-    return EventStream(gateway.streams, asking, holders, Target.job(*key), position_of(last_event_id))
+    return EventStream(event_streams, asking, holders, Target.job(*key), position_of(last_event_id))
 
 
 @router.get("/live", summary="Many subscriptions on one WebSocket, or a feed as text/event-stream")
 async def feed(
-    gateway: Parts,
+    event_streams: EventStreamsDep,
     asking: Asking,
     holders: Holding,
     request: Request,
@@ -48,7 +58,7 @@ async def feed(
     asking.require_watching(target)
     if not is_batch and feed != "documents":
         raise Problem("feed.not_found", feed=feed)
-    return EventStream(gateway.streams, asking, holders, target, None)
+    return EventStream(event_streams, asking, holders, target, None)
 
 
 def _require_event_stream(request: Request) -> None:

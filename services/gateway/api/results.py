@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from services.gateway.dependencies import Asking, Gateway, Key, Parts
+from services.gateway.dependencies import Asking, BlobsDep, HubDep, Key, PageImagesDep, ProjectionsDep, TimeTravelDep
 from services.gateway.http import json_parts
 from services.gateway.http.responses import Encoded, Json
 from services.gateway.problems import Problem
@@ -17,7 +17,7 @@ from services.gateway.targets import DocumentKey
 from services.gateway.uploads import filenames
 from shared.harness.contract import Plan, Slice
 from shared.storage import blob_names
-from shared.storage.blobs import BlobDamaged, BlobMissing
+from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs
 from shared.storage.mongo import Row
 
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["results"])
@@ -34,22 +34,22 @@ Width = Annotated[int, Query(ge=WIDTHS[0], le=WIDTHS[1], description="At most so
 
 
 @router.get("/pages", summary="Which pages there are and how far each is")
-async def list_pages(gateway: Parts, key: Key) -> Response:
+async def list_pages(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
     """`{"pages": [{"page", "status"}]}`; empty until the pages are counted."""
-    row = (await gateway.hub.document(key)).row
-    plan = await _plan(gateway, key, row)
+    row = (await hub.document(key)).row
+    plan = await _plan(blobs, key, row)
     return Json({"pages": page_status.statuses(plan, _slices(row)) if plan else []})
 
 
 @router.get("/pages/{page}", summary="One page with its words; there as soon as it is done")
-async def page_of(gateway: Parts, key: Key, page: PageNumber) -> Response:
+async def page_of(hub: HubDep, blobs: BlobsDep, key: Key, page: PageNumber) -> Response:
     """`{"page", "text", "source", "confidence", "width", "height", "words": […]}`, 409 while it is not there yet."""
-    row = (await gateway.hub.document(key)).row
-    number, slice_ = await _slice_of(gateway, key, row, page)
+    row = (await hub.document(key)).row
+    number, slice_ = await _slice_of(blobs, key, row, page)
     name = blob_names.slice_result(key.tenant, key.document_id, "ocr", row["plans"]["ocr"], number)
     status = _slices(row).status(number)
     try:
-        found = await json_parts.page(gateway.blobs, name, slice_.pages[0] if slice_.pages else 1, page)
+        found = await json_parts.page(blobs, name, slice_.pages[0] if slice_.pages else 1, page)
     except BlobMissing:
         if status == "done":
             raise Problem("result_missing", name=f"page {page}") from None
@@ -63,7 +63,14 @@ async def page_of(gateway: Parts, key: Key, page: PageNumber) -> Response:
 
 @router.get("/pages/{page}/image", summary="One page as a JPEG image; there as soon as the pages are counted")
 async def image_of(
-    gateway: Parts, key: Key, caller: Asking, request: Request, page: PageNumber, width: Width = DEFAULT_WIDTH
+    hub: HubDep,
+    page_images: PageImagesDep,
+    blobs: BlobsDep,
+    key: Key,
+    caller: Asking,
+    request: Request,
+    page: PageNumber,
+    width: Width = DEFAULT_WIDTH,
 ) -> Response:
     """The page as the boxes of its words are measured: as high to its width as `height` to `width` of the page's JSON.
 
@@ -71,61 +78,63 @@ async def image_of(
     A token gets the next narrower of the widths that are kept: 16, 64, 200, 1000 and 1600 pixels.
     """
     width = width if caller.right == "all" else kept(width)
-    row = (await gateway.hub.document(key)).row
-    _, slice_ = await _slice_of(gateway, key, row, page)
+    row = (await hub.document(key)).row
+    _, slice_ = await _slice_of(blobs, key, row, page)
     plan_id = row["plans"]["ocr"]
     # The same plan draws the same page. Whoever has it asks each time, since the right to see it may be gone by then.
     headers = {"ETag": f'"{plan_id}-{page}-{width}"', "Cache-Control": "private, no-cache", **_HARMLESS}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    jpeg = await gateway.pictures.jpeg(key, plan_id, slice_, page, width)
+    jpeg = await page_images.jpeg(key, plan_id, slice_, page, width)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/text", summary="The whole text, as JSON with the offsets of the pages, or as text/plain")
-async def text(gateway: Parts, key: Key, request: Request) -> Response:
+async def text(hub: HubDep, blobs: BlobsDep, key: Key, request: Request) -> Response:
     """`{"document_id", "text", "pages": [{"page", "start", "end", …}]}`; plain text where only that is accepted."""
-    row = (await gateway.hub.document(key)).row
+    row = (await hub.document(key)).row
     _require(row, "ocr", "text")
     name = row["results"]["ocr"]
     with _readable("text"):
         if request.headers.get("accept", "").startswith("text/plain"):
-            return StreamingResponse(await json_parts.plain_text(gateway.blobs, name), media_type="text/plain")
-        found = await json_parts.text(gateway.blobs, name)
+            return StreamingResponse(await json_parts.plain_text(blobs, name), media_type="text/plain")
+        found = await json_parts.text(blobs, name)
     return Encoded(json_parts.joined(document_id=key.document_id, text=found.text, pages=found.pages))
 
 
 @router.get("/chunks", summary="The text in pieces that can be searched")
-async def chunks(gateway: Parts, key: Key, limit: Limit = 200, cursor: Cursor = None) -> Response:
+async def chunks(
+    hub: HubDep, projections: ProjectionsDep, key: Key, limit: Limit = 200, cursor: Cursor = None
+) -> Response:
     """`{"chunks": [{"index", "text", "pages", "start", "end", "heading_path"}], "next_cursor"}`."""
     start = cursors.read(cursor, int)[0] if cursor else 0
-    row = (await gateway.hub.document(key)).row
+    row = (await hub.document(key)).row
     _require(row, "chunk", "list of chunks")
-    rows = await gateway.projections.chunks(key, limit=limit + 1, start=start)
+    rows = await projections.chunks(key, limit=limit + 1, start=start)
     more = cursors.write(rows[limit]["index"]) if len(rows) > limit else None
     return Json({"chunks": [_public(found) for found in rows[:limit]], "next_cursor": more})
 
 
 @router.get("/extraction", summary="What kind of document it is and what was found in it")
-async def extraction(gateway: Parts, key: Key) -> Response:
+async def extraction(hub: HubDep, projections: ProjectionsDep, blobs: BlobsDep, key: Key) -> Response:
     """`{"document_type", "language", "title", "summary", "keywords", "findings", "warnings"}`."""
-    row = (await gateway.hub.document(key)).row
+    row = (await hub.document(key)).row
     _require(row, "extract", "extraction")
-    found = await gateway.projections.extraction(key)
+    found = await projections.extraction(key)
     if found is None:
         raise _not_ready("extraction", row)
     if "findings_in" not in found:
         return Json(_public(found))
     with _readable("extraction"):  # too many for one row
-        findings = await json_parts.findings(gateway.blobs, found.pop("findings_in"))
+        findings = await json_parts.findings(blobs, found.pop("findings_in"))
     return Encoded(json_parts.joined(**_public(found) | {"findings": findings}))
 
 
 @router.get("/file", summary="The uploaded file, as it came")
-async def file(gateway: Parts, key: Key) -> Response:
+async def file(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
     """The bytes, always as a download: what people upload must never run as a page of ours."""
-    view = (await gateway.hub.document(key)).row["view"]
-    stream = gateway.blobs.reading(blob_names.source(*key))
+    view = (await hub.document(key)).row["view"]
+    stream = blobs.reading(blob_names.source(*key))
     try:
         first = await anext(stream, b"")
     except BlobMissing:
@@ -139,28 +148,32 @@ async def file(gateway: Parts, key: Key) -> Response:
 
 
 @router.get("/timeline", summary="What happened to it, in the order of the log")
-async def timeline(gateway: Parts, key: Key, limit: Limit = 500, cursor: Cursor = None) -> Response:
+async def timeline(
+    hub: HubDep, projections: ProjectionsDep, key: Key, limit: Limit = 500, cursor: Cursor = None
+) -> Response:
     """`{"events": [{"version", "event_id", "type", "at", "stage", "attempt", "page", "summary"}], "next_cursor"}`.
 
     `summary` is a sentence in English; `code` and `params` are for those who translate it.
     """
     after = cursors.read(cursor, int)[0] if cursor else -1
-    await gateway.hub.document(key)
-    rows = await gateway.projections.timeline(key, limit=limit + 1, after=after)
+    await hub.document(key)
+    rows = await projections.timeline(key, limit=limit + 1, after=after)
     more = cursors.write(rows[limit - 1]["offset"]) if len(rows) > limit else None
     events = [{"event_id": row["_id"].rpartition("/")[2], **_public(row)} for row in rows[:limit]]
     return Json({"events": events, "next_cursor": more})
 
 
 @router.get("/timeline/{version}", summary="The document view as it was at a version of its timeline")
-async def as_it_was(gateway: Parts, key: Key, version: Annotated[int, Path(ge=1, le=cursors.HIGHEST)]) -> Response:
+async def as_it_was(
+    time_travel: TimeTravelDep, hub: HubDep, key: Key, version: Annotated[int, Path(ge=1, le=cursors.HIGHEST)]
+) -> Response:
     """The view after the last fact up to that version, folded from the log; 404 for one before the first."""
-    return Json(await gateway.past.view(key, version, (await gateway.hub.document(key)).row["view"]))
+    return Json(await time_travel.view(key, version, (await hub.document(key)).row["view"]))
 
 
-async def _slice_of(gateway: Gateway, key: DocumentKey, row: Row, page: int) -> tuple[int, Slice]:
+async def _slice_of(blobs: Blobs, key: DocumentKey, row: Row, page: int) -> tuple[int, Slice]:
     """The slice that reads `page`, with its number. Raises Problem where there is none, or none yet."""
-    plan = await _plan(gateway, key, row)
+    plan = await _plan(blobs, key, row)
     if plan is None:
         raise _not_ready("page", row)
     number = page_status.slice_of(plan, page)
@@ -169,12 +182,12 @@ async def _slice_of(gateway: Gateway, key: DocumentKey, row: Row, page: int) -> 
     return number, plan.slices[number]
 
 
-async def _plan(gateway: Gateway, key: DocumentKey, row: Row) -> Plan | None:
+async def _plan(blobs: Blobs, key: DocumentKey, row: Row) -> Plan | None:
     plan_id = row.get("plans", {}).get("ocr")
     if plan_id is None:
         return None
     try:
-        return Plan.model_validate(await gateway.blobs.get_result(blob_names.plan(*key, "ocr", plan_id)))
+        return Plan.model_validate(await blobs.get_result(blob_names.plan(*key, "ocr", plan_id)))
     except (BlobMissing, BlobDamaged):
         raise Problem("result_missing", name="the list of pages") from None
 

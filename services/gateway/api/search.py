@@ -5,11 +5,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from services.gateway.dependencies import Gateway, Parts, Tenant
+from services.gateway.dependencies import FairSlotsDep, ProjectionsDep, QueryEmbedderDep, Tenant, VectorIndexDep
 from services.gateway.http.responses import Json
 from services.gateway.problems import Problem
 from services.gateway.queries import cursors
 from services.gateway.search import rank_fusion
+from services.gateway.search.query_embedder import QueryEmbedder
+from services.gateway.search.vector_index import VectorIndex
 from shared.storage.mongo import Row
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -21,7 +23,10 @@ QUEUE_SECONDS: Final = 10.0  # how long one more waits for its turn
 
 @router.get("/search", summary="Find chunks by words and by meaning, best first")
 async def search(
-    gateway: Parts,
+    search_slots: FairSlotsDep,
+    projections: ProjectionsDep,
+    query_embedder: QueryEmbedderDep,
+    vector_index: VectorIndexDep,
     tenant: Tenant,
     q: Annotated[str, Query(min_length=1, max_length=500, description="Words, or a question.")],
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -36,19 +41,22 @@ async def search(
     if start < 0:
         raise Problem("bad_request", detail="The cursor is not one that a list gave you")
     words = rank_fusion.words_of(q)
-    async with gateway.searches.one(tenant):
-        worded, near = await gateway.projections.worded(tenant, words, DEPTH), await _near(gateway, tenant, q)
+    async with search_slots.one(tenant):
+        worded, near = (
+            await projections.worded(tenant, words, DEPTH),
+            await _near(query_embedder, vector_index, tenant, q),
+        )
     ranked = rank_fusion.fused([worded, near])
     shown = ranked[start : start + limit]
-    rows = await gateway.projections.chunks_by_id(tenant, [key for key, _ in shown])
+    rows = await projections.chunks_by_id(tenant, [key for key, _ in shown])
     results = [_result(rows[key], score, words) for key, score in shown if key in rows]
     more = cursors.write(start + limit) if len(ranked) > start + limit else None
     return Json({"results": results, "next_cursor": more})
 
 
-async def _near(gateway: Gateway, tenant: str, q: str) -> list[str]:
-    vector = await gateway.embedder.vector(q)
-    return await gateway.vectors.near(tenant, vector, DEPTH) if vector else []
+async def _near(query_embedder: QueryEmbedder, vector_index: VectorIndex, tenant: str, q: str) -> list[str]:
+    vector = await query_embedder.vector(q)
+    return await vector_index.near(tenant, vector, DEPTH) if vector else []
 
 
 def _result(row: Row, score: float, words: list[str]) -> Row:

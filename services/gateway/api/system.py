@@ -8,10 +8,19 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.gateway.api.health import silence
-from services.gateway.dependencies import Gateway, Parts, Tenant
+from services.gateway.dependencies import (
+    EventStreamsDep,
+    MetricsDep,
+    ProjectionsDep,
+    ServiceStatusDep,
+    Tenant,
+    UpdatesConsumerDep,
+    WebSocketsDep,
+)
 from services.gateway.http.responses import Json
 from services.gateway.metrics import CONTENT_TYPE, STAGE_SECONDS, SystemSnapshot
-from services.gateway.queries.service_status import SILENT_AFTER
+from services.gateway.queries.projections import Projections
+from services.gateway.queries.service_status import SILENT_AFTER, ServiceStatus
 from shared.kafka import topics
 from shared.storage.credentials import DEFAULT_TENANT
 from shared.storage.mongo import PyMongoError, Row
@@ -22,45 +31,58 @@ _WITHIN: Final = 3.0  # seconds for what the database knows
 
 
 @router.get("/v1/system", summary="Workers, lag, halted folds, failures by code, parked records")
-async def system(gateway: Parts, tenant: Tenant) -> Response:
+async def system(
+    service_status: ServiceStatusDep,
+    projections: ProjectionsDep,
+    updates: UpdatesConsumerDep,
+    websockets: WebSocketsDep,
+    event_streams: EventStreamsDep,
+    tenant: Tenant,
+) -> Response:
     """What is known of all services; folds that have been silent for long are marked."""
-    workers = await gateway.status.workers()
-    folds = [{**_named(row), "silent": silence(row) > SILENT_AFTER} for row in await gateway.status.folds()]
+    workers = await service_status.workers()
+    folds = [{**_named(row), "silent": silence(row) > SILENT_AFTER} for row in await service_status.folds()]
     return Json(
         {
             "workers": [{**_named(row), "name": seen_by(tenant, row["_id"])} for row in workers],
-            "stages": await gateway.status.stages(workers),
+            "stages": await service_status.stages(workers),
             "folds": folds,
             "lag": sum(int(fold.get("lag") or 0) for fold in folds),
             "circulating": sum(int(fold.get("circulating") or 0) for fold in folds),
             "halted": [fold["name"] for fold in folds if fold.get("halted")],
-            "failures": await gateway.projections.failures(tenant),
-            "parked": await gateway.feed.kept(topics.PARKED),
-            "connections": {"sockets": len(gateway.sockets.open), "streams": len(gateway.streams.open)},
-            "epoch": gateway.projections.generation,
+            "failures": await projections.failures(tenant),
+            "parked": await updates.kept(topics.PARKED),
+            "connections": {"sockets": len(websockets.open), "streams": len(event_streams.open)},
+            "epoch": projections.generation,
         }
     )
 
 
 @router.get("/metrics", summary="The same for Prometheus, of all tenants together")
-async def metrics(gateway: Parts) -> Response:
+async def metrics(
+    metrics: MetricsDep,
+    websockets: WebSocketsDep,
+    event_streams: EventStreamsDep,
+    service_status: ServiceStatusDep,
+    projections: ProjectionsDep,
+) -> Response:
     """While the database is away only what this gateway has counted itself."""
     try:
         async with asyncio.timeout(_WITHIN):
-            known = await _knowledge(gateway)
+            known = await _knowledge(service_status, projections)
     except (TimeoutError, PyMongoError):
         known = None
-    exposition = gateway.metrics.exposition(gateway.sockets, gateway.streams, known)
+    exposition = metrics.exposition(websockets, event_streams, known)
     return Response(exposition, media_type=CONTENT_TYPE)
 
 
-async def _knowledge(gateway: Gateway) -> SystemSnapshot:
+async def _knowledge(service_status: ServiceStatus, projections: Projections) -> SystemSnapshot:
     return SystemSnapshot(
-        folds=await gateway.status.folds(),
-        stages=await gateway.status.stages(await gateway.status.workers()),
-        stage_jobs=await gateway.projections.stage_jobs(),
-        stage_durations=await gateway.projections.stage_durations(STAGE_SECONDS),
-        failures=await gateway.projections.failures(None),
+        folds=await service_status.folds(),
+        stages=await service_status.stages(await service_status.workers()),
+        stage_jobs=await projections.stage_jobs(),
+        stage_durations=await projections.stage_durations(STAGE_SECONDS),
+        failures=await projections.failures(None),
     )
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from services.gateway.auth.callers import Caller
-from services.gateway.dependencies import Asking, Parts, Tenant
+from services.gateway.dependencies import Asking, AuthenticatorDep, HubDep, QuotasDep, Tenant, TokensDep
 from services.gateway.http.body_limit import SmallBody
 from services.gateway.http.responses import Json
 from services.gateway.queries import cursors
@@ -39,19 +39,21 @@ class TokenRequest(BaseModel):
 
 
 @router.post("", status_code=201, summary="A token for one document or batch: watch it, or also retry and cancel")
-async def create(gateway: Parts, asking: Asking, tenant: Tenant, wish: TokenRequest) -> Response:
+async def create(
+    hub: HubDep, quotas: QuotasDep, tokens: TokensDep, asking: Asking, tenant: Tenant, wish: TokenRequest
+) -> Response:
     """`{"token", "expires_at", "id"}`; the token is shown this once. Erasing a document takes a key."""
     if wish.document_id is not None:
-        await gateway.hub.document(DocumentKey(tenant, wish.document_id))
-    await gateway.quotas.hold_rows(tenant, "tokens", gateway.tokens.count)
+        await hub.document(DocumentKey(tenant, wish.document_id))
+    await quotas.hold_rows(tenant, "tokens", tokens.count)
     ttl = timedelta(seconds=wish.ttl)
-    token = await gateway.tokens.add(asking, wish.right, ttl, document_id=wish.document_id, batch=wish.batch)
+    token = await tokens.add(asking, wish.right, ttl, document_id=wish.document_id, batch=wish.batch)
     return Json({"token": token.secret, "expires_at": token.row["expires_at"], "id": token.id}, status_code=201)
 
 
 @router.get("", summary="The tokens that are good now, those that end first at first")
 async def tokens(
-    gateway: Parts,
+    authenticator: AuthenticatorDep,
     tenant: Tenant,
     document_id: Annotated[str | None, Query(max_length=64)] = None,
     batch: Annotated[str | None, Query(max_length=100)] = None,
@@ -61,9 +63,7 @@ async def tokens(
     """`{"tokens": [{"id", "right", "document_id", "batch", "expires_at"}], "next_cursor"}`; the secret is not told."""
     after = cursors.read_after(cursor)
     named = {"document_id": document_id, "batch": batch}
-    holders = await gateway.authenticator.holders(
-        {"tenant": tenant, **{k: v for k, v in named.items() if v is not None}}
-    )
+    holders = await authenticator.holders({"tenant": tenant, **{k: v for k, v in named.items() if v is not None}})
     rows = sorted(({"_id": one.id_of("token"), **_scope(one)} for one in holders), key=_order)
     left = [row for row in rows if after is None or _order(row) > after]
     shown, more = cursors.cut(left, limit, by="expires_at")
@@ -78,9 +78,9 @@ async def current(asking: Asking) -> Response:
 
 
 @router.delete("/{token_id}", status_code=204, summary="Revoke a token, also while it is in use")
-async def revoke(gateway: Parts, tenant: Tenant, token_id: str) -> Response:
+async def revoke(tokens: TokensDep, tenant: Tenant, token_id: str) -> Response:
     """Its open connections are closed within two seconds."""
-    await gateway.tokens.revoke(tenant, token_id)
+    await tokens.revoke(tenant, token_id)
     return Response(status_code=204)
 
 

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from services.gateway.auth.limits import Holders
-from services.gateway.dependencies import Gateway, Holding, Parts, Tenant
+from services.gateway.auth.limits import Holders, Limits
+from services.gateway.dependencies import Holding, LimitsDep, ResumableUploadsDep, Tenant, UploadsDep
 from services.gateway.http.responses import EXPECTED, as_problem, problem_answer
 from services.gateway.uploads import tus
 from services.gateway.uploads.incoming_body import told
+from services.gateway.uploads.ingest import Uploads
+from services.gateway.uploads.resumable import ResumableUploads
 from shared.storage.partial_uploads import PartialUpload
 
 _PREFIX: Final = "/v1/uploads"
@@ -43,62 +45,83 @@ router = APIRouter(prefix=_PREFIX, tags=["resumable uploads"], route_class=_Tus)
 
 
 @router.options("", status_code=204, summary="What resumable uploads can do here (tus 1.0.0)")
-async def options(gateway: Parts) -> Response:
+async def options(uploads: UploadsDep) -> Response:
     """`Tus-Version`, `Tus-Extension`, `Tus-Max-Size`, `Tus-Checksum-Algorithm`."""
-    return Response(status_code=204, headers=tus.capabilities(gateway.uploads.max_bytes))
+    return Response(status_code=204, headers=tus.capabilities(uploads.max_bytes))
 
 
 @router.post("", status_code=201, summary="Begin a resumable upload; its bytes may come along")
-async def create(request: Request, gateway: Parts, tenant: Tenant, holders: Holding) -> Response:
+async def create(
+    request: Request,
+    resumable_uploads: ResumableUploadsDep,
+    uploads: UploadsDep,
+    limits: LimitsDep,
+    tenant: Tenant,
+    holders: Holding,
+) -> Response:
     """`Upload-Length`, and in `Upload-Metadata`: filename, filetype, languages, batch, tags (a,b), force."""
     length = tus.number(request.headers, "Upload-Length")
-    upload = await gateway.resumable.create(tenant, length, request.headers.get("upload-metadata", ""))
+    upload = await resumable_uploads.create(tenant, length, request.headers.get("upload-metadata", ""))
     location = {"Location": f"{_PREFIX}/{upload.document_id}"}
     if "content-type" not in request.headers:
         return Response(status_code=201, headers={**location, **_headers(upload, 0)})
     tus.check_content_type(request.headers)
-    upload, offset = await _receive(gateway, request, holders, upload, 0)
+    upload, offset = await _receive(uploads, limits, resumable_uploads, request, holders, upload, 0)
     return Response(status_code=201, headers={**location, **_headers(upload, offset)})
 
 
 @router.head("/{document_id}", summary="Where the upload continues")
-async def where(document_id: str, gateway: Parts, tenant: Tenant) -> Response:
+async def where(document_id: str, resumable_uploads: ResumableUploadsDep, tenant: Tenant) -> Response:
     """`Upload-Offset`; once it equals `Upload-Length` the document is in the log, and `Content-Location` names it."""
-    upload = await gateway.resumable.find(tenant, document_id)
-    offset = await gateway.resumable.offset(upload)
+    upload = await resumable_uploads.find(tenant, document_id)
+    offset = await resumable_uploads.offset(upload)
     if offset == upload.length:
-        upload = await gateway.resumable.finish(upload)
+        upload = await resumable_uploads.finish(upload)
     said = {"Upload-Metadata": upload.metadata} if upload.metadata else {}
     headers = {"Cache-Control": "no-store", "Upload-Length": str(upload.length), **said, **_headers(upload, offset)}
     return Response(status_code=200, headers=headers)
 
 
 @router.patch("/{document_id}", status_code=204, summary="Send the bytes from Upload-Offset on")
-async def receive(document_id: str, request: Request, gateway: Parts, tenant: Tenant, holders: Holding) -> Response:
+async def receive(
+    document_id: str,
+    request: Request,
+    resumable_uploads: ResumableUploadsDep,
+    uploads: UploadsDep,
+    limits: LimitsDep,
+    tenant: Tenant,
+    holders: Holding,
+) -> Response:
     """204 with the new `Upload-Offset`; with the last byte `Content-Location` names the document."""
     tus.check_content_type(request.headers)
-    upload = await gateway.resumable.find(tenant, document_id)
+    upload = await resumable_uploads.find(tenant, document_id)
     at = tus.number(request.headers, "Upload-Offset")
-    upload, offset = await _receive(gateway, request, holders, upload, at)
+    upload, offset = await _receive(uploads, limits, resumable_uploads, request, holders, upload, at)
     return Response(status_code=204, headers=_headers(upload, offset))
 
 
 @router.delete("/{document_id}", status_code=204, summary="Give the upload up")
-async def remove(document_id: str, gateway: Parts, tenant: Tenant) -> Response:
+async def remove(document_id: str, resumable_uploads: ResumableUploadsDep, tenant: Tenant) -> Response:
     """What was sent is removed. A document that is whole already stays: erase it under /v1/documents."""
-    await gateway.resumable.remove(await gateway.resumable.find(tenant, document_id))
+    await resumable_uploads.remove(await resumable_uploads.find(tenant, document_id))
     return Response(status_code=204)
 
 
 async def _receive(
-    gateway: Gateway, request: Request, holders: Holders, upload: PartialUpload, at: int
+    uploads: Uploads,
+    limits: Limits,
+    resumable_uploads: ResumableUploads,
+    request: Request,
+    holders: Holders,
+    upload: PartialUpload,
+    at: int,
 ) -> tuple[PartialUpload, int]:
     checksum = tus.Checksum.of(request.headers)
-    declared = gateway.uploads.check_length(request.headers.get("content-length"))
-    with gateway.limits.upload(holders, declared) as arrived:
-        chunks = told(request.stream(), arrived, gateway.limits.pace)
-        offset = await gateway.resumable.receive(upload, at, chunks, checksum)
-    return (await gateway.resumable.finish(upload) if offset == upload.length else upload), offset
+    declared = uploads.check_length(request.headers.get("content-length"))
+    with limits.upload(holders, declared) as arrived:
+        chunks = told(request.stream(), arrived, limits.pace)
+        offset = await resumable_uploads.receive(upload, at, chunks, checksum)
+    return (await resumable_uploads.finish(upload) if offset == upload.length else upload), offset
 
 
 def _headers(upload: PartialUpload, offset: int) -> dict[str, str]:

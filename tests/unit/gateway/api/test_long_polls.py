@@ -15,9 +15,9 @@ from services.gateway.targets import Target
 FEED = Target.of_feed("acme")
 
 
-def gateway_of(news: ChangeWaiters, connections: int = 1) -> Any:
+def hub_and_limits(news: ChangeWaiters, connections: int = 1) -> Any:
     limits = SimpleNamespace(connections=Allotment("too_many_connections", connections))
-    return SimpleNamespace(hub=SimpleNamespace(news=news, closing=asyncio.Event()), limits=limits)
+    return SimpleNamespace(news=news, closing=asyncio.Event()), limits
 
 
 REQUEST = cast(
@@ -42,7 +42,7 @@ async def test_a_list_that_stays_the_same_is_not_read_for_each_change_of_others(
 
     busy = asyncio.create_task(others())
     async with asyncio.timeout(5):
-        assert await documents.newer(gateway_of(news), REQUEST, FEED, read, 1.0, "g:1") == ("g:1", {})
+        assert await documents.newer(*hub_and_limits(news), REQUEST, FEED, read, 1.0, "g:1") == ("g:1", {})
     busy.cancel()
     assert 2 <= len(reads) <= 1.0 / documents._BREATH + 2
 
@@ -53,7 +53,7 @@ async def test_a_change_after_a_quiet_time_is_answered_at_once() -> None:
     async def read() -> tuple[str, dict[str, Any]]:
         return tags.pop(0), {}
 
-    asking = asyncio.create_task(documents.newer(gateway_of(news), REQUEST, FEED, read, 30, "g:1"))
+    asking = asyncio.create_task(documents.newer(*hub_and_limits(news), REQUEST, FEED, read, 30, "g:1"))
     await asyncio.sleep(2 * documents._BREATH)
     news.wake(FEED)
     async with asyncio.timeout(5):
@@ -62,16 +62,16 @@ async def test_a_change_after_a_quiet_time_is_answered_at_once() -> None:
 
 async def test_who_waits_counts_as_a_connection_until_it_is_answered() -> None:
     news = ChangeWaiters()
-    gateway = gateway_of(news)
+    parts = hub_and_limits(news)
 
     async def read() -> tuple[str, dict[str, Any]]:
         return "g:1", {}
 
-    asking = asyncio.create_task(documents.newer(gateway, REQUEST, FEED, read, 30, "g:1"))
+    asking = asyncio.create_task(documents.newer(*parts, REQUEST, FEED, read, 30, "g:1"))
     await asyncio.sleep(0.05)
     with pytest.raises(Problem, match="too_many_connections"):
-        await documents.newer(gateway, REQUEST, FEED, read, 30, "g:1")
-    assert await documents.newer(gateway, REQUEST, FEED, read, 0, "g:1") == ("g:1", {})  # who does not wait may ask
+        await documents.newer(*parts, REQUEST, FEED, read, 30, "g:1")
+    assert await documents.newer(*parts, REQUEST, FEED, read, 0, "g:1") == ("g:1", {})  # who does not wait may ask
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    assert await documents.newer(gateway, REQUEST, FEED, read, 1, "g:0") == ("g:1", {})
+    assert await documents.newer(*parts, REQUEST, FEED, read, 1, "g:0") == ("g:1", {})
