@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Final
 
@@ -26,12 +26,16 @@ async def provide(running: Running) -> None:
 PROVISION: Final[Sequence[Provision]] = (provide,)
 
 
-def service_programs(running: Running) -> list[Program]:
-    """The stages of the pipeline, the projector, and last the gateway, which is ready when uploads can come."""
+def service_programs(running: Running, without: Collection[str] = ()) -> list[Program]:
+    """The stages of the pipeline, the projector, and last the gateway, which is ready when it accepts uploads.
+
+    Leaves out the services that `without` names.
+    """
     modules = [*(line.service for line in PIPELINE), "services.progress"]
     programs = [Program(module.rpartition(".")[2], (sys.executable, "-m", module)) for module in modules]
     ready, alive = partial(until_ready, f"{running.gateway}/readyz"), partial(answers, f"{running.gateway}/healthz")
-    return [*programs, Program("gateway", (sys.executable, "-m", "services.gateway"), ready=ready, alive=alive)]
+    programs.append(Program("gateway", (sys.executable, "-m", "services.gateway"), ready=ready, alive=alive))
+    return [program for program in programs if program.name not in without]
 
 
 async def answers(url: str) -> bool:

@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any, Final, NoReturn
 
 import typer
@@ -13,6 +14,7 @@ from rich.text import Text
 from cli import exits
 from cli.options import console
 from cli.startup import Startup
+from shared.events.pipeline import PIPELINE
 from shared.runtime.settings import read
 from stack.running import Running
 from stack.settings import StackSettings
@@ -24,28 +26,35 @@ def up(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin with empty data: what is stored here is deleted.")
     ] = False,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", help="A service to leave out, to be run in a debugger.")
+    ] = None,
 ) -> None:
     """Start everything on this machine and keep it running; Ctrl-C stops it. The data stays."""
-    exits.run(until_interrupted(_up(fresh)))
+    services = {line.service.rpartition(".")[2] for line in PIPELINE} | {"progress", "gateway"}
+    if unknown := set(without or ()) - services:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: the services are {', '.join(sorted(services))}.")
+    exits.run(until_interrupted(_up(fresh, frozenset(without or ()))))
 
 
-async def _up(fresh: bool) -> int:
+async def _up(fresh: bool, without: Collection[str]) -> int:
     out = console()
-    async with started(out, fresh=fresh) as running:
+    async with started(out, fresh=fresh, without=without) as running:
         where(out, running)
         await for_ever()
 
 
 @asynccontextmanager
-async def started(out: Console, *, fresh: bool) -> AsyncIterator[Running]:
-    """The system, with every service answering; what happens to it is told on `out`. Stopped when left."""
+async def started(out: Console, *, fresh: bool, without: Collection[str] = ()) -> AsyncIterator[Running]:
+    """The system, with every service but those in `without` answering. `out` shows its events. Leaving stops it."""
     # Kafka's and MongoDB's clients take 0.6 s to import: only who starts the system pays for them.
     from cli.programs import PROVISION, service_programs  # noqa: PLC0415
     from stack.system import System  # noqa: PLC0415
 
     settings = read(StackSettings)
     with Startup(out) as startup:
-        system = System(settings, startup.on_event, provision=PROVISION, programs=service_programs, fresh=fresh)
+        programs = partial(service_programs, without=without)
+        system = System(settings, startup.on_event, provision=PROVISION, programs=programs, fresh=fresh)
         running = await system.start()
         try:
             await system.ready(SERVICES_WITHIN)

@@ -61,7 +61,7 @@ async def serve(settings: GatewaySettings) -> None:
             gateway.updates.run(),
             gateway.websockets.let_go_of_the_slow(),
             revocation.enforce(gateway.authenticator, gateway.hub, gateway.websockets, gateway.event_streams),
-            watchdog.beat(settings.heartbeat),
+            watchdog.beat(settings.heartbeat, settings.blocked_seconds),
         )
         running = [asyncio.create_task(work) for work in watches]
         for task in running:

@@ -8,4 +8,4 @@ from shared.runtime.settings import read
 
 settings = read(ProgressSettings)
 logs.configure("progress", settings.log_level)
-run(serve(settings), settings.heartbeat)
+run(serve(settings), settings.heartbeat, settings.blocked_seconds)

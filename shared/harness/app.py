@@ -42,7 +42,7 @@ def main(stage: str, module: str, *, slots: int | None = None) -> None:
     if slots:
         settings = settings.model_copy(update={"children": slots})
     logs.configure(stage, settings.log_level)
-    run(serve(stage, module, settings, online=slots is not None), settings.heartbeat)
+    run(serve(stage, module, settings, online=slots is not None), settings.heartbeat, settings.blocked_seconds)
 
 
 async def serve(stage: str, module: str, settings: StageSettings, *, online: bool) -> None:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.runtime.addresses import KafkaAddress, MongoAddress
+from shared.runtime.watchdog import BLOCKED_SECONDS
 
 
 class SharedSettings(BaseSettings):
@@ -28,6 +29,8 @@ class SharedSettings(BaseSettings):
     partitions: int = Field(default=12, ge=1, le=1000)  # of the keyed topics; never changed afterwards
     replication: int = Field(default=1, ge=1)  # of every topic; 3 on a real cluster
     heartbeat: Path | None = None  # a file that is touched every second while the service's event loop runs
+    # A process whose event loop is silent for so long ends itself. Raise it to stop in a debugger.
+    blocked_seconds: float = Field(default=BLOCKED_SECONDS, gt=0)
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from typer.testing import CliRunner
 from cli import exits, samples
 from cli.__main__ import app
 from cli.demo import as_expected
+from cli.programs import service_programs
 from cli.up import for_ever, until_interrupted
 from shared.errors import Rejected, Transient
+from stack.running import Running
 from tests.support.fake_gateway import told, view
 
 FILES = [Path(name) for name in ("scan.pdf", "invoice.pdf", "receipt.jpg", "broken.pdf")]
@@ -111,3 +114,20 @@ def test_the_demo_uses_the_running_system_and_prints_what_was_found(gateway):
     assert "The PDF is damaged. Export it anew." in found
     assert result.stdout.rstrip().endswith(f"The page is at {gateway.url}/")
     assert all("idempotency-key" in headers for what, headers, _ in gateway.requests if what.startswith("POST"))
+
+
+def test_a_service_can_be_left_out_to_be_run_in_a_debugger():
+    running = Running(pid=1, started_at=datetime.now(UTC), kafka="", mongo="", gateway="http://127.0.0.1:8000")
+
+    assert [program.name for program in service_programs(running, {"progress", "ocr"})] == [
+        "chunker", "extractor", "gateway",
+    ]  # fmt: skip
+
+
+def test_a_service_that_there_is_not_cannot_be_left_out():
+    result = CliRunner().invoke(app, ["up", "--without", "porgress"])
+
+    assert result.exit_code == 2
+    assert "porgress: the services are chunker, extractor, gateway, ocr, progress." in " ".join(
+        result.output.replace("│", " ").split()
+    )
