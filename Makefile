@@ -7,7 +7,7 @@ COMPILED := cli.programs, services.gateway.server, services.progress.app, shared
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test simulate soak check bench lock clean
+.PHONY: help install up demo test simulate soak check fix bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ check: $(INSTALLED) ## lint, format, types, architecture
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+fix: $(INSTALLED) ## repair what ruff can repair, and format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
 
 bench: $(INSTALLED) ## pages per second against plain tesseract
 	@$(BIN)/python -m benchmarks.pipeline

@@ -24,7 +24,7 @@ class Row:
 
 
 def of_view(view: dict[str, Any]) -> Row:
-    """The row of a document view, or of a job's (DESIGN §8)."""
+    """The row of a document view, or of a job's."""
     pages = view.get("pages") or {}
     failed = pages.get("failed") or []
     return Row(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-# Socket close codes after which coming back would change nothing (DESIGN §8) -> (code, sentence, action).
+# Socket close codes after which coming back would change nothing (docs/protocol.md) -> (code, sentence, action).
 FINAL_CLOSES: Final[Mapping[int, tuple[str, str, str]]] = {
     4400: ("bad_frame", "Pagestream did not understand what this client sent.", "Use a client of the same version."),
     4401: ("sign_in", "Pagestream asks for a key.", "Use a valid key; the command reads PAGESTREAM_KEY."),

@@ -15,7 +15,7 @@ from pagestream.refusals import Blocked, Lost, Unanswered, from_close, from_erro
 
 PROTOCOL: Final = Subprotocol("pagestream.v1")
 PING_EVERY: Final = 20.0  # seconds, as the gateway does
-SILENCE: Final = 45.0  # seconds without a sign of life before the connection counts as lost (DESIGN §8)
+SILENCE: Final = 45.0  # seconds without a sign of life before the connection counts as lost (docs/protocol.md)
 FIRST_FRAME: Final = 5.0  # seconds; the gateway answers a subscription within 2
 
 OnFrame = Callable[[Target, Frame], Awaitable[None]]

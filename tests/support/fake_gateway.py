@@ -1,4 +1,4 @@
-"""A gateway to talk to: it answers as DESIGN §8 says, from scripts the tests write."""
+"""A gateway to talk to: it answers as docs/protocol.md says, from scripts the tests write."""
 
 import json
 from typing import Any
