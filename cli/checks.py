@@ -53,7 +53,7 @@ def free_ports(settings: StackSettings) -> list[Check]:
     """Whether each port that the stack would listen on is free."""
     gateway = Wanted(settings.gateway_port, "The gateway", "PAGESTREAM_GATEWAY_PORT")
     wanted = [gateway, *infrastructure.wanted_ports(settings).values()]
-    return [_found(f"port {wish.port}", partial(_free, wish)) for wish in wanted if wish.port]  # 0: any free one
+    return [_found(f"port {port.port}", partial(_free, port)) for port in wanted if port.port]  # 0: any free one
 
 
 async def answers(pagestream: PagestreamClient) -> list[Check]:
@@ -101,8 +101,8 @@ async def _mongodb(settings: StackSettings) -> Check:
     return Check("MongoDB", True, program.provider)
 
 
-def _free(wish: Wanted) -> str:
-    ports.choose({wish.what: wish})
+def _free(port: Wanted) -> str:
+    ports.choose({port.what: port})
     return "free"
 
 

@@ -63,7 +63,7 @@ async def _show_at(document_id: str, version: int, as_json: bool) -> int:
     settings = read(StackSettings)
     out = console()
     async with folds.infrastructure(settings) as here:
-        async for view in folds.told(settings, here, "services.progress.history", document_id, str(version)):
+        async for view in folds.output_of(settings, here, "services.progress.history", document_id, str(version)):
             if "error" in view and "status" not in view:
                 raise Refused("not_in_log", view["error"], "")
             if as_json:

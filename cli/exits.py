@@ -34,13 +34,13 @@ def run(command: Coroutine[Any, Any, int]) -> NoReturn:
     try:
         code = asyncio.run(command)
     except Unreachable as error:
-        code = _say(str(error), UNREACHABLE)
+        code = _print_error(str(error), UNREACHABLE)
     except Refused as error:
-        code = _say(str(error), REFUSED)
+        code = _print_error(str(error), REFUSED)
     except PagestreamError as error:
-        code = _say(" ".join(describe(error.code, error.facts)), _of_failure(error))
+        code = _print_error(" ".join(describe(error.code, error.facts)), _of_failure(error))
     except KeyboardInterrupt:
-        code = _say("Stopped. What was uploaded goes on without you.", INTERRUPTED)
+        code = _print_error("Stopped. What was uploaded goes on without you.", INTERRUPTED)
     raise typer.Exit(code)
 
 
@@ -48,6 +48,6 @@ def _of_failure(error: PagestreamError) -> int:
     return UNREACHABLE if isinstance(error, Transient) else REFUSED
 
 
-def _say(sentence: str, code: int) -> int:
+def _print_error(sentence: str, code: int) -> int:
     typer.echo(sentence, err=True)
     return code

@@ -31,7 +31,9 @@ async def infrastructure(settings: StackSettings) -> AsyncIterator[Running]:
         yield system.running
 
 
-async def told(settings: StackSettings, here: Running, module: str, *arguments: str) -> AsyncIterator[dict[str, Any]]:
+async def output_of(
+    settings: StackSettings, here: Running, module: str, *arguments: str
+) -> AsyncIterator[dict[str, Any]]:
     """The JSON lines that `python -m MODULE ARGUMENTS` prints. Leaves with FAILED where it ends with an error."""
     environment = {
         "PAGESTREAM_KAFKA": here.kafka,

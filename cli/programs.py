@@ -41,17 +41,17 @@ def service_programs(running: Running, without: Collection[str] = ()) -> list[Pr
 async def answers(url: str) -> bool:
     """Whether `url` answers at all within a few seconds."""
     async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-        return await _says_yes(client, url)
+        return await _is_ready(client, url)
 
 
 async def until_ready(url: str) -> None:
     """Return once `url` answers with a 2xx status. Waits for ever."""
     async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
-        while not await _says_yes(client, url):
+        while not await _is_ready(client, url):
             await asyncio.sleep(POLL)
 
 
-async def _says_yes(client: httpx.AsyncClient, url: str) -> bool:
+async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:
     try:
         return (await client.get(url)).is_success
     except httpx.TransportError:

@@ -38,29 +38,29 @@ def rebuild(
     """
     if dry_run + force + rollback > 1:
         raise typer.BadParameter("choose one of --dry-run, --force, --rollback")
-    wish = "dry-run" if dry_run else "force" if force else "rollback" if rollback else "swap"
-    exits.run(until_interrupted(_rebuild(wish), exits.INTERRUPTED))
+    mode = "dry-run" if dry_run else "force" if force else "rollback" if rollback else "swap"
+    exits.run(until_interrupted(_rebuild(mode), exits.INTERRUPTED))
 
 
-async def _rebuild(wish: str) -> int:
+async def _rebuild(mode: str) -> int:
     out = console()
     settings = read(StackSettings)
-    told: dict[str, Any] = {}
-    async with folds.infrastructure(settings) as here, saying_that_it_goes_on():
+    step: dict[str, Any] = {}
+    async with folds.infrastructure(settings) as here, explaining_interruption():
         with Progress(*COLUMNS, console=out, disable=not out.is_terminal, transient=True) as bar:
             task = bar.add_task("facts", total=None)
-            async for told in folds.told(settings, here, "services.progress.rebuild", wish):
-                if told.get("step") == "folded":
-                    bar.update(task, completed=told["done"], total=told["total"])
-                elif sentence := STEPS.get(told.get("step", "")):
-                    out.print(sentence.format_map(told), soft_wrap=True)
-                elif "exception" in told:
-                    out.print(told["exception"], markup=False, soft_wrap=True)
-    return _tell(out, told)
+            async for step in folds.output_of(settings, here, "services.progress.rebuild", mode):
+                if step.get("step") == "folded":
+                    bar.update(task, completed=step["done"], total=step["total"])
+                elif sentence := STEPS.get(step.get("step", "")):
+                    out.print(sentence.format_map(step), soft_wrap=True)
+                elif "exception" in step:
+                    out.print(step["exception"], markup=False, soft_wrap=True)
+    return _print_outcome(out, step)
 
 
 @asynccontextmanager
-async def saying_that_it_goes_on() -> AsyncIterator[None]:
+async def explaining_interruption() -> AsyncIterator[None]:
     """What an interrupted rebuild leaves is no loss."""
     try:
         yield
@@ -69,7 +69,7 @@ async def saying_that_it_goes_on() -> AsyncIterator[None]:
         raise
 
 
-def _tell(out: Console, outcome: Mapping[str, Any]) -> int:
+def _print_outcome(out: Console, outcome: Mapping[str, Any]) -> int:
     if outcome["step"] == "refused":
         raise Refused("refused", outcome["reason"])
     out.print(f"Generation {outcome['generation']} {_became(outcome)}.", soft_wrap=True)

@@ -61,11 +61,11 @@ class SocketLine:
         """Subscribe, at once or never: a line that is not there yet subscribes to everything when it is."""
         ref = self._next_ref()
         self._asked[ref] = state.target
-        await self._say(subscription(state, ref))
+        await self._send(subscription(state, ref))
 
     async def remove(self, target: Target) -> None:
         """Unsubscribe."""
-        await self._say({"op": "unsubscribe", "ref": self._next_ref(), **target.fields})
+        await self._send({"op": "unsubscribe", "ref": self._next_ref(), **target.fields})
 
     def _next_ref(self) -> int:
         self._ref += 1
@@ -103,7 +103,7 @@ class SocketLine:
         elif frame.get("op") == "error":
             raise from_error_frame(frame["error"])
 
-    async def _say(self, frame: Frame) -> None:
+    async def _send(self, frame: Frame) -> None:
         if self._socket is not None:
             try:
                 await self._socket.send(json.dumps(frame))

@@ -63,11 +63,11 @@ def fetch(jars: Sequence[Jar], folder: Path, on_progress: OnProgress) -> tuple[P
 class _Progress:
     """Adds up the bytes of all downloads."""
 
-    def __init__(self, total: int, tell: OnProgress) -> None:
+    def __init__(self, total: int, on_progress: OnProgress) -> None:
         self._lock = Lock()
         self._done = 0
         self._total = total
-        self._tell = tell
+        self._on_progress = on_progress
 
     @contextmanager
     def of_file(self, _filename: str, _size: int) -> Iterator[Callable[[int], None]]:
@@ -77,7 +77,7 @@ class _Progress:
     def _add(self, size: int) -> None:
         with self._lock:
             self._done += size
-            self._tell(self._done, self._total)
+            self._on_progress(self._done, self._total)
 
 
 def _download(jar: Jar, private: Path, folder: Path, progress: _Progress) -> None:

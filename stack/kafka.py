@@ -139,13 +139,13 @@ async def _packaged_class_path(folder: Path, on_event: OnEvent) -> str:
     loop = asyncio.get_running_loop()
     abandoned = threading.Event()
 
-    def tell(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         if abandoned.is_set():  # cancelling the coroutine does not end the thread, so it ends itself
             raise InterruptedError("the download was cancelled")
         loop.call_soon_threadsafe(on_event, Downloading("Apache Kafka", done, total))
 
     try:
-        paths = await asyncio.to_thread(jars.fetch, jars.parse(jars.LIST.read_text()), folder, tell)
+        paths = await asyncio.to_thread(jars.fetch, jars.parse(jars.LIST.read_text()), folder, report)
     finally:
         abandoned.set()
     return os.pathsep.join(map(str, paths))

@@ -28,9 +28,9 @@ class Wanted:
 
 
 def choose(wanted: Mapping[str, Wanted]) -> dict[str, int]:
-    """A port for each wish, free now and all different. Raises Rejected `port_in_use`."""
-    with ExitStack() as held:  # all held at once, or two wishes for "any" could get the same
-        return {name: _bound(wish, held) for name, wish in wanted.items()}
+    """A port for each request, free now and all different. Raises Rejected `port_in_use`."""
+    with ExitStack() as held:  # all held at once, or two requests for "any" could get the same
+        return {name: _bound(request, held) for name, request in wanted.items()}
 
 
 async def choose_patiently(wanted: Mapping[str, Wanted], patience: float = 2.0) -> dict[str, int]:
@@ -49,15 +49,15 @@ async def choose_patiently(wanted: Mapping[str, Wanted], patience: float = 2.0) 
         await asyncio.sleep(0.05)
 
 
-def _bound(wish: Wanted, held: ExitStack) -> int:
-    for port in (wish.port,) if wish.port else random.sample(_ANY, _TRIES):
+def _bound(request: Wanted, held: ExitStack) -> int:
+    for port in (request.port,) if request.port else random.sample(_ANY, _TRIES):
         probe = held.enter_context(socket.socket())
         # As servers do: a port whose last connections are in TIME_WAIT is free, one that somebody listens on is not.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-            probe.listen(1)  # with SO_REUSEADDR only this tells that two wishes name the same port
+            probe.listen(1)  # with SO_REUSEADDR only this tells that two requests name the same port
         except OSError:
             continue
         return port
-    raise Rejected("port_in_use", port=wish.port, what=wish.what, setting=wish.setting)
+    raise Rejected("port_in_use", port=request.port, what=request.what, setting=request.setting)

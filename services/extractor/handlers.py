@@ -12,7 +12,7 @@ from services.extractor.findings import Finding
 from services.extractor.passage_fields import FINDERS, find_fields
 from services.extractor.passages import Paging, cut, sample
 from services.extractor.settings import ExtractorSettings
-from services.extractor.whole_document import describe_whole, vendors
+from services.extractor.whole_document import describe_document, vendors
 from shared.harness.contract import Plan, Result, Slice, Task
 from shared.runtime.settings import read
 
@@ -68,7 +68,7 @@ def work(task: Task, slice_: Slice) -> Result:
     paging, hints = Paging(pages), Hints.model_validate(slice_.args["hints"])
     if slice_.args["pass"] == WHOLE:
         first = next(((int(p["start"]), int(p["end"])) for p in pages if text[p["start"] : p["end"]].strip()), (0, 0))
-        said = describe_whole(text, first, len(pages), hints.language, _settings())
+        said = describe_document(text, first, len(pages), hints.language, _settings())
         found = list(vendors(text, first, paging, said["document_type"]))
         return said | {"findings": [finding.to_json() for finding in found]}
     start, end = int(slice_.args["start"]), int(slice_.args["end"])

@@ -15,7 +15,7 @@ from services.extractor.summary import summarize
 PAGE: int = 8_000  # characters of the first page that are read for title and vendor
 
 
-def describe_whole(
+def describe_document(
     text: str, first: tuple[int, int], pages: int, language: str, settings: ExtractorSettings
 ) -> dict[str, Any]:
     """What an extraction says of the document; `first` is where the first page with text stands."""

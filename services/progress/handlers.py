@@ -27,7 +27,7 @@ from shared.projecting.fences import fenced
 from shared.projecting.loop import Loop, Write
 from shared.runtime import logs
 from shared.runtime.failpoints import provoke
-from shared.runtime.tracebacks import told
+from shared.runtime.tracebacks import summarize
 from shared.storage.blobs import Blobs
 from shared.storage.leases import LeaseBook, answered
 from shared.storage.mongo import OUTAGES, Mongo, Row
@@ -209,7 +209,7 @@ class LiveProjection:
                 try:
                     await janitor.clean()
                 except (Transient, *OUTAGES) as error:
-                    log.warning("the janitor is stopped by store or database and comes again", reason=told(error))
+                    log.warning("the janitor is stopped by store or database and comes again", reason=summarize(error))
             await asyncio.sleep(_TIDY_SECONDS if loop.caught_up else _SWEEP_SECONDS)
 
     async def report(self, loop: Loop) -> None:
@@ -227,6 +227,6 @@ class LiveProjection:
             "unreadable": self._projector.unreadable,
             "set_aside": self._projector.set_aside,
         }
-        await heartbeat.tell(self._mongo, "progress", loop, more)
-        await rebuilds.tell(loop.positions)
+        await heartbeat.publish(self._mongo, "progress", loop, more)
+        await rebuilds.publish(loop.positions)
         self._makes_way = await generations.must_make_way(self._mongo)

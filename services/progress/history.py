@@ -40,7 +40,7 @@ def facts(settings: SharedSettings, document_id: str) -> AsyncIterator[Fact]:
     return versions.facts(partition_reader.to_the_end(settings.kafka, place), document_id)
 
 
-async def tell(document_id: str, version: int | None) -> None:
+async def print_versions(document_id: str, version: int | None) -> None:
     """Print the view, or why there is none."""
     try:
         state = await at_version(read(SharedSettings), document_id, version)
@@ -52,4 +52,4 @@ async def tell(document_id: str, version: int | None) -> None:
 
 if __name__ == "__main__":
     logs.configure("history", "ERROR")
-    run(tell(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None))
+    run(print_versions(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else None))

@@ -12,6 +12,7 @@ from shared.events.document import Failure
 Row = dict[str, Any]
 
 _NAMES: Final = {"stages": "jobs"}  # the field of a state → its name in a row
+_STAGE_NAMES: Final = {"claim_counts": "strikes"}  # of StageState: field -> stored field
 _FEW: Final = 20  # failed slices that stand one by one
 
 
@@ -36,7 +37,7 @@ def bitmap(stage_state: StageState) -> bytes:
 
 
 def _stage_row(stage_state: StageState) -> Row:
-    row = asdict(stage_state)
+    row = {_STAGE_NAMES.get(field, field): value for field, value in asdict(stage_state).items()}
     row["done"] = bitmap(stage_state)
     row["error"] = stage_state.error.model_dump() if stage_state.error else None
     few = len(stage_state.failed) <= _FEW
@@ -45,7 +46,7 @@ def _stage_row(stage_state: StageState) -> Row:
         for number, failed in (sorted(stage_state.failed.items()) if few else ())
     }
     row["failed_runs"] = [] if few else failed_slices.to_rows(stage_state.failed)
-    row["strikes"] = {str(number): strike for number, strike in sorted(stage_state.strikes.items())}
+    row["strikes"] = {str(number): count for number, count in sorted(stage_state.claim_counts.items())}
     row["lost"] = sorted(stage_state.lost)
     return row
 
@@ -61,7 +62,9 @@ def _stage(row: Row) -> StageState:
         "done": int.from_bytes(row["done"], "little"),
         "error": Failure.model_validate(row["error"]) if row["error"] else None,
         "failed": failed,
-        "strikes": {int(number): strike for number, strike in row["strikes"].items()},
+        "claim_counts": {int(number): count for number, count in row["strikes"].items()},
         "lost": frozenset(row["lost"]),
     }
-    return StageState(**{**{name: value for name, value in row.items() if name != "failed_runs"}, **special})
+    return StageState(
+        **{**{name: value for name, value in row.items() if name not in ("failed_runs", "strikes")}, **special}
+    )

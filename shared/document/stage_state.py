@@ -62,7 +62,9 @@ class StageState(Struct, frozen=True):
     pages: int | None = None  # of the document, where this stage counted them
     pages_done: int = 0
     failed: Mapping[int, FailedSlice] = MappingProxyType({})  # PLAN and CONCLUDE among them
-    strikes: Mapping[int, int] = MappingProxyType({})  # slice -> the last loss heard of, in this attempt
+    claim_counts: Mapping[int, int] = MappingProxyType(
+        {}
+    )  # slice -> claim count of its last known loss in this attempt
     lost: frozenset[int] = frozenset()  # slices whose worker disappeared, as the last word about them
     result: str | None = None
     partial: bool = False
@@ -139,7 +141,8 @@ def _requested(state: StageState, fact: StageRequested, run: int, input_now: str
     if not awaited or fact.run != run or fact.attempt <= state.attempt:
         return state
     state = replace(
-        state, status="pending", attempt=fact.attempt, run=run, wanted=False, failed={}, strikes={}, lost=frozenset(),
+        state, status="pending", attempt=fact.attempt, run=run, wanted=False, failed={}, lost=frozenset(),
+        claim_counts={},
         first_attempt=state.first_attempt if state.run == run else fact.attempt,
         error=None, due_at=None, started_at=None, completed_at=None,
     )  # fmt: skip
@@ -190,10 +193,10 @@ def _slice_failed(state: StageState, fact: SliceFailed) -> StageState:
 
 
 def _lost(state: StageState, fact: WorkerLost) -> StageState:
-    heard = fact.strike <= state.strikes.get(fact.slice, 0) or fact.slice in state.failed
+    heard = fact.strike <= state.claim_counts.get(fact.slice, 0) or fact.slice in state.failed
     if heard or fact.plan != state.plan or not _in_question(state, fact.slice):
         return state
-    return replace(state, strikes={**state.strikes, fact.slice: fact.strike}, lost=state.lost | {fact.slice})
+    return replace(state, claim_counts={**state.claim_counts, fact.slice: fact.strike}, lost=state.lost | {fact.slice})
 
 
 def _in_question(state: StageState, number: int) -> bool:

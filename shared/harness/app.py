@@ -91,6 +91,7 @@ async def coordinate(stage: str, settings: StageSettings, database: Mongo, produ
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(loop.run())
-                tasks.create_task(heartbeat.telling(database, f"coordinator/{stage}", loop, coordination.told))
+                name = f"coordinator/{stage}"
+                tasks.create_task(heartbeat.publish_regularly(database, name, loop, coordination.status))
         finally:
             await taken.close()

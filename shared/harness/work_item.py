@@ -67,7 +67,7 @@ def work_id(document_id: str, stage: str, attempt: int, plan: str | None, number
     return f"{document_id}/{stage}/{attempt}/{plan}/{number}"
 
 
-def say(kind: type[F], item: WorkItem, claim: str, **fields: Any) -> F:
+def build_fact(kind: type[F], item: WorkItem, claim: str, **fields: Any) -> F:
     """A worker's fact about an item, now."""
     return kind.claim(
         document_id=item.document_id,

@@ -31,7 +31,7 @@ class Share(NamedTuple):
         return {place: offset for place, offset in positions.items() if self.has(place)}
 
 
-WHOLE: Final = Share()
+ALL_PARTITIONS: Final = Share()
 
 
 class Checkpoint:
@@ -40,7 +40,7 @@ class Checkpoint:
     It reads and writes the positions of its share; the others are somebody else's.
     """
 
-    def __init__(self, mongo: Mongo, fold: str, generation: str, share: Share = WHOLE) -> None:
+    def __init__(self, mongo: Mongo, fold: str, generation: str, share: Share = ALL_PARTITIONS) -> None:
         self._rows = mongo.checkpoints
         self._id = f"{fold}/{generation}"
         self._share = share

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from shared.errors import Transient
 from shared.kafka.producer import OUTAGES
 from shared.runtime import logs
-from shared.runtime.tracebacks import told
+from shared.runtime.tracebacks import summarize
 from shared.storage import mongo
 
 log = logs.get(__name__)
@@ -69,4 +69,4 @@ async def put_all(
 
 def note(where: str, document_id: str, error: Exception) -> None:
     """Log that one document's data raised."""
-    log.error("one document is set aside", where=where, document_id=document_id, error=told(error))
+    log.error("one document is set aside", where=where, document_id=document_id, error=summarize(error))

@@ -15,18 +15,18 @@ log = logs.get(__name__)
 EVERY_SECONDS = 1.0
 
 
-async def tell(database: Mongo, fold: str, loop: Loop, more: Row | None = None) -> None:
+async def publish(database: Mongo, fold: str, loop: Loop, more: Row | None = None) -> None:
     """Write the fold's row: `lag` in records, `caught_up`, `halted` (the reason or None), `at`."""
     row = {"lag": loop.lag, "caught_up": loop.caught_up, "halted": loop.halted, **(more or {})}
     said = {name: {"$literal": value} for name, value in row.items()}
     await database.control["status"].update_one({"_id": fold}, [{"$set": {**said, "at": "$$NOW"}}], upsert=True)
 
 
-async def telling(database: Mongo, fold: str, loop: Loop, more: Callable[[], Row] = dict) -> None:
+async def publish_regularly(database: Mongo, fold: str, loop: Loop, more: Callable[[], Row] = dict) -> None:
     """Tell for ever, with what `more` says at the moment; while the database is away nobody hears it."""
     while True:
         try:
-            await tell(database, fold, loop, more())
+            await publish(database, fold, loop, more())
         except OUTAGES as error:
             log.warning("the database does not answer", reason=type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS)

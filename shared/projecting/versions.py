@@ -21,13 +21,13 @@ async def facts(records: AsyncIterator[ConsumerRecord], document_id: str) -> Asy
             yield fact
 
 
-async def at_version(told: AsyncIterator[Fact], version: int | None) -> DocumentState | None:
+async def at_version(facts: AsyncIterator[Fact], version: int | None) -> DocumentState | None:
     """The state after the last fact whose version is not above `version` (after all for None); None before the first.
 
     The facts are left where they pass that version.
     """
     state: DocumentState | None = None
-    async for fact in told:
+    async for fact in facts:
         after = evolve(state, fact)
         if after and version is not None and after.version > version:
             break

@@ -21,11 +21,11 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     for name in ("send", "_send_sasl_token"):
         plain = getattr(AIOKafkaConnection, name)
         if not hasattr(plain, "__wrapped__"):
-            setattr(AIOKafkaConnection, name, _telling_a_broken_connection(plain))
+            setattr(AIOKafkaConnection, name, _reporting_broken_connection(plain))
     return uvloop.new_event_loop()
 
 
-def _telling_a_broken_connection(plain: Callable[..., Any]) -> Callable[..., Any]:
+def _reporting_broken_connection(plain: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(plain)
     def sending(connection: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
         try:

@@ -3,7 +3,7 @@
 import traceback
 
 
-def told(error: BaseException, most: int = 3) -> str:
+def summarize(error: BaseException, most: int = 3) -> str:
     """An error's type and the `most` innermost lines of code that it passed, the innermost first."""
     frames = traceback.extract_tb(error.__traceback__)[-most:]
     places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames)]

@@ -67,10 +67,10 @@ class Owner:
 
 @dataclass(frozen=True)
 class Lease:
-    """A claim that was granted. `strikes` grows with every claim; `losses` leaves out those that were given back."""
+    """A claim that was granted. `claim_count` grows with every claim; `losses` leaves out released claims."""
 
     work: str
-    strikes: int
+    claim_count: int
     losses: int = 0
 
 
@@ -142,7 +142,7 @@ class Leases:
             await self._update(lease, {"ended": True, "ended_at": _NOW, "said": {"$literal": said}})
 
     async def release(self, lease: Lease) -> None:
-        """Give the work back unfinished, so that anybody may take it at once; a release is no strike."""
+        """Give the work back unfinished, so that anybody may take it at once; a release is not counted as a loss."""
         releases = {"$add": [{"$ifNull": ["$releases", 0]}, 1]}
         with suppress(LeaseLost):
             await self._update(lease, {"expires_at": _NOW, "releases": releases, "released": "$strikes"})
@@ -157,7 +157,7 @@ class Leases:
         return done.modified_count
 
     async def _update(self, lease: Lease, change: Row) -> None:
-        mine = {"_id": lease.work, "boot": self._owner.boot, "strikes": lease.strikes, "ended": False}
+        mine = {"_id": lease.work, "boot": self._owner.boot, "strikes": lease.claim_count, "ended": False}
         done = await self._rows.update_one(mine, [{"$set": change}])
         if not done.matched_count:
             raise LeaseLost(lease.work)

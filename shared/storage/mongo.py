@@ -47,7 +47,8 @@ ELECTION: Final = 40.0  # seconds in which a replica set finds a new primary: 10
 _POINTER_SECONDS: Final = 5.0  # how long a worker trusts the generation pointer it read
 _AT_ONCE: Final = 4_000  # rows of one insert: while the database works on some, the next are encoded
 _DUPLICATE: Final = 11000  # MongoDB's code of a duplicate key
-_UNTRUSTED: Final = re.compile(r"certificate verify failed: ([^(\[]{1,200}?) \(")  # as OpenSSL and the driver word it
+# The wording of OpenSSL and of the driver.
+_CERTIFICATE_REFUSED: Final = re.compile(r"certificate verify failed: ([^(\[]{1,200}?) \(")
 PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions", "jobs")
 
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
@@ -155,12 +156,12 @@ class Mongo:
             await _create(self.control, name, indexes)
 
 
-async def _check_trust(client: "AsyncIOMotorClient[Row]") -> None:
+async def _check_certificate(client: "AsyncIOMotorClient[Row]") -> None:
     """A database that is only away is no reason to refuse: it may come back."""
     try:
         await client.admin.command("ping")
     except ServerSelectionTimeoutError as error:
-        if reason := _UNTRUSTED.search(str(error)):
+        if reason := _CERTIFICATE_REFUSED.search(str(error)):
             raise Rejected("untrusted", what="The database", detail=reason[1], setting="PAGESTREAM_MONGO") from None
 
 
@@ -262,7 +263,7 @@ async def connect(settings: SharedSettings, patience: float = 10.0) -> AsyncIter
     )
     try:
         if addresses.mongo_has_tls(settings.mongo):
-            await _check_trust(client)
+            await _check_certificate(client)
         yield Mongo(client, settings)
     finally:
         client.close()

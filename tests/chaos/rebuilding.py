@@ -16,9 +16,9 @@ from tests.support.infrastructure import REPOSITORY
 PATIENCE = 90.0  # seconds
 
 
-async def rebuild(system: ChaosSystem, wish: str = "swap") -> dict[str, Any]:
+async def rebuild(system: ChaosSystem, mode: str = "swap") -> dict[str, Any]:
     """Rebuild; the last word."""
-    async with _process(system, wish) as process:
+    async with _process(system, mode) as process:
         steps = [step async for step in _steps(process)]
     assert steps[-1]["step"] == "done", steps
     return steps[-1]
@@ -35,9 +35,9 @@ async def killed_at(system: ChaosSystem, step: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _process(system: ChaosSystem, wish: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _process(system: ChaosSystem, mode: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild", wish,
+        sys.executable, "-m", "services.progress.rebuild", mode,
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1,
     )  # fmt: skip
     try:

@@ -204,7 +204,7 @@ async def test_an_election_of_the_database_ends_nothing_that_runs_beside_the_fol
 ) -> None:
     leases, told, cleaned = Away([]), Away(), Away()
     monkeypatch.setattr(handlers, "_TIDY_SECONDS", 0.1)
-    monkeypatch.setattr(heartbeat, "tell", told)
+    monkeypatch.setattr(heartbeat, "publish", told)
     monkeypatch.setattr(LeaseBook, "expired", lambda _: leases())
     monkeypatch.setattr(Janitor, "clean", lambda _: cleaned())
     generation = await bench.generation()
@@ -216,7 +216,7 @@ async def test_an_election_of_the_database_ends_nothing_that_runs_beside_the_fol
         live.sweep(loop),
         live.report(loop),
         live.tidy(loop, janitor),
-        heartbeat.telling(bench.database, "x", loop),
+        heartbeat.publish_regularly(bench.database, "x", loop),
     ]
     tasks = [asyncio.create_task(one) for one in beside]
     await until(lambda: leases.calls >= 3 and told.calls >= 6 and cleaned.calls >= 3)

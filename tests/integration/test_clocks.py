@@ -86,7 +86,7 @@ async def test_readiness_depends_on_no_clock_of_ours(
         monkeypatch.setattr(module, "utcnow", lambda: real() + skew, raising=False)
     loop = Loop(settings.kafka, Checkpoint(database, "progress", "g1"), None)  # type: ignore[arg-type]
     loop.caught_up = True
-    await heartbeat.tell(database, "progress", loop, {"generation": "$g1"})
+    await heartbeat.publish(database, "progress", loop, {"generation": "$g1"})
     row = await ServiceStatus(database).projector()
     assert row is not None
     assert projection_state(row) == "ok"

@@ -136,10 +136,10 @@ async def test_what_was_taken_and_came_to_nothing_is_sent_again_and_counted(
     await looked(coordination, clock, 8)
     assert await sent_of(settings, document_id) == [PLAN, PLAN]
     await looked(coordination, clock, 12)
-    assert coordination.told()["circulating"] == 1
+    assert coordination.status()["circulating"] == 1
     await (await coordination.apply(batch([planned(document_id)], first=1)))()
     await looked(coordination, clock, 3)
-    assert coordination.told()["circulating"] == 0
+    assert coordination.status()["circulating"] == 0
 
 
 def failed_to_plan(document_id: str) -> Fact:
@@ -199,7 +199,7 @@ async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restart
     await looked(first, clock, 2)
     assert await sent_of(settings, sound) == [CONCLUDE]
     assert await sent_of(settings, odd) == []
-    assert first.told()["set_aside"] == 1
+    assert first.status()["set_aside"] == 1
     again = CoordinatorFold("ocr", database, producer, max_attempts=3)  # it restarts, and the bug is still there
     await again.start()
     await looked(again, clock, 2)
@@ -207,7 +207,7 @@ async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restart
     monkeypatch.setattr(shell, "evolve", evolve)
     await looked(again, clock, 130)
     assert {*await sent_of(settings, odd)} == {CONCLUDE}
-    assert again.told()["set_aside"] == 0
+    assert again.status()["set_aside"] == 0
     await (await again.apply(batch([])))()
     assert await database.coordinator("ocr_aside").count_documents({}) == 0
 

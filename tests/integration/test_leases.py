@@ -41,7 +41,7 @@ async def row(database: Mongo, collection: str, name: str) -> dict[str, Any]:
 
 
 async def test_a_claim_is_granted_once_and_says_what_it_is_about(database: Mongo) -> None:
-    assert await Leases(database, HERE).claim("w", ABOUT) == Lease("w", strikes=1, losses=0)
+    assert await Leases(database, HERE).claim("w", ABOUT) == Lease("w", claim_count=1, losses=0)
     assert await Leases(database, THERE).claim("w", ABOUT) is None
     assert await Leases(database, HERE).claim("w", ABOUT) is None  # in the same life it is at work on it already
     assert ABOUT.items() <= (await row(database, "leases", "w")).items()
@@ -52,7 +52,7 @@ async def test_an_expired_lease_is_taken_over_and_counts_as_a_loss(database: Mon
     first = await here.claim("w", ABOUT)
     assert first
     await expire(database, "leases", "w")
-    assert await there.claim("w", ABOUT) == Lease("w", strikes=2, losses=1)
+    assert await there.claim("w", ABOUT) == Lease("w", claim_count=2, losses=1)
     with pytest.raises(LeaseLost):
         await here.renew(first)
     await here.end(first, b"fact")
@@ -66,7 +66,7 @@ async def test_a_lease_of_an_earlier_life_is_taken_over_at_once(database: Mongo)
     lost = await zombie.claim("w", ABOUT)
     assert lost
     reborn = Leases(database, Owner(HERE.slot, "boot-2"))
-    assert await reborn.claim("w", ABOUT) == Lease("w", strikes=2, losses=1)
+    assert await reborn.claim("w", ABOUT) == Lease("w", claim_count=2, losses=1)
     with pytest.raises(LeaseLost):
         await zombie.renew(lost)
     assert await zombie.expire_earlier_lives() == 1  # to the zombie the new life is another one, too
@@ -81,7 +81,7 @@ async def test_what_an_earlier_life_held_expires_when_the_slot_comes_back(databa
     await before.claim("held", ABOUT)
     await Leases(database, THERE).claim("another's", ABOUT)
     assert await Leases(database, Owner(HERE.slot, "boot-2")).expire_earlier_lives() == 1
-    assert await Leases(database, THERE).claim("held", ABOUT) == Lease("held", strikes=2, losses=1)
+    assert await Leases(database, THERE).claim("held", ABOUT) == Lease("held", claim_count=2, losses=1)
     assert await Leases(database, HERE).claim("another's", ABOUT) is None
 
 
@@ -112,7 +112,7 @@ async def test_what_has_ended_without_a_fact_opens_again_and_that_is_no_loss(dat
     await expire(database, "leases", "w")
     await book.close(await row(database, "leases", "w"))
     again = await Leases(database, THERE).claim("w", ABOUT)
-    assert again == Lease("w", strikes=2, losses=0)
+    assert again == Lease("w", claim_count=2, losses=0)
     assert (await row(database, "leases", "w"))["ended_at"] is None  # which would remove it a day later
     assert await here.claim("w", ABOUT) is None
 
@@ -123,7 +123,7 @@ async def test_what_has_ended_in_a_result_that_is_gone_is_claimed_anew_and_the_f
     assert isinstance(first, Lease)
     await here.end(first, b"fact")
     second = await there.claim("w", ABOUT, anew=True)
-    assert second == Lease("w", strikes=2, losses=0)
+    assert second == Lease("w", claim_count=2, losses=0)
     assert await here.claim("w", ABOUT, anew=True) is None  # it is at work again
     with pytest.raises(LeaseLost):
         await here.renew(first)
@@ -208,9 +208,9 @@ async def test_a_released_lease_is_free_at_once_and_no_loss(database: Mongo) -> 
     assert lease
     await here.release(lease)
     again = await there.claim("w", ABOUT)
-    assert again == Lease("w", strikes=2, losses=0)
+    assert again == Lease("w", claim_count=2, losses=0)
     await expire(database, "leases", "w")
-    assert await here.claim("w", ABOUT) == Lease("w", strikes=3, losses=1)
+    assert await here.claim("w", ABOUT) == Lease("w", claim_count=3, losses=1)
 
 
 async def test_of_two_who_claim_at_once_exactly_one_wins(database: Mongo, settings: SharedSettings) -> None:
@@ -228,7 +228,7 @@ async def test_of_two_who_take_over_at_once_exactly_one_wins(database: Mongo, se
         for number in range(100):
             await expire(database, "leases", "w")
             claims = await asyncio.gather(here.claim("w", ABOUT), there.claim("w", ABOUT))
-            assert [claim.strikes for claim in claims if claim] == [number + 2]
+            assert [claim.claim_count for claim in claims if claim] == [number + 2]
 
 
 async def test_an_ownership_has_one_owner_until_it_expires_or_is_released(database: Mongo) -> None:

@@ -43,10 +43,10 @@ async def at(database: Mongo, generation: str, share: float) -> Positions:
 async def test_it_is_spoken_of_as_long_as_it_moves(database: Mongo, producer: Producer, heard: Heard) -> None:
     generation = await generations.begin(database, 3)
     ticks = RebuildTicks(database, producer)
-    async with rebuild_job.told(producer, database, generation) as job_id:
+    async with rebuild_job.published_job(producer, database, generation) as job_id:
         for share in (0.25, 0.25, 0.5):
-            await ticks.tell(await at(database, generation, share))
-    await ticks.tell(await at(database, generation, 1.0))
+            await ticks.publish(await at(database, generation, share))
+    await ticks.publish(await at(database, generation, 1.0))
     assert [(tick.job_id, tick.percent) for tick in heard.ticks] == [(job_id, 25.0), (job_id, 50.0)]
     assert [fact.type for fact in heard.facts] == ["JobStarted", "JobCompleted"]
     assert {fact.key for fact in heard.facts} == {job_id}
@@ -57,9 +57,9 @@ async def test_one_that_is_refused_has_failed_and_the_next_is_another_job(
 ) -> None:
     generation = await generations.begin(database, 3)
     with pytest.raises(Rejected):
-        async with rebuild_job.told(producer, database, generation) as refused:
+        async with rebuild_job.published_job(producer, database, generation) as refused:
             raise Rejected("rebuild_overtaken")
-    async with rebuild_job.told(producer, database, generation) as second:
+    async with rebuild_job.published_job(producer, database, generation) as second:
         pass
     assert [fact.type for fact in heard.facts] == ["JobStarted", "JobFailed", "JobStarted", "JobCompleted"]
     assert refused != second
@@ -68,9 +68,9 @@ async def test_one_that_is_refused_has_failed_and_the_next_is_another_job(
 async def test_one_that_was_killed_goes_on_as_the_same_job(database: Mongo, producer: Producer, heard: Heard) -> None:
     generation = await generations.begin(database, 3)
     with pytest.raises(RuntimeError):
-        async with rebuild_job.told(producer, database, generation) as killed:
+        async with rebuild_job.published_job(producer, database, generation) as killed:
             raise RuntimeError("stands for kill -9")
-    async with rebuild_job.told(producer, database, generation) as resumed:
+    async with rebuild_job.published_job(producer, database, generation) as resumed:
         pass
     assert killed == resumed
     assert len({fact.event_id for fact in heard.facts if fact.type == "JobStarted"}) == 1

@@ -173,7 +173,7 @@ async def test_whoever_has_lost_the_lease_stops_and_says_nothing(desk: Desk, tmp
     work, pids = await begun(desk, tmp_path, item)
     await expire(desk.database, item)
     other = Leases(desk.database, Owner.of("there/odd"))
-    assert await other.claim(item.work_id, {}) == Lease(item.work_id, strikes=2, losses=1)
+    assert await other.claim(item.work_id, {}) == Lease(item.work_id, claim_count=2, losses=1)
     async with asyncio.timeout(10):
         await work
     assert not any(map(processes.is_alive, pids))

@@ -156,7 +156,7 @@ async def test_an_error_that_leaves_no_fact_gives_the_slice_back(desk: Desk, mon
         raise KeyError("a bug in saying it")
 
     await desk.put_document({"do": "answer"})
-    monkeypatch.setattr(type(desk.worker), "_say", fails)
+    monkeypatch.setattr(type(desk.worker), "_append", fails)
     item = desk.item(0)
     assert await desk.do(item) == []
     lease = await desk.lease(item)

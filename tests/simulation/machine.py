@@ -64,10 +64,10 @@ class Machines:
             await self._live(name, start, clock)
             await asyncio.sleep(0.3 + 2.0 * self._world.loop.random.random())
 
-    async def rebuild(self, wish: str) -> None:
+    async def rebuild(self, mode: str) -> None:
         """Run a rebuild once."""
         if "rebuild" not in self.running:
-            await self._live("rebuild", lambda: generation_swap.rebuild(self._progress, wish), 0.0)
+            await self._live("rebuild", lambda: generation_swap.rebuild(self._progress, mode), 0.0)
             self.running.pop("rebuild", None)
 
     async def _live(self, name: str, start: Start, clock: float) -> None:

@@ -116,7 +116,7 @@ def _outside(scheduler: Scheduler, draw: random.Random) -> Iterator[tuple[Any, s
     yield secrets, "token_hex", lambda count=16: draw.randbytes(count).hex()
     yield secrets, "token_bytes", lambda count=32: draw.randbytes(count)
     yield secrets, "randbits", draw.getrandbits
-    yield generation_swap, "say", lambda **words: scheduler.world.hear_rebuild(words)
+    yield generation_swap, "report", lambda **words: scheduler.world.hear_rebuild(words)
     yield batch, "decode", lru_cache(4096)(document.decode)
 
 

@@ -61,10 +61,10 @@ async def settled_views(system: RunningSystem, ids: list[str]) -> list[dict[str,
     return [{k: v for k, v in (await system.get(i)).items() if k != "epoch"} for i in ids]
 
 
-async def rebuild(system: RunningSystem, wish: str = "swap") -> dict[str, Any]:
+async def rebuild(system: RunningSystem, mode: str = "swap") -> dict[str, Any]:
     """Run a rebuild as a process of its own; its last word."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild", wish,
+        sys.executable, "-m", "services.progress.rebuild", mode,
         env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1, stderr=-1,
     )  # fmt: skip
     try:

@@ -7,7 +7,7 @@ from typing import Final
 from shared.projecting.fences import PASSES, fenced
 from shared.runtime import logs
 from shared.runtime.failpoints import provoke
-from shared.runtime.tracebacks import told
+from shared.runtime.tracebacks import summarize
 
 log = logs.get(__name__)
 
@@ -48,7 +48,7 @@ class BackgroundTasks:
         try:
             await errand()
         except PASSES as error:
-            log.warning("waits for the store or the database", where=where, reason=told(error))
+            log.warning("waits for the store or the database", where=where, reason=summarize(error))
             return False
         return True
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from shared.events.document import utcnow
 from shared.kafka import topics
-from shared.projecting.checkpoint import WHOLE, Checkpoint, Share, partitions_of
+from shared.projecting.checkpoint import ALL_PARTITIONS, Checkpoint, Share, partitions_of
 from shared.storage.mongo import PROJECTIONS, DuplicateKeyError, Mongo
 
 FOLD: Final = "progress"
@@ -135,6 +135,6 @@ async def must_make_way(mongo: Mongo) -> bool:
     return await mongo.generations.find_one(asked, {"_id": 1}) is not None
 
 
-def checkpoint(mongo: Mongo, generation: str, share: Share = WHOLE) -> Checkpoint:
+def checkpoint(mongo: Mongo, generation: str, share: Share = ALL_PARTITIONS) -> Checkpoint:
     """The projector's checkpoint in a generation, for its share of the log."""
     return Checkpoint(mongo, FOLD, generation, share)

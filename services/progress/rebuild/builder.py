@@ -11,14 +11,14 @@ from services.progress.rebuild import replay_pool
 from services.progress.settings import ProgressSettings
 from shared.kafka.consumer import consuming
 from shared.projecting.batch import Batch
-from shared.projecting.checkpoint import WHOLE, Positions, Share
+from shared.projecting.checkpoint import ALL_PARTITIONS, Positions, Share
 from shared.projecting.loop import BATCH, Loop, Write
 from shared.storage.blobs import Blobs
 from shared.storage.mongo import Mongo
 
 OnProgress = Callable[[int, int], None]  # records that are folded, records there are
 
-_TELL_SECONDS: Final = 0.5
+_PUBLISH_SECONDS: Final = 0.5
 _LONG: Final = 2 * BATCH  # records; the start of another process costs as much time as some thousand
 _LOADED_AT_ONCE: Final = 20  # documents; the results of a book are some megabytes
 
@@ -32,7 +32,7 @@ class Builder:
         database: Mongo,
         generation: str,
         on_progress: OnProgress,
-        share: Share = WHOLE,
+        share: Share = ALL_PARTITIONS,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -40,7 +40,7 @@ class Builder:
         self._projector = self._projector_of(generation)
         self._on_progress = on_progress
         self._folded = self._total = 0
-        self._told_at = 0.0
+        self._published_at = 0.0
         self.generation = generation
         self.checkpoint = generations.checkpoint(database, generation, share)
 
@@ -64,8 +64,8 @@ class Builder:
 
     def _on(self, records: int) -> None:
         self._folded += records
-        if time.monotonic() - self._told_at > _TELL_SECONDS:
-            self._told_at = time.monotonic()
+        if time.monotonic() - self._published_at > _PUBLISH_SECONDS:
+            self._published_at = time.monotonic()
             self._on_progress(self._folded, self._total)
 
     async def decide(self) -> bool:

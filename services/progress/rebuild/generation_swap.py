@@ -12,7 +12,7 @@ was.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
@@ -31,12 +31,14 @@ from shared.storage import mongo
 from shared.storage.leases import LeaseLost, Owner, Ownership, holding
 from shared.storage.mongo import Mongo
 
+RebuildMode = Literal["swap", "force", "dry-run", "rollback"]
+
 _LOOKS: Final = 20  # of a dry run at rows that may differ because the log moves on
 _LOOK_SECONDS: Final = 0.5
 
 
-async def rebuild(settings: ProgressSettings, wish: str) -> None:
-    """Do what is wished for. Raises Rejected."""
+async def rebuild(settings: ProgressSettings, mode: RebuildMode) -> None:
+    """Run the rebuild in `mode`. Raises Rejected."""
     owner = Owner.of(f"{settings.slot}/rebuild")
     async with (
         mongo.connect(settings, mongo.ELECTION) as database,
@@ -44,24 +46,24 @@ async def rebuild(settings: ProgressSettings, wish: str) -> None:
         alone(Ownership(database, "rebuild", owner)),
     ):
         live = await database.live_generation()
-        target = await choose(database, settings, live, wish)
-        builder = Builder(settings, database, target, lambda done, total: say(step="folded", done=done, total=total))
+        target = await choose(database, settings, live, mode)
+        builder = Builder(settings, database, target, lambda done, total: report(step="folded", done=done, total=total))
         about = {"step": "done", "generation": target, "replaced": live}
         try:
-            async with rebuild_job.told(producer, database, target) as job_id:
-                say(step="replay", generation=target, job_id=job_id)
+            async with rebuild_job.published_job(producer, database, target) as job_id:
+                report(step="replay", generation=target, job_id=job_id)
                 await builder.follow(await builder.barrier(live))
-                say(step="results", generation=target)
+                report(step="results", generation=target)
                 await builder.store_results(target)
-                if wish == "dry-run":
+                if mode == "dry-run":
                     outcome = await look(database, builder, live)
                     await generations.drop(database, target)
                 else:
-                    outcome = await swap(database, producer, builder, live, owner, despite=wish != "swap")
+                    outcome = await swap(database, producer, builder, live, owner, despite=mode != "swap")
         except Differs as found:
-            say(**about, swapped=False, kept=True, **found.outcome)
+            report(**about, swapped=False, kept=True, **found.outcome)
         else:
-            say(**about, swapped=wish != "dry-run", **outcome)
+            report(**about, swapped=mode != "dry-run", **outcome)
 
 
 class Differs(Rejected):
@@ -72,15 +74,15 @@ class Differs(Rejected):
         self.outcome = outcome
 
 
-async def choose(database: Mongo, settings: ProgressSettings, live: str | None, wish: str) -> str:
+async def choose(database: Mongo, settings: ProgressSettings, live: str | None, mode: RebuildMode) -> str:
     """The generation to build: the one before for a rollback, else an unfinished or a new one."""
-    if wish == "rollback":
+    if mode == "rollback":
         older = await generations.before(database, live)
         if older is None:
             raise Rejected("no_older_generation")
         return older
     found = await generations.unfinished(database)
-    if found and wish != "force" and await generations.is_set_aside(database, found):
+    if found and mode != "force" and await generations.is_set_aside(database, found):
         await generations.drop(database, found)
         found = None
     return found or await generations.begin(database, settings.partitions)
@@ -95,7 +97,7 @@ async def swap(
     """
     ownership = Ownership(database, generations.OWNERSHIP, owner)
     async with handover.asking(database, live), holding(ownership):
-        say(step="stop", generation=builder.generation)
+        report(step="stop", generation=builder.generation)
         barrier = await builder.barrier(live)
         await builder.follow(barrier)
         for generation in (builder.generation, live):  # what the live one had no time for is no difference
@@ -147,16 +149,16 @@ async def alone(ownership: Ownership) -> AsyncIterator[None]:
         yield
 
 
-def say(**words: Any) -> None:
-    """One JSON line for whoever started this."""
+def report(**words: Any) -> None:
+    """Print one JSON line for the process that started the rebuild."""
     print(orjson.dumps(words).decode(), flush=True)
 
 
-async def main(wish: str) -> None:
-    """Rebuild; what is refused is told as the last line."""
+async def main(mode: RebuildMode) -> None:
+    """Run the rebuild. The last line names the reason of a refusal."""
     try:
-        await rebuild(read(ProgressSettings), wish)
+        await rebuild(read(ProgressSettings), mode)
     except Rejected as error:
-        say(step="refused", reason=" ".join(describe(error.code, error.facts)))
+        report(step="refused", reason=" ".join(describe(error.code, error.facts)))
     except LeaseLost:
-        say(step="refused", reason=" ".join(describe("rebuild_taken_over", {})))
+        report(step="refused", reason=" ".join(describe("rebuild_taken_over", {})))

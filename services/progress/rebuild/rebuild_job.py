@@ -22,7 +22,7 @@ SILENT_AFTER: Final = 60.0  # seconds; comparing large generations takes its tim
 
 
 @asynccontextmanager
-async def told(producer: Producer, database: Mongo, generation: str) -> AsyncIterator[str]:
+async def published_job(producer: Producer, database: Mongo, generation: str) -> AsyncIterator[str]:
     """Let the block be a job of this id: started, and completed or failed with what the block raises."""
     job_id = await generations.job_of(database, generation) or f"rebuild-{generation}-{secrets.token_hex(2)}"
     await generations.name_job(database, generation, job_id)
@@ -43,9 +43,9 @@ class RebuildTicks:
     def __init__(self, database: Mongo, producer: Producer) -> None:
         self._mongo = database
         self._producer = producer
-        self._told: dict[str, int] = {}  # records replayed, by job
+        self._published: dict[str, int] = {}  # records replayed, by job
 
-    async def tell(self, live: Positions) -> None:
+    async def publish(self, live: Positions) -> None:
         """Say how far each is, against where the live projection stands; one that does not move is not spoken of."""
         moved = {}
         for generation, job_id in (await generations.jobs(self._mongo)).items():
@@ -53,9 +53,9 @@ class RebuildTicks:
                 moved[job_id] = sum((await generations.checkpoint(self._mongo, generation).load()).values())
             except CheckpointGone:  # it has just been dropped
                 continue
-            if moved[job_id] != self._told.get(job_id):
+            if moved[job_id] != self._published.get(job_id):
                 self._producer.tick(_tick(job_id, moved[job_id], sum(live.values())))
-        self._told = moved
+        self._published = moved
 
 
 def _tick(job_id: str, done: int, total: int) -> JobProgress:

@@ -25,16 +25,16 @@ async def fold(generation: str, share: Share, until: Positions) -> None:
     """Fold the share up to the positions."""
     settings = read(ProgressSettings)
     async with mongo.connect(settings, mongo.ELECTION) as database:
-        builder = Builder(settings, database, generation, tell, share)
+        builder = Builder(settings, database, generation, report, share)
         await builder.fold(share.part(until))
 
 
-def tell(folded: int, _: int) -> None:
-    """Say to whoever began this how far it is."""
+def report(folded: int, _: int) -> None:
+    """Print the number of folded records for the parent process."""
     print(orjson.dumps({"folded": folded}).decode(), flush=True)
 
 
-def _end_with_whoever_began_this() -> None:
+def _end_with_parent() -> None:
     sys.stdin.buffer.read()
     os._exit(1)
 
@@ -42,5 +42,5 @@ def _end_with_whoever_began_this() -> None:
 if __name__ == "__main__":
     logs.configure("rebuild", "ERROR")
     wanted = positions_of_json(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_whoever_began_this, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     run(fold(sys.argv[1], Share(int(sys.argv[2]), int(sys.argv[3])), wanted))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from shared.document import state as documents
 from shared.events.document import CONCLUDE, Fact
 from shared.harness.coordinator.assignment import Assignment, Decision, GiveUp, Send, SetAside, cost
-from shared.harness.coordinator.priority import NOBODY, fill, queue
+from shared.harness.coordinator.priority import NO_TENANTS, fill, queue
 
 __all__ = ["Assignment", "Decision", "GiveUp", "Send", "SetAside", "cost", "decide", "evolve", "queue"]
 
@@ -34,7 +34,7 @@ def decide(
     served: Mapping[str, float],
     slots: int,
     max_attempts: int,
-    passed: Mapping[str, float] = NOBODY,
+    passed: Mapping[str, float] = NO_TENANTS,
 ) -> Sequence[Decision]:
     """What to send and which attempts to end.
 

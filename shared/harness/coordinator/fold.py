@@ -86,7 +86,7 @@ class CoordinatorFold:
         self._traces: dict[str, str] = {}  # that of the latest fact which belongs to one, by document
         self._places: dict[str, int] = {}  # in the queue, as last told
         self._set_aside: dict[str, float] = {}  # until when nothing is decided about a document
-        self._told_at = 0.0
+        self._published_at = 0.0
         self._slots = 0
         self._again_at = 0.0
         self._slots_at = self._looked_at = -_WINDOW_SECONDS
@@ -168,7 +168,7 @@ class CoordinatorFold:
                 self._flights.forget(document_id)
                 self._turns.forget(document_id)
 
-    def told(self) -> Row:
+    def status(self) -> Row:
         """What the coordinator's row of status says beside the fold's."""
         return {"circulating": self._circulating, "set_aside": len(self._aside.documents | self._set_aside.keys())}
 
@@ -195,10 +195,10 @@ class CoordinatorFold:
                 case SetAside(assignment, reason):
                     note("coordinator.decide", assignment.document_id, reason)
                     self._rest(assignment.document_id)
-        if now - self._told_at > _QUEUE_SECONDS:
-            self._told_at = now
+        if now - self._published_at > _QUEUE_SECONDS:
+            self._published_at = now
             self._circulating = circulating(self._open, flying, self._served)
-            self._tell_the_queue()
+            self._publish_queue()
         return False
 
     def _ready(self, now: float) -> list[Assignment]:
@@ -224,7 +224,7 @@ class CoordinatorFold:
         self._aside.again(lambda entry: self._fold(entry, states, changed))
         self._keep(changed)
 
-    def _tell_the_queue(self) -> None:
+    def _publish_queue(self) -> None:
         """Say to the next in line how many are before them, where that has changed."""
         waiting = queue(self._open.values(), self._flights.in_flight, self._served)
         places = {assignment.document_id: (assignment, place) for assignment, place in waiting}

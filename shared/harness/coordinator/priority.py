@@ -23,10 +23,10 @@ from shared.harness.coordinator.assignment import SHORT, Assignment, Send, SetAs
 
 Rank = tuple[int, int, bool, datetime]
 
-NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
+NO_TENANTS: Final[Mapping[str, float]] = MappingProxyType({})
 NOTHING: Final[frozenset[int]] = frozenset()
 AGEING: Final = 4.0  # times the cost of its next slice: what others get before the oldest document has a place
-TOLD: Final = 100  # documents at most that are told their place in the queue
+MOST_PUBLISHED: Final = 100  # documents at most that are told their place in the queue
 CIRCULATES: Final = 2  # sends without a word before a document counts as one that circulates
 _CONCLUDES: Final = -1  # the grade of what has nothing left but its conclusion
 _UNPLANNED: Final = 1  # of what may be small: beside a letter that is planned it waits, beside a book it does not
@@ -171,7 +171,7 @@ def queue(
         a for a in assignments if a.active and a.stage_state.status == "pending" and not in_flight.get(a.document_id)
     ]
     ahead: dict[str, int] = {}
-    for assignment in nsmallest(TOLD, waiting, key=lambda a: rank(a, NOTHING, served)):
+    for assignment in nsmallest(MOST_PUBLISHED, waiting, key=lambda a: rank(a, NOTHING, served)):
         place = ahead.get(assignment.tenant, 0)
         ahead[assignment.tenant] = place + 1
         yield assignment, place

@@ -28,7 +28,7 @@ from shared.errors import PagestreamError, Transient
 from shared.harness.contract import Document, Plan, Result, Slice, Stage, Task
 from shared.harness.sandbox import network
 from shared.harness.sandbox.cores import Core
-from shared.runtime.tracebacks import told
+from shared.runtime.tracebacks import summarize
 from shared.storage.blobs import BlobDamaged, no_space_here, seal, unseal
 
 READY, REQUEST, BEGUN, TICK, DONE, ERROR = b"h", b"q", b"b", b"t", b"r", b"e"
@@ -147,11 +147,11 @@ class Ticker:
     def __call__(self, code: str, fraction: float = 0.0, /, **params: Any) -> None:
         """Never raises: a sign of life is worth no failure, so an odd one is told as far as it can be."""
         try:
-            self._tell(code, fraction, params)
+            self._report(code, fraction, params)
         except (TypeError, ValueError) as error:
             print(f"a tick is dropped: {error!r:.200}", file=sys.stderr)
 
-    def _tell(self, code: str, fraction: float, params: Mapping[str, Any]) -> None:
+    def _report(self, code: str, fraction: float, params: Mapping[str, Any]) -> None:
         now = time.monotonic()
         if now - self._at < _TICK_SECONDS or (fraction - self._fraction < _TICK_FRACTION and now - self._at < 1.0):
             return
@@ -170,7 +170,7 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, BlobDamaged):
         return {"kind": "damaged", "detail": str(error)}
     if not isinstance(error, PagestreamError):
-        return {"kind": "bug", "traceback": told(error, most=20)}
+        return {"kind": "bug", "traceback": summarize(error, most=20)}
     if isinstance(error, Transient):
         return {"kind": "transient", "code": error.code, "facts": error.facts, "retry_after": error.retry_after}
     return {"kind": "rejected", "code": error.code, "facts": error.facts}

@@ -12,8 +12,8 @@ FULL: Final = frozenset({"store_full", "temporary_full"})
 LOOK_EVERY: Final = 2.0  # seconds
 
 
-async def with_space(action: Callable[[], Awaitable[T]], tell: Callable[[], None]) -> T:
-    """What `action` returns, done again for as long as it fails for want of space; `tell` is called each time.
+async def with_space(action: Callable[[], Awaitable[T]], on_full: Callable[[], None]) -> T:
+    """What `action` returns, done again for as long as it fails for want of space; `on_full` is called each time.
 
     Raises whatever else it raises. Whoever waits is cancelled, as at work, when the document is to stop.
     """
@@ -23,5 +23,5 @@ async def with_space(action: Callable[[], Awaitable[T]], tell: Callable[[], None
         except Transient as error:
             if error.code not in FULL:
                 raise
-        tell()
+        on_full()
         await asyncio.sleep(LOOK_EVERY)

@@ -9,7 +9,7 @@ from shared.events.document import PLAN, Failure
 from shared.harness.sandbox.pool import ChildFailed, Crashed
 from shared.harness.work_item import WorkItem
 from shared.runtime import logs
-from shared.runtime.tracebacks import told
+from shared.runtime.tracebacks import summarize
 from shared.storage.blobs import BlobDamaged, BlobMissing
 
 log = logs.get(__name__)
@@ -51,7 +51,7 @@ def _of(error: Exception, item: WorkItem) -> Failure:
 def _internal(error: Exception, item: WorkItem) -> Failure:
     """A bug: of the stage, whose traceback comes from the child, or of ours."""
     reference = uuid.uuid4().hex[:12]
-    traceback = str(error) if isinstance(error, ChildFailed) else told(error, most=20)
+    traceback = str(error) if isinstance(error, ChildFailed) else summarize(error, most=20)
     log.error("a work item failed unexpectedly", reference=reference, work=item.work_id, traceback=traceback)
     return Failure(code="internal", facts={"reference": reference}, retryable=True)
 

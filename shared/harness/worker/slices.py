@@ -12,7 +12,7 @@ from shared.events.document import CONCLUDE, PLAN, Fact, SliceCompleted, StageCo
 from shared.harness.contract import Plan
 from shared.harness.sandbox.pool import Child
 from shared.harness.settings import StageSettings
-from shared.harness.work_item import WorkItem, say
+from shared.harness.work_item import WorkItem, build_fact
 from shared.harness.worker.disk_space import with_space
 from shared.harness.worker.inputs import Inputs
 from shared.harness.worker.ticks import progress_of
@@ -59,7 +59,7 @@ class SliceRunner:
         plan.check(item.stage)
         plan_id = identity(item.inputs, plan.engine)
         await self._keep(item, blob_names.plan(item.tenant, item.document_id, item.stage, plan_id), sealed)
-        return say(
+        return build_fact(
             StagePlanned,
             item,
             f"{item.stage}/{item.attempt}/plan",
@@ -76,7 +76,7 @@ class SliceRunner:
         if not await self._is_done(name):
             request = {"function": "work", "slice": slice_.model_dump(mode="json")}
             await self._keep(item, name, await self._run(item, child, request))
-        return say(
+        return build_fact(
             SliceCompleted,
             item,
             f"{item.stage}/{item.plan}/{item.slice}",
@@ -97,7 +97,7 @@ class SliceRunner:
                 result = await self._concluded(item, child)
             await self._keep(item, name, result)
         claim = f"{item.stage}/{item.attempt}"
-        return say(StageCompleted, item, claim, plan=item.plan, result=name, partial=bool(item.missing))
+        return build_fact(StageCompleted, item, claim, plan=item.plan, result=name, partial=bool(item.missing))
 
     async def _concluded(self, item: WorkItem, child: Child) -> bytes:
         async with self.inputs.slice_results(item) as (plan, results):

@@ -23,7 +23,7 @@ from shared.events.document import (
     is_of_job,
 )
 from shared.harness.sandbox.pool import Child, Pool
-from shared.harness.work_item import MAX_LOSSES, WorkItem, say
+from shared.harness.work_item import MAX_LOSSES, WorkItem, build_fact
 from shared.harness.worker import failures
 from shared.harness.worker.slices import SliceRunner
 from shared.kafka import topics
@@ -109,7 +109,7 @@ class Worker:
                 await _cancelled(doing)  # which kills the child
                 keeping.result()
             reach(f"{item.stage}.stored")
-            await self._say(item, lease, doing.result())
+            await self._append(item, lease, doing.result())
         except LeaseLost:
             log.warning("lease lost", work=item.work_id)
         except Stopped:
@@ -127,7 +127,7 @@ class Worker:
             keeping.cancel()
             await self.pool.give_back(child)
 
-    async def _say(self, item: WorkItem, lease: Lease, fact: Fact) -> None:
+    async def _append(self, item: WorkItem, lease: Lease, fact: Fact) -> None:
         """Append what the work has ended in, and end its lease."""
         await answered(lambda: self.leases.renew(lease))  # who was stopped and goes on must not speak
         try:
@@ -171,7 +171,7 @@ class Worker:
         try:
             if item.opens:
                 claim = f"{item.stage}/{item.attempt}"
-                await self.producer.append(say(StageStarted, item, claim))
+                await self.producer.append(build_fact(StageStarted, item, claim))
             return await self._with_quick_tries(item, child)
         except Unconfirmed:
             raise
@@ -189,14 +189,14 @@ class Worker:
         raise AssertionError("unreachable")
 
     async def _failed(self, item: WorkItem, lease: Lease, failure: Failure) -> Fact:
-        return say(
+        return build_fact(
             SliceFailed,
             item,
-            f"{item.claim}/{lease.strikes}",
+            f"{item.claim}/{lease.claim_count}",
             plan=item.plan,
             slice=item.slice,
             error=failure,
-            strike=lease.strikes,
+            strike=lease.claim_count,
             pages=await self.slice_runner.pages(item),
         )
 

@@ -16,29 +16,29 @@ DIGESTS = {"digest": "1", "digest_before": "1"}
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the process was asked for (`wish`), and what it answers (`outcome`)."""
+    """What the process was asked for (`mode`), and what it answers (`outcome`)."""
     asked: dict[str, Any] = {"outcome": DONE | DIGESTS | {"differences": []}}
 
     @asynccontextmanager
     async def infrastructure(_: Any) -> AsyncIterator[None]:
         yield None
 
-    async def told(_: Any, __: Any, ___: str, wish: str) -> AsyncIterator[dict[str, Any]]:
-        asked["wish"] = wish
+    async def told(_: Any, __: Any, ___: str, mode: str) -> AsyncIterator[dict[str, Any]]:
+        asked["mode"] = mode
         yield asked["outcome"]
 
     monkeypatch.setattr(folds, "infrastructure", infrastructure)
-    monkeypatch.setattr(folds, "told", told)
+    monkeypatch.setattr(folds, "output_of", told)
     return asked
 
 
 @pytest.mark.parametrize(
-    ("options", "wish"),
+    ("options", "mode"),
     [([], "swap"), (["--force"], "force"), (["--dry-run"], "dry-run"), (["--rollback"], "rollback")],
 )
-def test_each_option_is_a_wish(asked: dict[str, Any], options: list[str], wish: str) -> None:
+def test_each_option_sets_the_mode(asked: dict[str, Any], options: list[str], mode: str) -> None:
     assert CliRunner().invoke(app, ["rebuild", *options]).exit_code == exits.COMPLETED
-    assert asked["wish"] == wish
+    assert asked["mode"] == mode
 
 
 def test_only_one_of_them_can_be_chosen(asked: dict[str, Any]) -> None:
