@@ -7,7 +7,7 @@ COMPILED := cli.programs, services.gateway.server, services.progress.app, shared
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test simulate soak check fix bench lock clean
+.PHONY: help install up demo test simulate soak check check-web fix docs bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,15 +44,35 @@ JOBS ?= 2
 soak: $(INSTALLED) ## every fault and a random schedule of them under traffic; PAGESTREAM_SEED=… repeats one
 	@$(BIN)/python -m pytest tests/chaos tests/simulation -m "soak or not soak" --numprocesses 2 --dist worksteal --durations=20
 
-check: $(INSTALLED) ## lint, format, types, architecture
+check: $(INSTALLED) ## lint, format, types, architecture; the page too where there is Node.js
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@if node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019)' 2>/dev/null; \
+	then $(MAKE) --no-print-directory check-web; \
+	else echo "The page is not linted: there is no Node.js 20.19 or newer."; fi
+
+check-web: node_modules/.package-lock.json
+	@npx --no-install eslint services/gateway/web tests/web
+	@npx --no-install tsc --noEmit --strict --lib ES2023,DOM types/*.d.ts
+
+node_modules/.package-lock.json: package-lock.json
+	@npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 fix: $(INSTALLED) ## repair what ruff can repair, and format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(VENV)/docs/installed ## build docs/ and the reference of the code as a site, into build/site
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --quiet --strict --clean
+	@echo "The site is in build/site/."
+
+$(VENV)/docs/installed: $(INSTALLED) requirements/docs.txt
+	@$(BIN)/uv venv --quiet --clear $(VENV)/docs
+	@$(BIN)/uv pip install --quiet --python $(VENV)/docs/bin/python --no-deps --require-hashes -r requirements/docs.txt
+	@touch $@
 
 bench: $(INSTALLED) ## pages per second against plain tesseract
 	@$(BIN)/python -m benchmarks.pipeline
@@ -60,6 +80,7 @@ bench: $(INSTALLED) ## pages per second against plain tesseract
 lock: $(INSTALLED) ## resolve pyproject.toml anew into the lock files
 	@$(BIN)/uv pip compile pyproject.toml --extra stack --extra dev $(LOCK) -o requirements/all.txt
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK) -c requirements/all.txt -o requirements/services.txt
+	@$(BIN)/uv pip compile --group docs $(LOCK) -o requirements/docs.txt
 
 LOCK := --quiet --generate-hashes --universal --no-emit-index-url --no-header --no-annotate --override requirements/overrides.txt
 

@@ -87,7 +87,8 @@ export class DocumentList {
   }
 
   #schedule() {
-    this.#frame ??= requestAnimationFrame(() => {
+    if (this.#frame !== null) return;
+    this.#frame = requestAnimationFrame(() => {
       this.#frame = null;
       this.#draw();
     });
