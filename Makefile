@@ -49,7 +49,7 @@ check: $(INSTALLED) ## lint, format, types, architecture; the page too where the
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@if node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019)' 2>/dev/null; \
+	@if node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)' 2>/dev/null; \
 	then $(MAKE) --no-print-directory check-web; \
 	else echo "The page is not linted: there is no Node.js 20.19 or newer."; fi
 
