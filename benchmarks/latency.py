@@ -11,7 +11,7 @@ import asyncio
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
@@ -78,7 +78,7 @@ async def times(gateway: str, producer: Producer, count: int) -> list[float]:
     return found
 
 
-async def frames(gateway: str, producer: Producer, most: int) -> AsyncIterator[float]:
+async def frames(gateway: str, producer: Producer, most: int) -> AsyncGenerator[float, None]:
     """Seconds from append to frame, for at most so many facts of a new document, one after another."""
     document_id = str(uuid.uuid4())
     for fact in begin(document_id, most + WARM_UP):

@@ -15,8 +15,14 @@ from stack.system import System
 
 def settings(folder: Path) -> StackSettings:
     """A stack in `folder` on free ports; what was downloaded for the project is used again."""
-    ports = dict.fromkeys(("kafka_port", "kafka_controller_port", "mongo_port", "gateway_port"), 0)
-    return StackSettings(data=folder / "data", cache=StackSettings().downloads, **ports)
+    return StackSettings(
+        data=folder / "data",
+        cache=StackSettings().downloads,
+        kafka_port=0,
+        kafka_controller_port=0,
+        mongo_port=0,
+        gateway_port=0,
+    )
 
 
 def started(folder: Path) -> System:

@@ -34,7 +34,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return Groups(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
-class Groups(LoadScopeScheduling):
+class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """What shares a system, a gateway or a broker runs in one process, one after another."""
 
     def _split_scope(self, nodeid: str) -> str:

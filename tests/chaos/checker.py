@@ -17,8 +17,8 @@ from typing import Final
 
 from shared.runtime.settings import SharedSettings, read
 from stack import running
-from tests.chaos.invariants import Violation, violations
 from tests.chaos.observing import observe
+from tests.support.invariants import Violation, violations
 
 WITHIN: Final = 60.0  # seconds for everything to come to rest: a lease lasts 10, a retry waits 4 and more
 _LOOK_AGAIN: Final = 0.5

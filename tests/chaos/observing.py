@@ -16,8 +16,8 @@ from shared.runtime.settings import SharedSettings
 from shared.storage import mongo
 from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs
 from shared.storage.mongo import Collection, Mongo
-from tests.chaos.invariants import Logged, Observation, Positions, Row, fold
 from tests.support import kafka, processes
+from tests.support.invariants import Logged, Observation, Positions, Row, fold
 
 
 async def observe(settings: SharedSettings, temporary: Path | None = None) -> Observation:

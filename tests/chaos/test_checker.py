@@ -15,10 +15,10 @@ from services.progress.projection import document_row, timeline
 from shared.events.document import Fact
 from shared.harness.coordinator.decide import Assignment
 from shared.harness.coordinator.fold import to_row
-from tests.chaos.invariants import Logged, Observation, violations
 from tests.chaos.observing import abandoned, strays
 from tests.support import document_facts
 from tests.support.document_facts import DOCUMENT
+from tests.support.invariants import Logged, Observation, violations
 
 PLACE: Final = "documents-0"
 STAGES: Final = ("ocr", "chunk", "extract")

@@ -14,8 +14,8 @@ from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem, started
 from tests.chaos.conftest import Fault
 from tests.chaos.pictures import PLAIN
-from tests.chaos.proxy import HOST, Mode, Proxy
 from tests.support.background_loop import Background
+from tests.support.proxy import HOST, Mode, Proxy
 
 DEADLINE = 15.0  # seconds for a confirmation; `shared.kafka.producer.DEADLINE`
 MEMORY = 64 * 2**20  # bytes that the gateway may grow by while nothing is confirmed

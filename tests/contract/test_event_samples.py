@@ -28,14 +28,14 @@ def read(path):
 
 
 @sample
-def test_a_sample_is_named_after_the_type_and_version_it_shows(path):
+def test_a_sample_is_named_after_the_type_and_version_it_shows(path) -> None:
     raw = orjson.loads(path.read_bytes())
 
     assert path.name == f"{raw['type']}.v{raw['version']}.json"
 
 
 @sample
-def test_a_sample_still_parses_as_the_current_version(path):
+def test_a_sample_still_parses_as_the_current_version(path) -> None:
     fact = read(path)
 
     assert fact.type == path.name.partition(".")[0]
@@ -43,7 +43,7 @@ def test_a_sample_still_parses_as_the_current_version(path):
 
 
 @sample
-def test_what_a_sample_says_is_not_lost_on_the_way_through_the_code(path):
+def test_what_a_sample_says_is_not_lost_on_the_way_through_the_code(path) -> None:
     fact, raw = read(path), orjson.loads(path.read_bytes())
 
     assert decode(fact.encode()) == fact
@@ -52,7 +52,7 @@ def test_what_a_sample_says_is_not_lost_on_the_way_through_the_code(path):
 
 
 @pytest.mark.parametrize("path", [path for path in SAMPLES if path not in OF_JOBS], ids=lambda path: path.stem)
-def test_every_fold_takes_a_sample(path):
+def test_every_fold_takes_a_sample(path) -> None:
     fact = read(path)
     settled = evolve(evolve(None, read_named("DocumentUploaded")), fact)
 
@@ -64,7 +64,7 @@ def test_every_fold_takes_a_sample(path):
 
 
 @pytest.mark.parametrize("path", OF_JOBS, ids=lambda path: path.stem)
-def test_the_fold_of_jobs_takes_a_sample(path):
+def test_the_fold_of_jobs_takes_a_sample(path) -> None:
     started = standalone_job.evolve(None, read_named("JobStarted"))
     after = standalone_job.evolve(started, read(path))
 
@@ -75,7 +75,7 @@ def read_named(kind):
     return read(next(path for path in SAMPLES if path.name.startswith(f"{kind}.")))
 
 
-def test_the_samples_tell_one_whole_story():
+def test_the_samples_tell_one_whole_story() -> None:
     order = ["DocumentUploaded", "StageStarted", "StagePlanned", "SliceCompleted", "WorkerLost", "SliceFailed"]
     order += ["StageFailed", "RetryScheduled", "StageRequested", "StageCompleted"]
     state = document_facts.fold([read_named(kind) for kind in order[:-1]])
@@ -91,16 +91,16 @@ def test_the_samples_tell_one_whole_story():
     assert (gone.status, gone.erased) == ("deleted", True)
 
 
-def test_every_type_and_version_has_a_sample():
+def test_every_type_and_version_has_a_sample() -> None:
     versions = {(kind, version) for kind, newest in VERSIONS.items() for version in range(1, newest + 1)}
 
     assert {path.stem for path in SAMPLES} == {f"{kind}.v{version}" for kind, version in versions}
 
 
-def test_every_older_version_has_an_upcaster_to_the_next():
+def test_every_older_version_has_an_upcaster_to_the_next() -> None:
     assert UPCASTERS.keys() == {(kind, v) for kind, newest in VERSIONS.items() for v in range(1, newest)}
 
 
 @pytest.mark.parametrize("kind", VERSIONS)
-def test_every_event_type_has_its_line_in_the_glossary(kind):
+def test_every_event_type_has_its_line_in_the_glossary(kind) -> None:
     assert re.search(rf"^\| `{kind}` \|", GLOSSARY, re.MULTILINE)

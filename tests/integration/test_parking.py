@@ -17,13 +17,13 @@ LARGE = 3_000_000  # bytes, which lz4 makes 12 KB of: a broker takes them
 @pytest.mark.parametrize("size", [10, LARGE])
 async def test_a_record_is_parked_whatever_its_size(settings: SharedSettings, producer: Producer, size: int) -> None:
     await topics.provision(settings.kafka, partitions=settings.partitions)
-    producer = AIOKafkaProducer(
+    unlimited = AIOKafkaProducer(
         bootstrap_servers=settings.kafka, compression_type="lz4", max_request_size=2 * LARGE + 1_000_000
     )
-    await producer.start()
+    await unlimited.start()
     key, headers = str(uuid.uuid4()).encode(), [("traceparent", b"00-1"), ("h", b"x" * 100_000 if size > 10 else b"x")]
-    sent = await producer.send_and_wait(topics.DOCUMENTS, b"\0" * size, key=key, headers=headers)
-    await producer.stop()
+    sent = await unlimited.send_and_wait(topics.DOCUMENTS, b"\0" * size, key=key, headers=headers)
+    await unlimited.stop()
     place = TopicPartition(topics.DOCUMENTS, sent.partition)
     async with consuming(settings.kafka) as consumer:
         consumer.assign([place])

@@ -18,10 +18,9 @@ from shared.harness.work_item import WorkItem
 from shared.harness.worker.slices import identity
 from shared.storage import blob_names
 from shared.storage.leases import Lease, LeaseBook, Leases, Owner
-from shared.storage.mongo import Mongo
 from tests.support import processes
 from tests.support.wait import until
-from tests.support.worker import Desk
+from tests.support.worker import Desk, expire
 
 
 async def test_planning_slices_and_concluding_each_end_in_one_fact(desk: Desk) -> None:
@@ -134,11 +133,6 @@ async def test_the_fourth_claim_of_a_slice_that_kills_its_worker_gives_it_up(des
     (failed,) = await desk.do(item)
     assert isinstance(failed, SliceFailed)
     assert (failed.error.code, failed.error.facts, failed.strike) == ("worker_lost", {"strikes": 3}, 4)
-
-
-async def expire(database: Mongo, item: WorkItem) -> None:
-    past = {"$subtract": ["$$NOW", 1]}
-    await database.control["leases"].update_one({"_id": item.work_id}, [{"$set": {"expires_at": past}}])
 
 
 async def begun(desk: Desk, tmp_path: Path, item: WorkItem) -> tuple["asyncio.Task[None]", list[int]]:

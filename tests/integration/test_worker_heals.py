@@ -19,9 +19,8 @@ from shared.harness.worker.slices import SliceRunner
 from shared.kafka.producer import Producer, Unconfirmed
 from shared.storage import blob_names, mongo
 from shared.storage.leases import LeaseBook
-from tests.integration.test_worker import expire
 from tests.support.wait import until
-from tests.support.worker import Desk
+from tests.support.worker import Desk, expire
 
 
 async def claim_in_vain(desk: Desk, item: WorkItem) -> list[Any]:

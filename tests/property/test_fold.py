@@ -55,7 +55,7 @@ def effective_facts(log: Sequence[Fact]) -> Iterator[Fact]:
 
 @settings(max_examples=100, deadline=None)
 @given(SEEDS, st.data())
-def test_facts_that_are_appended_again_change_nothing(seed, data):
+def test_facts_that_are_appended_again_change_nothing(seed: int, data) -> None:
     log = written(seed)
     effective = list(effective_facts(log))
     repeated = list(log)
@@ -68,7 +68,7 @@ def test_facts_that_are_appended_again_change_nothing(seed, data):
 
 @settings(max_examples=50, deadline=None)
 @given(SEEDS)
-def test_a_fact_that_is_read_twice_in_a_row_changes_nothing_the_second_time(seed):
+def test_a_fact_that_is_read_twice_in_a_row_changes_nothing_the_second_time(seed: int) -> None:
     state = None
     for fact in written(seed):
         state = evolve(state, fact)
@@ -94,7 +94,7 @@ def mixed(seed: int, log: tuple[Fact, ...]) -> list[Fact | Progress]:
 
 @settings(max_examples=100, deadline=None)
 @given(SEEDS, SEEDS)
-def test_what_is_settled_is_the_same_for_every_interleaving_of_ticks_and_every_batching(seed, other):
+def test_what_is_settled_is_the_same_for_every_interleaving_of_ticks_and_every_batching(seed: int, other) -> None:
     log, random, kept = written(seed), Random(other), None
     for offset, item in enumerate(mixed(other, log)):
         kept = document_row.tick(kept, item) if isinstance(item, Progress) else document_row.take(kept, item, offset)
@@ -106,7 +106,7 @@ def test_what_is_settled_is_the_same_for_every_interleaving_of_ticks_and_every_b
 
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, SEEDS)
-def test_a_fold_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(seed, other):
+def test_a_fold_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(seed: int, other) -> None:
     items, random = mixed(other, written(seed)), Random(other)
     one = two = None
     for offset, item in enumerate(items):
@@ -124,7 +124,7 @@ def test_a_fold_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(s
 
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, SEEDS, st.sampled_from(STAGES))
-def test_a_coordinator_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(seed, other, stage):
+def test_a_coordinator_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(seed: int, other, stage) -> None:
     random = Random(other)
     one = two = None
     for fact in written(seed):
@@ -139,7 +139,7 @@ def test_a_coordinator_that_was_stored_and_loaded_goes_on_like_one_that_never_st
 
 @settings(max_examples=60, deadline=None)
 @given(SEEDS)
-def test_the_version_grows_with_every_change_and_what_has_ended_stays_so(seed):
+def test_the_version_grows_with_every_change_and_what_has_ended_stays_so(seed: int) -> None:
     state = None
     for fact in written(seed):
         after = evolve(state, fact)
@@ -153,7 +153,7 @@ def test_the_version_grows_with_every_change_and_what_has_ended_stays_so(seed):
 
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, SEEDS)
-def test_the_percent_never_goes_back_within_an_attempt_and_100_is_the_end(seed, other):
+def test_the_percent_never_goes_back_within_an_attempt_and_100_is_the_end(seed: int, other) -> None:
     kept, shown = None, 0.0
     stages: dict[str, tuple[int, float]] = {}
     for offset, item in enumerate(mixed(other, written(seed))):

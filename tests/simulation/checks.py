@@ -8,9 +8,9 @@ from shared.document.state import TERMINAL
 from shared.events.document import DocumentFact, NotAnEnvelope, UnknownFact, decode
 from shared.kafka import topics
 from shared.storage.blobs import BlobDamaged, unseal
-from tests.chaos.invariants import Logged, Observation, Violation, violations
 from tests.simulation.query import Row
 from tests.simulation.scheduler import EPOCH
+from tests.support.invariants import Logged, Observation, Violation, violations
 
 WAITS_SECONDS: Final = 100.0  # a look at the leases comes every 30 s, a lease lasts 10 s, work given back has 60 s
 CIRCLES: Final = 4  # sends of one work item without a fact that follows

@@ -3,11 +3,11 @@
 import traceback
 from typing import NamedTuple
 
-from tests.chaos.invariants import Violation
 from tests.simulation import seams
 from tests.simulation.scenario import Scenario
 from tests.simulation.scheduler import Spinning
 from tests.simulation.world import World
+from tests.support.invariants import Violation
 
 
 class Outcome(NamedTuple):

@@ -8,7 +8,6 @@ from aiokafka import TopicPartition
 from services.progress.projection import generations
 from shared.harness.coordinator.fold import checkpoint_of
 from shared.projecting.checkpoint import Checkpoint
-from tests.chaos.invariants import Violation
 from tests.simulation import story
 from tests.simulation.bench import empty, mongo_of, simulated
 from tests.simulation.run import Outcome
@@ -16,6 +15,7 @@ from tests.simulation.scenario import Fault, draw
 from tests.simulation.scheduler import Process, Spinning
 from tests.simulation.shrink import shrunk
 from tests.simulation.world import World
+from tests.support.invariants import Violation
 
 PLACE = TopicPartition("documents", 0)
 

@@ -12,7 +12,6 @@ from shared.events.document import DocumentFact, Fact, NotAnEnvelope, UnknownFac
 from shared.kafka import topics
 from shared.runtime.settings import SharedSettings
 from shared.storage.mongo import Mongo
-from tests.chaos.invariants import Violation
 from tests.simulation import checks
 from tests.simulation.broker import Broker
 from tests.simulation.database import Client, Server
@@ -22,6 +21,7 @@ from tests.simulation.people import People
 from tests.simulation.scenario import Scenario, Wish
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.store import Bucket
+from tests.support.invariants import Violation
 
 REST_SECONDS: Final = 400.0  # virtual, until everything has come to rest once nothing goes wrong any more
 _LOOK_SECONDS: Final = 2.0

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -51,7 +52,7 @@ async def records(bootstrap: str, topic: str) -> Sequence[ConsumerRecord]:
 async def facts_of(bootstrap: str, document_id: str) -> list[Fact]:
     """What the log says of a document."""
     found = await records(bootstrap, topics.DOCUMENTS)
-    return [decode(record.value) for record in found if record.key == document_id.encode()]
+    return cast("list[Fact]", [decode(record.value) for record in found if record.key == document_id.encode()])
 
 
 async def _partitions(bootstrap: str, topic: str) -> list[int]:

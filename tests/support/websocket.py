@@ -4,10 +4,21 @@ import asyncio
 import contextlib
 import json
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+
+@asynccontextmanager
+async def socket(url: str, path: str = "/v1/live") -> AsyncIterator[ClientConnection]:
+    """A connection to the gateway at `url`."""
+    address = "ws" + url.removeprefix("http").rstrip("/") + path
+    async with connect(address, subprotocols=[Subprotocol("pagestream.v1")], compression=None) as live:
+        yield live
 
 
 async def say(live: ClientConnection, op: str, ref: int | None = None, **fields: Any) -> None:

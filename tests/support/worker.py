@@ -5,11 +5,10 @@ import uuid
 from pathlib import Path
 from typing import Any, Final
 
-from shared.events.document import PLAN, Fact, decode
+from shared.events.document import PLAN, Fact
 from shared.harness.contract import Document, Plan, Slice
 from shared.harness.work_item import WorkItem
 from shared.harness.worker.worker import Worker
-from shared.kafka import topics
 from shared.runtime.settings import SharedSettings
 from shared.storage import blob_names
 from shared.storage.mongo import Mongo
@@ -54,8 +53,7 @@ class Desk:
         return (await self.facts())[before:]
 
     async def facts(self) -> list[Fact]:
-        found = await kafka.records(self.settings.kafka, topics.DOCUMENTS)
-        return [decode(record.value) for record in found if record.key == self.document_id.encode()]
+        return await kafka.facts_of(self.settings.kafka, self.document_id)
 
     async def lease(self, item: WorkItem) -> dict[str, Any]:
         row = await self.database.control["leases"].find_one({"_id": item.work_id})
@@ -67,3 +65,9 @@ class Desk:
         row = {"_id": self.document_id, "view": {"status": status}, "settled": {"run": run}}
         await self.database.projection("documents", "g1").replace_one({"_id": row["_id"]}, row, upsert=True)
         await self.database.generations.replace_one({"_id": "live"}, {"generation": "g1"}, upsert=True)
+
+
+async def expire(database: Mongo, item: WorkItem) -> None:
+    """Let the lease of a work item run out."""
+    past = {"$subtract": ["$$NOW", 1]}
+    await database.control["leases"].update_one({"_id": item.work_id}, [{"$set": {"expires_at": past}}])

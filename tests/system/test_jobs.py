@@ -3,21 +3,17 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
-from websockets.typing import Subprotocol
 
 from shared.kafka import topics
 from tests.support import kafka
 from tests.support.running_system import RunningSystem
 from tests.support.wait import until
-from tests.support.websocket import hear
+from tests.support.websocket import hear, socket
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -51,16 +47,9 @@ async def until_it_is(system: RunningSystem, job_id: str, **fields: Any) -> dict
     return await until(reached, what=f"{job_id} is {fields}")
 
 
-@asynccontextmanager
-async def socket(system: RunningSystem, path: str = "/v1/live") -> AsyncIterator[ClientConnection]:
-    url = "ws" + system.url.removeprefix("http").rstrip("/") + path
-    async with connect(url, subprotocols=[Subprotocol("pagestream.v1")], compression=None) as live:
-        yield live
-
-
 async def test_a_job_is_watched_from_start_to_end_on_the_socket_of_the_documents(system: RunningSystem) -> None:
     job_id = await started(system)
-    async with socket(system) as live:
+    async with socket(system.url) as live:
         await live.send(json.dumps({"op": "subscribe", "ref": 1, "job_id": job_id}))
         first = await hear(live)
         assert (first["op"], first["ref"], first["job_id"]) == ("snapshot", 1, job_id)
@@ -131,18 +120,18 @@ async def test_the_same_request_under_the_same_key_is_one_job(system: RunningSys
 async def test_an_unknown_job_is_not_found_wherever_it_is_asked_for(system: RunningSystem, job_id: str) -> None:
     assert (await system.call("GET", f"/v1/jobs/{job_id}")).json()["code"] == "job.not_found"
     assert (await report(system, job_id)).json()["code"] == "job.not_found"
-    async with socket(system) as live:
+    async with socket(system.url) as live:
         await live.send(json.dumps({"op": "subscribe", "ref": 1, "job_id": job_id}))
         refusal = await hear(live)
         assert (refusal["op"], refusal["job_id"], refusal["error"]["code"]) == ("error", job_id, "job.not_found")
-    async with socket(system, f"/v1/jobs/{job_id}/live") as live:
+    async with socket(system.url, f"/v1/jobs/{job_id}/live") as live:
         with pytest.raises(ConnectionClosed):
             await hear(live)
         assert live.close_code == 4404
 
 
 async def test_a_job_is_no_document_and_no_row_of_the_documents_feed(system: RunningSystem) -> None:
-    async with socket(system) as live:
+    async with socket(system.url) as live:
         await live.send(json.dumps({"op": "subscribe", "ref": 1, "feed": "documents"}))
         await hear(live)
         job_id = await started(system)

@@ -12,7 +12,7 @@ from shared.events.pipeline import PIPELINE
 from shared.kafka import topics
 from tests.support import kafka, pdfs
 from tests.support.running_system import RunningSystem
-from tests.system.test_jobs import hear, socket
+from tests.support.websocket import hear, socket
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -30,7 +30,7 @@ async def scraped(system: RunningSystem) -> dict[tuple[str, frozenset[tuple[str,
 
 async def test_one_watched_document_shows_in_every_metric(system: RunningSystem) -> None:
     document_id = await system.upload(pdfs.born_digital(1))
-    async with socket(system) as live:
+    async with socket(system.url) as live:
         await live.send(json.dumps({"op": "subscribe", "ref": 1, "document_id": document_id}))
         async with asyncio.timeout(60):
             while (await hear(live))["document"]["status"] != "completed":

@@ -13,6 +13,7 @@ import pytest
 from shared.events.document import StageFailed
 from tests.support import pdfs
 from tests.support.infrastructure import REPOSITORY
+from tests.support.rebuild import rebuild
 from tests.support.running_system import RunningSystem
 from tests.support.wait import until
 
@@ -59,24 +60,6 @@ async def is_erased(system: RunningSystem, document_id: str) -> bool:
 async def settled_views(system: RunningSystem, ids: list[str]) -> list[dict[str, Any]]:
     """What people see of documents that are at rest, without the epoch."""
     return [{k: v for k, v in (await system.get(i)).items() if k != "epoch"} for i in ids]
-
-
-async def rebuild(system: RunningSystem, mode: str = "swap") -> dict[str, Any]:
-    """Run a rebuild as a process of its own; its last word."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.progress.rebuild", mode,
-        env={**os.environ, **system.environment}, cwd=REPOSITORY, stdout=-1, stderr=-1,
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(90):
-            output, errors = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        raise
-    assert process.returncode == 0, output.decode() + errors.decode()
-    told: list[dict[str, Any]] = [orjson.loads(line) for line in output.splitlines()]
-    assert (told[0]["step"], told[-1]["step"]) == ("replay", "done")
-    return {**told[-1], "job_id": told[0]["job_id"]}
 
 
 async def test_dropped_while_running_it_comes_back_by_itself_with_the_same_bytes(

@@ -14,8 +14,8 @@ import pytest
 
 from shared.kafka import topics
 from tests.support import pdfs, recording, running_system
+from tests.support.rebuild import rebuild
 from tests.support.running_system import RunningSystem
-from tests.system.test_rebuild import rebuild
 
 RECORDED: Final = Path(__file__).parent / "recorded"
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.chaos.proxy import Proxy
 from tests.support.gateway import GatewayProcess, Hand, environment_of, free_port, serving
 from tests.support.infrastructure import Infrastructure
+from tests.support.proxy import Proxy
 from tests.support.uploads import new_pdf, upload
 from tests.support.wait import until
 from tests.support.websocket import new_id

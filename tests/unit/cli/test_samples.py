@@ -1,6 +1,7 @@
 """The demo's documents are what they claim to be."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pypdfium2
 import pytest
@@ -12,7 +13,7 @@ from cli import sample_texts, samples
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory: pytest.TempPathFactory):
     return {file.name: file for file in samples.make(tmp_path_factory.mktemp("samples"))}
 
 
@@ -21,7 +22,7 @@ def text_of(file) -> list[str]:
         return [page.get_textpage().get_text_range() for page in pdf]
 
 
-def test_the_scan_has_three_pages_of_pixels_and_no_text(made):
+def test_the_scan_has_three_pages_of_pixels_and_no_text(made) -> None:
     file = made["scanned-handover.pdf"]
     assert text_of(file) == ["", "", ""]
     assert file.stat().st_size < 3_000_000
@@ -31,7 +32,7 @@ def test_the_scan_has_three_pages_of_pixels_and_no_text(made):
     assert lightest > 200
 
 
-def test_the_invoice_says_what_it_is_about_on_three_pages(made):
+def test_the_invoice_says_what_it_is_about_on_three_pages(made) -> None:
     letter, items, terms = text_of(made["invoice.pdf"])
     assert "Invoice date: 17 March 2025" in letter
     assert sample_texts.IBAN in items
@@ -39,7 +40,7 @@ def test_the_invoice_says_what_it_is_about_on_three_pages(made):
     assert "Warranty" in terms
 
 
-def test_the_receipt_is_a_photo_under_uneven_light(made):
+def test_the_receipt_is_a_photo_under_uneven_light(made) -> None:
     with Image.open(made["receipt.jpg"], formats=["JPEG"]) as photo:
         photo.load()
         gray = photo.convert("L")
@@ -48,18 +49,18 @@ def test_the_receipt_is_a_photo_under_uneven_light(made):
     assert near.getextrema()[1] - far.getextrema()[1] > 20
 
 
-def test_the_broken_file_looks_like_a_pdf_and_cannot_be_opened(made):
+def test_the_broken_file_looks_like_a_pdf_and_cannot_be_opened(made) -> None:
     assert made["broken.pdf"].read_bytes().startswith(b"%PDF-")
     with pytest.raises(pypdfium2.PdfiumError):
         pypdfium2.PdfDocument(made["broken.pdf"])
 
 
-def test_the_same_bytes_come_out_each_time(made, tmp_path):
+def test_the_same_bytes_come_out_each_time(made, tmp_path: Path) -> None:
     for file in samples.make(tmp_path):
         assert file.read_bytes() == made[file.name].read_bytes(), file.name
 
 
-def test_numbers_with_check_digits_are_valid_and_the_receipt_adds_up():
+def test_numbers_with_check_digits_are_valid_and_the_receipt_adds_up() -> None:
     assert iban.is_valid(sample_texts.IBAN)
     assert vat.is_valid(sample_texts.VAT_ID)
     prices = dict(sample_texts.RECEIPT)

@@ -23,7 +23,7 @@ from stack.events import Died, Downloading, Ready, Starting, Stopped, Stopping
         (Stopped("ocr", 10.0, killed=True), "ocr did not stop by itself and was killed after 10 s"),
     ],
 )
-def test_each_event_is_a_sentence_or_silence(event, said):
+def test_each_event_is_a_sentence_or_silence(event, said: str | None) -> None:
     assert words(event) == said
 
 
@@ -35,15 +35,15 @@ def told(terminal: bool, *events) -> str:
     return out.getvalue()
 
 
-def test_without_a_terminal_a_download_is_one_line():
+def test_without_a_terminal_a_download_is_one_line() -> None:
     downloads = [Downloading("Kafka", done, 46_000_000) for done in range(0, 46_000_001, 1_000_000)]
     assert told(False, *downloads) == "Kafka downloaded\n"
 
 
-def test_on_a_terminal_a_download_has_a_bar():
+def test_on_a_terminal_a_download_has_a_bar() -> None:
     assert "downloading Kafka" in told(True, Downloading("Kafka", 20, 46))
 
 
-def test_the_last_words_of_a_dead_program_stand_below_its_death():
+def test_the_last_words_of_a_dead_program_stand_below_its_death() -> None:
     text = told(False, Died("ocr", 1, 0.5, ("a", "b", "[bold]ValueError: no")))
     assert text.splitlines() == ["ocr died (exit 1), again in 0.5 s", "    a", "    b", "    [bold]ValueError: no"]

@@ -4,7 +4,7 @@ from services.gateway.metrics import STAGE_SECONDS, stage_seconds
 
 
 class Said:
-    def __init__(self, *families):
+    def __init__(self, *families) -> None:
         self._families = families
 
     def collect(self):
@@ -21,7 +21,7 @@ def lines(*rows):
     return dict(line.rsplit(" ", 1) for line in generate_latest(registry).decode().splitlines() if line[0] != "#")
 
 
-def test_each_bucket_counts_all_that_took_no_longer():
+def test_each_bucket_counts_all_that_took_no_longer() -> None:
     said = lines(row(0.5, 2, 0.8), row(10.0, 1, 7.0), row(None, 1, 4000.0))
     bucket = 'pagestream_stage_seconds_bucket{le="%s",outcome="completed",stage="ocr"}'
 
@@ -31,12 +31,12 @@ def test_each_bucket_counts_all_that_took_no_longer():
     assert said['pagestream_stage_seconds_sum{outcome="completed",stage="ocr"}'] == "4007.8"
 
 
-def test_failed_and_completed_stages_are_told_apart():
+def test_failed_and_completed_stages_are_told_apart() -> None:
     said = lines(row(0.1, 3, 0.1), row(0.1, 1, 0.1, status="failed"))
     count = 'pagestream_stage_seconds_count{outcome="%s",stage="ocr"}'
 
     assert (said[count % "completed"], said[count % "failed"]) == ("3.0", "1.0")
 
 
-def test_bounds_only_grow():
+def test_bounds_only_grow() -> None:
     assert list(STAGE_SECONDS) == sorted(set(STAGE_SECONDS))

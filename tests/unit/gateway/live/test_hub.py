@@ -20,17 +20,17 @@ FEED = Target.of_feed(TENANT)
 class Projections:
     """One document of the live generation, while the database is there."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.generation = "g1"
         self.next_generation = "g1"
         self.version = 1
         self.away = False
 
-    def look(self):
+    def look(self) -> None:
         if self.away:
             raise PyMongoError("the database is away")
 
-    async def refresh(self):
+    async def refresh(self) -> None:
         self.look()
         self.generation = self.next_generation
 
@@ -48,10 +48,10 @@ class Projections:
 
 
 class Viewer:
-    def __init__(self):
+    def __init__(self) -> None:
         self.shown = []
 
-    def deliver(self, slot, frame):
+    def deliver(self, slot, frame) -> None:
         told = orjson.loads(frame.json)
         rows = told.get("documents") or [told["document"]]
         self.shown.append((told["op"], told["epoch"], rows[0]["version"]))
@@ -67,7 +67,7 @@ async def never(key):
     return False
 
 
-async def until(condition):
+async def until(condition) -> None:
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.01)

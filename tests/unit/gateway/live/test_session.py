@@ -11,32 +11,32 @@ from services.gateway.live.session import Session
 class SlowHub:
     """Joins at once, as the real one does, and opens when it is told to."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.watched = set()
         self.answers = asyncio.Event()
 
     def targets_of(self, viewer):
         return self.watched
 
-    async def subscribe(self, viewer, target, ref, have):
+    async def subscribe(self, viewer, target, ref, have) -> None:
         self.watched.add(target)
         await self.answers.wait()
 
-    def leave(self, viewer):
+    def leave(self, viewer) -> None:
         self.watched.clear()
 
 
 class Viewer:
     """Keeps the refusals that it is shown."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.refused = []
         self.reading = asyncio.Event()
 
-    def deliver(self, target, frame):
+    def deliver(self, target, frame) -> None:
         self.refused.append(frame)
 
-    async def caught_up(self):
+    async def caught_up(self) -> None:
         await self.reading.wait()
 
 
@@ -47,11 +47,11 @@ def conversation(hub, viewer, counted):
     return Session(hub, viewer, caller, hang_up=None, limits=limits, holders=(), most_subscriptions=5)
 
 
-def subscribe(talk, document_id):
+def subscribe(talk, document_id) -> None:
     talk.hear(orjson.dumps({"op": "subscribe", "ref": 1, "document_id": document_id}).decode(), now=0.0)
 
 
-async def test_a_subscription_that_is_being_opened_is_counted_once():
+async def test_a_subscription_that_is_being_opened_is_counted_once() -> None:
     hub, viewer, counted = SlowHub(), Viewer(), []
     talk = conversation(hub, viewer, counted)
     for number in range(5):
@@ -66,7 +66,7 @@ async def test_a_subscription_that_is_being_opened_is_counted_once():
     assert sum(counted) == 0
 
 
-async def test_those_that_have_not_joined_yet_are_counted_too():
+async def test_those_that_have_not_joined_yet_are_counted_too() -> None:
     hub, viewer = SlowHub(), Viewer()
     talk = conversation(hub, viewer, [])
     for number in range(6):
@@ -75,12 +75,12 @@ async def test_those_that_have_not_joined_yet_are_counted_too():
     await talk.end()
 
 
-async def test_a_reader_that_takes_no_list_is_owed_no_second_one():
+async def test_a_reader_that_takes_no_list_is_owed_no_second_one() -> None:
     hub, viewer = SlowHub(), Viewer()
     hub.answers.set()
     opened = []
 
-    async def opens(viewer, target, ref, have):
+    async def opens(viewer, target, ref, have) -> None:
         opened.append(ref)
 
     hub.subscribe = opens
@@ -98,7 +98,7 @@ async def test_a_reader_that_takes_no_list_is_owed_no_second_one():
     await talk.end()
 
 
-async def test_a_list_costs_as_much_as_its_rows():
+async def test_a_list_costs_as_much_as_its_rows() -> None:
     hub, viewer, ends = SlowHub(), Viewer(), []
     talk = conversation(hub, viewer, [])
     talk._hang_up = lambda code, reason: ends.append(code)
@@ -108,12 +108,12 @@ async def test_a_list_costs_as_much_as_its_rows():
     await talk.end()
 
 
-async def test_of_many_documents_only_some_are_on_their_way_until_the_reader_has_them():
+async def test_of_many_documents_only_some_are_on_their_way_until_the_reader_has_them() -> None:
     hub, viewer = SlowHub(), Viewer()
     hub.answers.set()
     opened = []
 
-    async def opens(viewer, target, ref, have):
+    async def opens(viewer, target, ref, have) -> None:
         opened.append(target.name)
         viewer.reading.clear()  # each snapshot fills what a reader may be owed
 

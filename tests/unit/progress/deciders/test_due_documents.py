@@ -3,7 +3,7 @@
 from services.progress.deciders.due_documents import DueDocuments
 
 
-def test_what_is_due_now_comes_in_its_order_and_once():
+def test_what_is_due_now_comes_in_its_order_and_once() -> None:
     due = DueDocuments()
     due.now(["b", "a"])
     due.now(["b", "c"])
@@ -13,7 +13,7 @@ def test_what_is_due_now_comes_in_its_order_and_once():
     assert not due
 
 
-def test_a_later_one_waits_for_its_time():
+def test_a_later_one_waits_for_its_time() -> None:
     due = DueDocuments()
     due.at(5.0, "a")
     assert due.take(4.9, most=9) == []
@@ -21,7 +21,7 @@ def test_a_later_one_waits_for_its_time():
     assert due.take(99.0, most=9) == []
 
 
-def test_the_earliest_of_two_times_counts():
+def test_the_earliest_of_two_times_counts() -> None:
     due = DueDocuments()
     due.at(9.0, "a")
     due.at(3.0, "a")
@@ -30,7 +30,7 @@ def test_the_earliest_of_two_times_counts():
     assert due.take(99.0, most=9) == []
 
 
-def test_ten_thousand_that_become_due_together_are_taken_a_few_at_a_time():
+def test_ten_thousand_that_become_due_together_are_taken_a_few_at_a_time() -> None:
     due = DueDocuments()
     for number in range(10_000):
         due.at(1.0, str(number))

@@ -39,7 +39,7 @@ def verdict(row, log, seen=timedelta()):
 
 
 @pytest.mark.parametrize("strikes", [1, 2])
-def test_the_first_losses_of_a_slice_are_said(strikes):
+def test_the_first_losses_of_a_slice_are_said(strikes: int) -> None:
     fact = verdict(lease(strikes=strikes), RUNNING)
 
     assert isinstance(fact, WorkerLost)
@@ -47,7 +47,7 @@ def test_the_first_losses_of_a_slice_are_said(strikes):
     assert fold([*RUNNING, fact]).stages["ocr"].lost == {1}
 
 
-def test_the_third_loss_of_a_slice_is_its_failure():
+def test_the_third_loss_of_a_slice_is_its_failure() -> None:
     fact = verdict(lease(strikes=3), RUNNING)
 
     assert isinstance(fact, SliceFailed)
@@ -55,19 +55,19 @@ def test_the_third_loss_of_a_slice_is_its_failure():
     assert set(fold([*RUNNING, fact]).stages["ocr"].failed) == {1}
 
 
-def test_work_that_was_given_back_in_order_is_no_loss():
+def test_work_that_was_given_back_in_order_is_no_loss() -> None:
     assert isinstance(verdict(lease(strikes=4, releases=2), RUNNING), WorkerLost)
     assert isinstance(verdict(lease(strikes=5, releases=2), RUNNING), SliceFailed)
 
 
-def test_a_loss_is_said_once_for_each_strike_and_said_again_it_is_the_same_fact():
+def test_a_loss_is_said_once_for_each_strike_and_said_again_it_is_the_same_fact() -> None:
     assert verdict(lease(strikes=1, reported=1), RUNNING) is None
     assert isinstance(verdict(lease(strikes=2, reported=1), RUNNING), WorkerLost)
     assert verdict(lease(strikes=2), RUNNING).event_id == verdict(lease(strikes=2), RUNNING).event_id
     assert verdict(lease(strikes=1), RUNNING).event_id != verdict(lease(strikes=2), RUNNING).event_id
 
 
-def test_planning_and_concluding_can_be_lost_too():
+def test_planning_and_concluding_can_be_lost_too() -> None:
     assert isinstance(verdict(lease(PLAN, plan=None), PLANNING), WorkerLost)
     assert isinstance(verdict(lease(CONCLUDE), [*RUNNING, *(done(n) for n in range(3))]), WorkerLost)
 
@@ -94,7 +94,7 @@ def test_planning_and_concluding_can_be_lost_too():
         "cancelling", "cancelled", "wanted again", "deleted", "no such stage",
     ],
 )  # fmt: skip
-def test_a_lease_that_nobody_waits_for_is_ended(row, log):
+def test_a_lease_that_nobody_waits_for_is_ended(row, log) -> None:
     assert verdict(row, log) == OVER
 
 
@@ -108,15 +108,15 @@ def test_a_lease_that_nobody_waits_for_is_ended(row, log):
     ],
     ids=["a plan", "an attempt", "a retry after a cancel", "a retry after a failure"],
 )
-def test_a_lease_of_what_this_projection_has_not_read_yet_is_left_alone(row, log):
+def test_a_lease_of_what_this_projection_has_not_read_yet_is_left_alone(row, log) -> None:
     assert verdict(row, log) is None
 
 
-def test_a_lease_of_a_document_that_is_not_known_yet_is_left_alone():
+def test_a_lease_of_a_document_that_is_not_known_yet_is_left_alone() -> None:
     assert judge(lease(), None, NOON, timedelta()) is None
 
 
-def test_work_that_was_given_back_is_lost_only_if_nobody_takes_it_up():
+def test_work_that_was_given_back_is_lost_only_if_nobody_takes_it_up() -> None:
     given_back = lease(released=1)
     taken_up_again = lease(released=1, strikes=2)
 
@@ -126,7 +126,7 @@ def test_work_that_was_given_back_is_lost_only_if_nobody_takes_it_up():
 
 
 @pytest.mark.parametrize("skew", [-3600, -60, 60])
-def test_what_was_given_back_is_judged_by_one_clock(skew):
+def test_what_was_given_back_is_judged_by_one_clock(skew: int) -> None:
     """The database's clock, which set the expiry, is another than ours."""
     expires_at = NOON + timedelta(seconds=skew)
     assert verdict(lease(released=1, expires_at=expires_at), RUNNING, seen=timedelta(seconds=5)) is None

@@ -70,7 +70,7 @@ def through_the_database(kept):
 
 
 @pytest.mark.parametrize("log", [BUSY_LIFE, RETRIED, PARTIAL, DELETED], ids=["busy", "retried", "partial", "deleted"])
-def test_what_is_stored_comes_back_as_it_was_after_every_record(log):
+def test_what_is_stored_comes_back_as_it_was_after_every_record(log) -> None:
     for length in range(1, len(log) + 1):
         kept = document_row.named(projected(log[:length]), UploadInfo("lease.pdf"))
         if kept.state.status == "deleted":
@@ -79,32 +79,32 @@ def test_what_is_stored_comes_back_as_it_was_after_every_record(log):
         assert document_row.from_row(through_the_database(kept)) == kept
 
 
-def test_a_fold_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped():
+def test_a_fold_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped() -> None:
     for cut in range(1, len(RETRIED)):
         loaded = document_row.from_row(through_the_database(projected(RETRIED[:cut])))
 
         assert projected(RETRIED[cut:], loaded, cut) == projected(RETRIED)
 
 
-def test_a_fact_that_changes_nothing_is_noted_as_read():
+def test_a_fact_that_changes_nothing_is_noted_as_read() -> None:
     kept = projected([uploaded(), started()])
     again = document_row.take(kept, started(), 9)
 
     assert (again.offset, again.version, again.state) == (9, kept.version, kept.state)
 
 
-def test_a_fact_about_an_unknown_document_leaves_nothing():
+def test_a_fact_about_an_unknown_document_leaves_nothing() -> None:
     assert document_row.take(None, started(), 0) is None
 
 
-def test_the_version_that_readers_see_counts_facts_and_the_ticks_since():
+def test_the_version_that_readers_see_counts_facts_and_the_ticks_since() -> None:
     kept = projected([uploaded(), started(), planned(), ticked(0), ticked(0)])
 
     assert kept.version == 3_000_002
     assert document_row.take(kept, done(0), 9).version == 4_000_000
 
 
-def test_a_row_holds_what_readers_and_deciders_look_for():
+def test_a_row_holds_what_readers_and_deciders_look_for() -> None:
     row = document_row.to_row(document_row.named(projected(BUSY_LIFE), UploadInfo("lease.pdf")), "k3f9")
 
     assert (row["tenant"], row["deleted"], row["filename"]) == ("acme", False, "lease.pdf")
@@ -115,24 +115,24 @@ def test_a_row_holds_what_readers_and_deciders_look_for():
     assert row["slices"]["ocr"] == {"done": b"\x01" + bytes(7) + b"\x20", "failed": [5], "running": [3, 7]}
 
 
-def test_the_rows_results_follow_the_state():
+def test_the_rows_results_follow_the_state() -> None:
     assert document_row.to_row(projected(PARTIAL), "e")["results"]["ocr"] == "ocr-result"
 
 
-def test_the_slices_of_a_row_name_only_real_slices():
+def test_the_slices_of_a_row_name_only_real_slices() -> None:
     kept = projected([uploaded(), started(), planned(), done(0), failed(CONCLUDE), ticked(CONCLUDE)])
 
     assert document_row.to_row(kept, "e")["slices"]["ocr"] == {"done": b"\x01", "failed": [], "running": []}
 
 
-def test_of_a_deleted_document_only_its_end_is_left():
+def test_of_a_deleted_document_only_its_end_is_left() -> None:
     row = document_row.to_row(document_row.named(projected(DELETED), UploadInfo("lease.pdf")), "k3f9")
 
     assert (row["deleted"], row["view"], row["filename"]) == (True, {"status": "deleted"}, "")
     assert document_row.stage_rows(projected(DELETED), row) == []
 
 
-def test_a_job_has_a_row_of_its_own():
+def test_a_job_has_a_row_of_its_own() -> None:
     kept = projected(
         [uploaded(), started(when=1), planned(), done(0), failed(1), failed(2), given_up(), scheduled(due=10)]
     )

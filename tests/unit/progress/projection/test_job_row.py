@@ -31,27 +31,27 @@ def view(*items: OfJob | JobProgress) -> dict:
     return projection.render(project(*items), "k3f9")
 
 
-def test_a_job_that_says_nothing_is_started_and_at_zero():
+def test_a_job_that_says_nothing_is_started_and_at_zero() -> None:
     shown = view(STARTED)
 
     assert (shown["status"], shown["percent"], shown["message"]["text"]) == ("running", 0.0, "Started")
     assert (shown["job_id"], shown["type"], shown["error"]) == (JOB, "import", None)
 
 
-def test_the_percent_never_falls_and_never_reaches_100_before_the_end():
+def test_the_percent_never_falls_and_never_reaches_100_before_the_end() -> None:
     assert view(STARTED, tick(50), tick(20))["percent"] == 50.0
     assert view(STARTED, tick(100))["percent"] == 99.9
     assert view(STARTED, tick(50), COMPLETED)["percent"] == 100.0
 
 
-def test_a_tick_without_a_word_is_a_sign_of_life_only():
+def test_a_tick_without_a_word_is_a_sign_of_life_only() -> None:
     shown = view(STARTED, tick(50, "half"), tick(when=30))
 
     assert (shown["percent"], shown["message"]["text"]) == (50.0, "half")
     assert shown["updated_at"] == "2026-03-14T12:00:30.000Z"
 
 
-def test_the_reason_is_the_workers_own_where_it_gave_one():
+def test_the_reason_is_the_workers_own_where_it_gave_one() -> None:
     plain, own = (
         project(STARTED, FAILED),
         projection.worded(project(STARTED, FAILED), {"message": "Full.", "action": ""}),
@@ -63,14 +63,14 @@ def test_the_reason_is_the_workers_own_where_it_gave_one():
     assert projection.render(plain, "e")["error"]["message"] == "It failed with quota."
 
 
-def test_a_silent_job_is_stalled_until_it_is_heard_of():
+def test_a_silent_job_is_stalled_until_it_is_heard_of() -> None:
     assert view(STARTED, silent(0))["status"] == "stalled"
     assert view(STARTED, silent(0), tick(when=61))["status"] == "running"
     assert view(STARTED, tick(when=5), silent(0))["status"] == "running"  # it was heard of meanwhile
     assert view(STARTED, silent(0), COMPLETED)["status"] == "completed"
 
 
-def test_a_job_is_due_when_it_has_been_silent_for_as_long_as_it_promised():
+def test_a_job_is_due_when_it_has_been_silent_for_as_long_as_it_promised() -> None:
     assert project(STARTED).due == NOON + timedelta(seconds=60)
     assert project(STARTED, tick(when=5)).due == NOON + timedelta(seconds=65)
     assert project(STARTED, silent(0)).due is None
@@ -78,14 +78,14 @@ def test_a_job_is_due_when_it_has_been_silent_for_as_long_as_it_promised():
     assert project(STARTED.model_copy(update={"silent_after": None})).due is None
 
 
-def test_what_is_said_of_a_silence_is_the_same_whoever_says_it():
+def test_what_is_said_of_a_silence_is_the_same_whoever_says_it() -> None:
     one, other = (projection.stalled(project(STARTED), NOON + timedelta(seconds=after)) for after in (60, 75))
 
     assert one.event_id == other.event_id
     assert projection.stalled(project(STARTED, tick(when=90)), NOON).event_id != one.event_id
 
 
-def test_an_estimate_needs_evidence_and_is_a_range():
+def test_an_estimate_needs_evidence_and_is_a_range() -> None:
     assert view(STARTED, tick(50, when=1))["eta_seconds"] is None
     assert view(STARTED, tick(4, when=10))["eta_seconds"] is None
     assert view(STARTED, tick(50, when=10))["eta_seconds"] == {"low": 8, "high": 14}
@@ -98,7 +98,7 @@ items = st.lists(st.one_of(ticks, st.sampled_from([STARTED, silent(0), silent(99
 
 
 @given(items)
-def test_percent_and_version_only_grow_and_a_stored_job_is_the_same_job(told):
+def test_percent_and_version_only_grow_and_a_stored_job_is_the_same_job(told) -> None:
     kept = project(STARTED)
     for offset, item in enumerate(told, start=1):
         before = kept

@@ -57,22 +57,22 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("fact", "sentence"), SENTENCES, ids=lambda value: getattr(value, "type", ""))
-def test_each_fact_tells_what_happened(fact, sentence):
+def test_each_fact_tells_what_happened(fact, sentence) -> None:
     assert timeline.said_of(fact)["text"] == sentence
 
 
-def test_no_fact_is_without_a_sentence():
+def test_no_fact_is_without_a_sentence() -> None:
     assert {type(fact) for fact, _ in SENTENCES} == set(typing.get_args(Fact))
     codes = {code for code in CATALOG if code.startswith("timeline.")}
     assert {timeline.said_of(fact)["code"] for fact, _ in SENTENCES} == codes
 
 
-def test_why_it_failed_comes_with_what_a_translation_needs():
+def test_why_it_failed_comes_with_what_a_translation_needs() -> None:
     said = timeline.said_of(failed(1, error=BAD_PAGE, pages=(2, 2)))
     assert said["params"]["error"] == {"code": BAD_PAGE.code, "facts": BAD_PAGE.facts}
 
 
-def test_a_row_places_the_fact_in_the_history_of_its_document():
+def test_a_row_places_the_fact_in_the_history_of_its_document() -> None:
     fact = done(1, attempt=2, pages=(2, 2))
     row = timeline.row(fold([uploaded(), started()]), fact, 17)
 
@@ -94,5 +94,5 @@ def test_a_row_places_the_fact_in_the_history_of_its_document():
 
 
 @pytest.mark.parametrize("fact", [done(1, pages=(1, 9)), done(1), uploaded(), planned()], ids=lambda f: f.type)
-def test_a_fact_about_several_pages_or_none_names_no_page(fact):
+def test_a_fact_about_several_pages_or_none_names_no_page(fact) -> None:
     assert timeline.row(fold([uploaded()]), fact, 0)["page"] is None

@@ -15,7 +15,7 @@ def of_page(page: int) -> Failure:
     return Failure(code="corrupt_image", facts={"page": page, "detail": "cut off"}, page=page)
 
 
-def test_thousands_that_failed_alike_are_a_small_row():
+def test_thousands_that_failed_alike_are_a_small_row() -> None:
     for error in (lambda page: AWAY, of_page):
         failed = {n: FailedSlice(error(n + 1), (n + 1, n + 1)) for n in range(5_000)}
         rows = failed_slices.to_rows(failed)
@@ -39,12 +39,12 @@ slices = st.builds(
 
 
 @given(st.dictionaries(st.integers(-2, 12), slices))
-def test_nothing_is_lost_on_the_way(failed):
+def test_nothing_is_lost_on_the_way(failed) -> None:
     assert failed_slices.from_rows(bson.decode(bson.encode({"r": failed_slices.to_rows(failed)}))["r"]) == failed
 
 
 @given(st.integers(1, 60), st.data())
-def test_runs_of_a_document_whose_pages_fail_in_any_order(count, data):
+def test_runs_of_a_document_whose_pages_fail_in_any_order(count, data) -> None:
     failed = {
         n: FailedSlice(of_page(n + 1) if data.draw(st.booleans()) else AWAY, (n + 1, n + 1))
         for n in range(count)

@@ -42,7 +42,7 @@ def follow(overlay, log, *more):
     return overlay
 
 
-def test_the_latest_tick_of_each_slice_is_kept_and_each_tick_counts():
+def test_the_latest_tick_of_each_slice_is_kept_and_each_tick_counts() -> None:
     overlay = LiveOverlay()
     for tick in (ticked(0, 0.1), ticked(0, 0.4), ticked(1, 0.2)):
         overlay = live_overlay.tick(overlay, fold(RUNNING), tick)
@@ -51,7 +51,7 @@ def test_the_latest_tick_of_each_slice_is_kept_and_each_tick_counts():
     assert overlay.ticks == 3
 
 
-def test_a_tick_may_arrive_before_the_fact_that_the_stage_has_started():
+def test_a_tick_may_arrive_before_the_fact_that_the_stage_has_started() -> None:
     overlay = live_overlay.tick(LiveOverlay(), fold([uploaded()]), ticked(PLAN, 0.1))
 
     assert held(follow(overlay, [uploaded()], started())) == {("ocr", PLAN): 0.1}
@@ -73,14 +73,14 @@ def test_a_tick_may_arrive_before_the_fact_that_the_stage_has_started():
         ([*RUNNING, deleted()], ticked(1)),
     ],
 )
-def test_a_tick_about_what_has_ended_is_not_noticed(log, tick):
+def test_a_tick_about_what_has_ended_is_not_noticed(log, tick) -> None:
     overlay = LiveOverlay()
 
     assert live_overlay.tick(overlay, fold(log), tick) is overlay
 
 
 @pytest.mark.parametrize("ending", [done(0), failed(0), lost(0)], ids=lambda fact: fact.type)
-def test_a_fact_about_a_slice_drops_its_tick_and_no_other(ending):
+def test_a_fact_about_a_slice_drops_its_tick_and_no_other(ending) -> None:
     overlay = live_overlay.tick(
         live_overlay.tick(LiveOverlay(), fold(RUNNING), ticked(0)), fold(RUNNING), ticked(1, 0.3)
     )
@@ -91,20 +91,20 @@ def test_a_fact_about_a_slice_drops_its_tick_and_no_other(ending):
 @pytest.mark.parametrize(
     "ending", [concluded(), given_up(), given_up(final=True, error=BAD_PAGE)], ids=lambda f: f.type
 )
-def test_the_end_of_a_stage_drops_all_of_its_ticks(ending):
+def test_the_end_of_a_stage_drops_all_of_its_ticks(ending) -> None:
     overlay = live_overlay.tick(LiveOverlay(), fold(RUNNING), ticked(1))
 
     assert held(follow(overlay, RUNNING, ending)) == {}
 
 
-def test_a_fact_that_changes_something_starts_the_count_of_ticks_anew_and_no_other_does():
+def test_a_fact_that_changes_something_starts_the_count_of_ticks_anew_and_no_other_does() -> None:
     overlay = live_overlay.tick(LiveOverlay(), fold(RUNNING), ticked(1))
 
     assert follow(overlay, RUNNING, done(0)).ticks == 0
     assert follow(overlay, RUNNING, started()) is overlay
 
 
-def test_the_floor_of_the_document_holds_until_another_attempt_or_run_begins():
+def test_the_floor_of_the_document_holds_until_another_attempt_or_run_begins() -> None:
     shown = LiveOverlay(shown=60.0)
     failing = [*RUNNING, failed(0), given_up()]
 
@@ -113,14 +113,14 @@ def test_the_floor_of_the_document_holds_until_another_attempt_or_run_begins():
     assert follow(shown, [*RUNNING, given_up(final=True)], retry()).shown == 0.0
 
 
-def test_a_completed_partial_document_does_not_show_100_while_it_is_retried():
+def test_a_completed_partial_document_does_not_show_100_while_it_is_retried() -> None:
     some = [*RUNNING, done(0), failed(1), failed(2), concluded(partial=True)]
     log = [*some, *whole("chunk"), *whole("extract"), completed()]
 
     assert follow(LiveOverlay(shown=100.0), log, retry()).shown == 0.0
 
 
-def test_the_floor_of_a_stage_holds_while_its_attempt_is_open():
+def test_the_floor_of_a_stage_holds_while_its_attempt_is_open() -> None:
     shown = LiveOverlay(shown_stages={"ocr": 40.0, "chunk": 0.0})
     failing = [*RUNNING, failed(0), given_up()]
 

@@ -54,11 +54,11 @@ def named(fact: Any) -> str:
 
 
 @pytest.mark.parametrize("log", [UPLOADED, RUNNING, RETRYING, PROCESSED], ids=lambda log: fold(log).status)
-def test_a_document_that_has_not_ended_becomes_cancelling_when_somebody_asks_to_stop(log):
+def test_a_document_that_has_not_ended_becomes_cancelling_when_somebody_asks_to_stop(log) -> None:
     assert fold([*log, cancel()]).status == "cancelling"
 
 
-def test_a_cancelling_document_is_cancelled_when_the_policy_says_that_nobody_works_on_it():
+def test_a_cancelling_document_is_cancelled_when_the_policy_says_that_nobody_works_on_it() -> None:
     state = fold(CANCELLED)
 
     assert state.status == "cancelled"
@@ -66,18 +66,18 @@ def test_a_cancelling_document_is_cancelled_when_the_policy_says_that_nobody_wor
     assert {job.status for job in state.stages.values()} == {"cancelled"}
 
 
-def test_a_document_that_nobody_asked_to_stop_is_not_cancelled():
+def test_a_document_that_nobody_asked_to_stop_is_not_cancelled() -> None:
     assert fold([*RUNNING, cancelled()]) == fold(RUNNING)
 
 
-def test_the_end_of_an_earlier_cancel_does_not_end_the_one_of_another_run():
+def test_the_end_of_an_earlier_cancel_does_not_end_the_one_of_another_run() -> None:
     log = [*CANCELLED, retry(), cancel("again")]
 
     assert fold([*log, cancelled(run=1)]).status == "cancelling"
     assert fold([*log, cancelled(run=2)]).status == "cancelled"
 
 
-def test_what_is_done_while_cancelling_is_kept_and_it_is_still_cancelling():
+def test_what_is_done_while_cancelling_is_kept_and_it_is_still_cancelling() -> None:
     state = fold([*CANCELLING, done(1), failed(2)])
 
     assert state.status == "cancelling"
@@ -86,11 +86,11 @@ def test_what_is_done_while_cancelling_is_kept_and_it_is_still_cancelling():
 
 
 @pytest.mark.parametrize("ending", [given_up(final=True), given_up(), concluded()], ids=named)
-def test_a_stage_that_ends_while_cancelling_leaves_the_document_cancelling(ending):
+def test_a_stage_that_ends_while_cancelling_leaves_the_document_cancelling(ending) -> None:
     assert fold([*CANCELLING, done(1), done(2), ending]).status == "cancelling"
 
 
-def test_a_stage_that_failed_for_good_while_cancelling_stays_failed_in_the_cancelled_document():
+def test_a_stage_that_failed_for_good_while_cancelling_stays_failed_in_the_cancelled_document() -> None:
     state = fold([*CANCELLING, given_up(final=True), cancelled()])
 
     assert state.status == "cancelled"
@@ -98,19 +98,19 @@ def test_a_stage_that_failed_for_good_while_cancelling_stays_failed_in_the_cance
     assert state.failed_stage is None
 
 
-def test_a_completion_that_was_on_its_way_beats_the_cancel_and_says_so():
+def test_a_completion_that_was_on_its_way_beats_the_cancel_and_says_so() -> None:
     state = fold([*PROCESSED, cancel(), completed()])
 
     assert state.status == "completed"
     assert state.cancel_too_late
 
 
-def test_a_completion_is_not_believed_while_a_stage_is_not_done():
+def test_a_completion_is_not_believed_while_a_stage_is_not_done() -> None:
     assert fold([*RUNNING, completed()]) == fold(RUNNING)
     assert fold([*CANCELLING, completed()]) == fold(CANCELLING)
 
 
-def test_a_completion_of_an_earlier_run_says_nothing_about_this_one():
+def test_a_completion_of_an_earlier_run_says_nothing_about_this_one() -> None:
     log = [*PARTIAL, retry(), requested(run=2), started(attempt=2), done(2), concluded(attempt=2)]
 
     assert fold([*log, completed(run=1)]).status != "completed"
@@ -118,14 +118,14 @@ def test_a_completion_of_an_earlier_run_says_nothing_about_this_one():
 
 @pytest.mark.parametrize("log", [COMPLETED, FAILED, CANCELLED, PARTIAL], ids=lambda log: fold(log).status)
 @pytest.mark.parametrize("fact", [*STAGE_FACTS, *OTHERS], ids=named)
-def test_a_document_that_has_ended_ignores_all_but_retry_and_delete(log, fact):
+def test_a_document_that_has_ended_ignores_all_but_retry_and_delete(log, fact) -> None:
     before = fold(log)
 
     assert evolve(before, fact) is before
 
 
 @pytest.mark.parametrize("log", [FAILED, CANCELLED, PARTIAL], ids=lambda log: fold(log).status)
-def test_a_retry_opens_what_failed_was_stopped_or_is_partial(log):
+def test_a_retry_opens_what_failed_was_stopped_or_is_partial(log) -> None:
     state = fold([*log, retry()])
 
     assert state.status == "processing"
@@ -138,7 +138,7 @@ def test_a_retry_opens_what_failed_was_stopped_or_is_partial(log):
 @pytest.mark.parametrize(
     "log", [UPLOADED, RUNNING, RETRYING, CANCELLING, PROCESSED, COMPLETED], ids=lambda log: fold(log).status
 )
-def test_a_retry_changes_nothing_where_nothing_failed_or_is_missing(log):
+def test_a_retry_changes_nothing_where_nothing_failed_or_is_missing(log) -> None:
     before = fold(log)
 
     assert evolve(before, retry()) is before
@@ -147,38 +147,38 @@ def test_a_retry_changes_nothing_where_nothing_failed_or_is_missing(log):
 @pytest.mark.parametrize(
     "log", [UPLOADED, RUNNING, CANCELLING, COMPLETED, FAILED, CANCELLED], ids=lambda log: fold(log).status
 )
-def test_a_delete_is_obeyed_in_every_state(log):
+def test_a_delete_is_obeyed_in_every_state(log) -> None:
     assert fold([*log, deleted()]).status == "deleted"
 
 
 @pytest.mark.parametrize("fact", [*STAGE_FACTS, *OTHERS[:-1], retry(), deleted("again")], ids=named)
-def test_after_a_delete_nothing_changes_any_more(fact):
+def test_after_a_delete_nothing_changes_any_more(fact) -> None:
     before = fold(DELETED)
 
     assert evolve(before, fact) is before
 
 
-def test_a_deleted_document_is_erased_once():
+def test_a_deleted_document_is_erased_once() -> None:
     state = fold([*DELETED, erased()])
 
     assert state.erased
     assert evolve(state, erased()) is state
 
 
-def test_nothing_is_erased_before_somebody_deleted_it():
+def test_nothing_is_erased_before_somebody_deleted_it() -> None:
     before = fold(RUNNING)
 
     assert evolve(before, erased()) is before
 
 
-def test_a_result_beats_a_failure_while_the_stage_is_open():
+def test_a_result_beats_a_failure_while_the_stage_is_open() -> None:
     state = fold([*RUNNING, failed(1), done(1)])
 
     assert state.stages["ocr"].done == 0b10
     assert not state.stages["ocr"].failed
 
 
-def test_a_failure_does_not_beat_a_result():
+def test_a_failure_does_not_beat_a_result() -> None:
     before = fold([*RUNNING, done(1)])
 
     assert evolve(before, failed(1)) is before
@@ -186,29 +186,29 @@ def test_a_failure_does_not_beat_a_result():
 
 @pytest.mark.parametrize("log", [[*RUNNING, *(done(n) for n in range(3)), concluded()], FAILED], ids=["done", "failed"])
 @pytest.mark.parametrize("fact", [done(2), failed(2), lost(2)], ids=named)
-def test_a_slice_fact_about_a_concluded_stage_changes_nothing(log, fact):
+def test_a_slice_fact_about_a_concluded_stage_changes_nothing(log, fact) -> None:
     before = fold(log)
 
     assert evolve(before, fact) is before
 
 
-def test_facts_about_an_unknown_document_say_nothing():
+def test_facts_about_an_unknown_document_say_nothing() -> None:
     assert evolve(None, started()) is None
 
 
-def test_a_stage_that_is_not_in_the_documents_pipeline_is_ignored():
+def test_a_stage_that_is_not_in_the_documents_pipeline_is_ignored() -> None:
     before = fold([uploaded(pipeline=[StageLine(stage="ocr", weight=1.0)])])
 
     assert evolve(before, started("chunk")) is before
 
 
-def test_the_pipeline_and_its_order_come_from_the_upload():
+def test_the_pipeline_and_its_order_come_from_the_upload() -> None:
     lines = [StageLine(stage="extract", weight=1.0), StageLine(stage="ocr", weight=2.0)]
 
     assert list(fold([uploaded(pipeline=lines)]).stages) == ["extract", "ocr"]
 
 
-def test_a_document_is_processing_from_the_first_sign_of_work_until_all_stages_are_done():
+def test_a_document_is_processing_from_the_first_sign_of_work_until_all_stages_are_done() -> None:
     assert fold(UPLOADED).status == "uploaded"
     assert fold([*UPLOADED, started()]).status == "processing"
     assert fold(PROCESSED).status == "processed"
@@ -218,7 +218,7 @@ def test_a_document_is_processing_from_the_first_sign_of_work_until_all_stages_a
 # --- a person's retry ---------------------------------------------------------------------------------------------
 
 
-def test_a_later_stage_that_worked_on_another_result_is_wanted_again():
+def test_a_later_stage_that_worked_on_another_result_is_wanted_again() -> None:
     log = [*PARTIAL, retry(), requested(run=2), started(attempt=2), done(2)]
     state = fold([*log, concluded(attempt=2, result="ocr-whole")])
 
@@ -227,21 +227,21 @@ def test_a_later_stage_that_worked_on_another_result_is_wanted_again():
     assert fold([*log, concluded(attempt=2, result="ocr-some")]).status == "processed"
 
 
-def test_another_input_starts_a_stage_from_zero():
+def test_another_input_starts_a_stage_from_zero() -> None:
     log = [*PARTIAL, retry(), requested(run=2), done(2), concluded(attempt=2, result="ocr-whole")]
     job = fold([*log, requested("chunk", run=2)]).stages["chunk"]
 
     assert (job.plan, job.slices, job.done, job.result, job.partial) == (None, 0, 0, None, False)
 
 
-def test_a_retry_of_a_document_that_was_stopped_before_it_began_starts_the_first_stage_only():
+def test_a_retry_of_a_document_that_was_stopped_before_it_began_starts_the_first_stage_only() -> None:
     jobs = fold([*UPLOADED, cancel(), cancelled(), retry()]).stages
 
     assert [job.wanted for job in jobs.values()] == [True, False, False]
     assert {job.status for job in jobs.values()} == {"pending"}
 
 
-def test_a_stage_that_was_under_way_stays_wanted_when_the_stage_before_fails_in_the_next_run():
+def test_a_stage_that_was_under_way_stays_wanted_when_the_stage_before_fails_in_the_next_run() -> None:
     chunk_failed = [*PARTIAL_OCR, started("chunk"), failed(PLAN, "chunk", plan=None), given_up("chunk", final=True)]
     ocr_failed = [*chunk_failed, retry("1"), requested(run=2), started(attempt=2), given_up(attempt=2, final=True)]
 
@@ -249,17 +249,17 @@ def test_a_stage_that_was_under_way_stays_wanted_when_the_stage_before_fails_in_
     assert fold([*ocr_failed, retry("2")]).stages["chunk"].wanted
 
 
-def test_a_retry_of_a_document_that_was_stopped_after_its_last_stage_only_stores_the_results():
+def test_a_retry_of_a_document_that_was_stopped_after_its_last_stage_only_stores_the_results() -> None:
     assert fold([*PROCESSED, cancel(), cancelled(), retry()]).status == "processed"
 
 
-def test_a_retry_that_is_said_twice_opens_the_document_once():
+def test_a_retry_that_is_said_twice_opens_the_document_once() -> None:
     again = [*FAILED, retry(), requested(run=2), started(attempt=2), given_up(attempt=2, final=True)]
 
     assert fold([*again, retry()]) == fold(again)
 
 
-def test_a_cancel_that_is_said_again_after_a_retry_does_not_stop_it():
+def test_a_cancel_that_is_said_again_after_a_retry_does_not_stop_it() -> None:
     assert fold([*CANCELLED, retry(), cancel()]).status == "processing"
 
 
@@ -267,7 +267,7 @@ def test_a_cancel_that_is_said_again_after_a_retry_does_not_stop_it():
 
 
 @pytest.mark.parametrize("log", [PARTIAL, CANCELLED, FAILED, DELETED, [*RETRYING, scheduled(), requested()]])
-def test_the_version_grows_with_each_fact_that_changes_anything_and_with_no_other(log):
+def test_the_version_grows_with_each_fact_that_changes_anything_and_with_no_other(log) -> None:
     state = None
     for fact in log:
         after = evolve(state, fact)
@@ -276,13 +276,13 @@ def test_the_version_grows_with_each_fact_that_changes_anything_and_with_no_othe
         state = after
 
 
-def test_the_time_of_the_last_change_never_goes_back_though_the_clocks_differ():
+def test_the_time_of_the_last_change_never_goes_back_though_the_clocks_differ() -> None:
     state = fold([*UPLOADED, started(when=50), planned(when=20)])
 
     assert state.updated_at == at(50)
 
 
-def test_a_retry_concludes_a_stage_again_whose_stored_result_was_lost():
+def test_a_retry_concludes_a_stage_again_whose_stored_result_was_lost() -> None:
     lost_input = Failure(code="result_missing", facts={"name": "ocr"}, retryable=True)
     log = [uploaded(), *whole("ocr"), started("chunk"), failed(PLAN, stage="chunk", plan=None, error=lost_input)]
     log += [given_up("chunk", final=True, error=lost_input), retry()]

@@ -54,7 +54,7 @@ def holding(log, *ticks):
     return overlay
 
 
-def test_the_view_of_a_document_in_the_middle_of_its_work():
+def test_the_view_of_a_document_in_the_middle_of_its_work() -> None:
     log = [*RUNNING, *(done(n, pages=(n + 1, n + 1), when=3 + n) for n in range(17))]
 
     assert shown(log, holding(log, ticked(17, 0.0))) == {
@@ -112,7 +112,7 @@ def _waiting():
     }
 
 
-def test_a_completed_document():
+def test_a_completed_document() -> None:
     seen = shown([*PROCESSED, completed(when=20)])
 
     assert (seen["status"], seen["percent"], seen["partial"]) == ("completed", 100.0, False)
@@ -121,7 +121,7 @@ def test_a_completed_document():
     assert seen["message"]["code"] == "document.completed"
 
 
-def test_a_partial_document_says_what_is_missing_and_why():
+def test_a_partial_document_says_what_is_missing_and_why() -> None:
     seen = shown(PARTIAL)
 
     assert (seen["status"], seen["partial"]) == ("completed", True)
@@ -139,7 +139,7 @@ def test_a_partial_document_says_what_is_missing_and_why():
     }
 
 
-def test_a_failed_document_names_the_error_and_what_to_do():
+def test_a_failed_document_names_the_error_and_what_to_do() -> None:
     log = [uploaded(), started(), failed(PLAN, plan=None, error=BUSY), given_up(final=True, error=BUSY, when=9)]
     seen = shown(log)
 
@@ -155,13 +155,13 @@ def test_a_failed_document_names_the_error_and_what_to_do():
     assert seen["error"]["retryable"] is True
 
 
-def test_an_error_that_knows_its_page_names_it():
+def test_an_error_that_knows_its_page_names_it() -> None:
     error = Failure(code="corrupt_pdf", facts={"detail": "x"}, page=7)
 
     assert shown([uploaded(), started(), given_up(final=True, error=error)])["error"]["page"] == 7
 
 
-def test_a_stage_that_waits_for_its_retry_says_when_and_why():
+def test_a_stage_that_waits_for_its_retry_says_when_and_why() -> None:
     stage = shown([*RUNNING, failed(0), given_up(), scheduled(due=10)])["stages"]["ocr"]
 
     assert stage["status"] == "retrying"
@@ -170,13 +170,13 @@ def test_a_stage_that_waits_for_its_retry_says_when_and_why():
     assert stage["message"]["params"]["due_at"] == stage["next_attempt_at"]
 
 
-def test_a_second_attempt_is_one_retry():
+def test_a_second_attempt_is_one_retry() -> None:
     stage = shown([*RUNNING, failed(0), given_up(), scheduled(), requested(), started(attempt=2)])["stages"]["ocr"]
 
     assert (stage["attempt"], stage["retry_count"]) == (2, 1)
 
 
-def test_a_stage_is_stalled_while_a_lost_worker_is_the_last_word_about_it():
+def test_a_stage_is_stalled_while_a_lost_worker_is_the_last_word_about_it() -> None:
     log = [*RUNNING, lost(3)]
 
     assert shown(log)["stages"]["ocr"]["status"] == "stalled"
@@ -200,18 +200,18 @@ def test_a_stage_is_stalled_while_a_lost_worker_is_the_last_word_about_it():
         ([*PROCESSED, cancel(), completed()], "Done: it had finished before it could be stopped"),
     ],
 )
-def test_the_sentence_that_people_read(log, text):
+def test_the_sentence_that_people_read(log, text: str) -> None:
     assert said(log) == text
 
 
-def test_where_there_is_only_one_slice_its_own_words_are_shown():
+def test_where_there_is_only_one_slice_its_own_words_are_shown() -> None:
     log = [uploaded(), *whole("ocr"), started("chunk"), planned("chunk", 1)]
     tick = ticked(0, 0.5, "chunk", code="chunk.embedding", done=32, total=64)
 
     assert said(log, holding(log, tick)) == "Embedding chunk 32 of 64"
 
 
-def test_while_a_provider_keeps_us_waiting_people_are_told_so_and_not_how_many_pages():
+def test_while_a_provider_keeps_us_waiting_people_are_told_so_and_not_how_many_pages() -> None:
     log = [*RUNNING, done(0, pages=(1, 1))]
     waiting = ticked(1, 0.0, code="ocr.waiting_for_provider", provider="ocr.example", seconds=30)
 
@@ -219,14 +219,14 @@ def test_while_a_provider_keeps_us_waiting_people_are_told_so_and_not_how_many_p
     assert said([*log, done(1, pages=(2, 2))]) == "Recognised page 2 of 40"
 
 
-def test_who_waits_for_space_says_so_also_while_it_plans():
+def test_who_waits_for_space_says_so_also_while_it_plans() -> None:
     log = [uploaded(), started("ocr")]
     waiting = ticked(PLAN, 1.0, code="stage.waiting_for_space")
 
     assert said(log, holding(log, waiting)) == "Waiting for space: the disk is full"
 
 
-def test_a_failure_to_conclude_does_not_count_as_a_missing_slice():
+def test_a_failure_to_conclude_does_not_count_as_a_missing_slice() -> None:
     log = [
         *PARTIAL_OCR[:-1],
         failed(CONCLUDE),
@@ -239,9 +239,9 @@ def test_a_failure_to_conclude_does_not_count_as_a_missing_slice():
     assert said(log) == "Done, except for 1 pieces"
 
 
-def test_pages_are_unknown_until_a_stage_has_counted_them():
+def test_pages_are_unknown_until_a_stage_has_counted_them() -> None:
     assert shown([uploaded()])["pages"] == {"total": None, "done": 0, "failed": []}
 
 
-def test_a_failed_slice_of_several_pages_names_all_of_them():
+def test_a_failed_slice_of_several_pages_names_all_of_them() -> None:
     assert shown([*RUNNING, failed(3, pages=(5, 8))])["pages"]["failed"] == [5, 6, 7, 8]

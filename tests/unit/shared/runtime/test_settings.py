@@ -7,17 +7,17 @@ from shared.runtime.settings import SharedSettings, read
 
 
 @pytest.fixture(autouse=True)
-def _clean(monkeypatch):
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*SharedSettings.model_fields, *StageSettings.model_fields):
         monkeypatch.delenv(f"PAGESTREAM_{name.upper()}", raising=False)
 
 
 @pytest.mark.parametrize("settings", [SharedSettings, StageSettings])
-def test_every_field_has_a_default_that_works_on_one_machine(settings):
+def test_every_field_has_a_default_that_works_on_one_machine(settings) -> None:
     assert read(settings).kafka.startswith("127.0.0.1:")
 
 
-def test_the_environment_overrides(monkeypatch):
+def test_the_environment_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGESTREAM_PARTITIONS", "48")
 
     assert read(SharedSettings).partitions == 48
@@ -35,8 +35,8 @@ def test_the_environment_overrides(monkeypatch):
     ],
 )
 def test_a_wrong_value_stops_the_start_with_the_fields_name_and_what_is_allowed(
-    monkeypatch, capsys, field, value, allowed
-):
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], field: str, value: str, allowed: str
+) -> None:
     monkeypatch.setenv(field, value)
 
     with pytest.raises(SystemExit) as stopped:
@@ -48,6 +48,6 @@ def test_a_wrong_value_stops_the_start_with_the_fields_name_and_what_is_allowed(
     assert allowed in said
 
 
-def test_settings_cannot_be_changed_after_they_were_read():
+def test_settings_cannot_be_changed_after_they_were_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         read(SharedSettings).partitions = 3

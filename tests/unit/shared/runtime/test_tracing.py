@@ -14,25 +14,25 @@ async def begun(traceparent):
     return tracing.current()
 
 
-async def test_what_was_given_is_carried_on():
+async def test_what_was_given_is_carried_on() -> None:
     assert await asyncio.create_task(begun(GIVEN)) == GIVEN
 
 
 @pytest.mark.parametrize("given", [None, "", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])
-async def test_where_nothing_is_given_a_new_trace_begins(given):
+async def test_where_nothing_is_given_a_new_trace_begins(given: str | None) -> None:
     one, other = [await asyncio.create_task(begun(given)) for _ in range(2)]
 
     assert one != other
     assert await asyncio.create_task(begun(one)) == one
 
 
-async def test_tasks_do_not_share_their_traces():
+async def test_tasks_do_not_share_their_traces() -> None:
     await asyncio.create_task(begun(GIVEN))
 
     assert tracing.current() is None
 
 
-def test_a_record_carries_it_in_its_headers():
+def test_a_record_carries_it_in_its_headers() -> None:
     assert tracing.of_record([("other", b"x"), *tracing.headers(GIVEN)]) == GIVEN
     assert tracing.headers(None) == []
     assert tracing.of_record([]) is None

@@ -3,7 +3,7 @@
 from shared.storage.lease_expiry import GRACE, Silent
 
 
-def test_whoever_is_seen_unchanged_for_the_grace_is_silent():
+def test_whoever_is_seen_unchanged_for_the_grace_is_silent() -> None:
     silent = Silent()
 
     assert silent.since({"a"}, 0.0) == set()
@@ -11,7 +11,7 @@ def test_whoever_is_seen_unchanged_for_the_grace_is_silent():
     assert silent.since({"a"}, GRACE) == {"a"}
 
 
-def test_whoever_was_not_seen_in_between_begins_anew():
+def test_whoever_was_not_seen_in_between_begins_anew() -> None:
     silent = Silent()
     silent.since({"a"}, 0)
     silent.since(set(), 2)
@@ -20,7 +20,7 @@ def test_whoever_was_not_seen_in_between_begins_anew():
     assert silent.since({"a"}, 3 + GRACE - 0.5) == set()
 
 
-def test_a_time_without_answers_counts_for_nobody():
+def test_a_time_without_answers_counts_for_nobody() -> None:
     silent = Silent()
     silent.since({"a"}, 0)
     silent.since({"a"}, 2)

@@ -12,26 +12,26 @@ def flights(*, at=0.0, place=HERE):
     return found
 
 
-def test_what_waits_in_kafka_is_on_its_way_however_long():
+def test_what_waits_in_kafka_is_on_its_way_however_long() -> None:
     found = flights()
 
     assert [found.look({}, BEFORE, at) for at in (2, 100, PATIENCE - 1)] == [[], [], []]
     assert found.in_flight == {"d": {1}}
 
 
-def test_a_partition_that_nobody_has_begun_holds_what_waits():
+def test_a_partition_that_nobody_has_begun_holds_what_waits() -> None:
     found = flights()
 
     assert [found.look({}, {}, at) for at in (2, 10)] == [[], []]
 
 
-def test_what_somebody_holds_is_on_its_way():
+def test_what_somebody_holds_is_on_its_way() -> None:
     found = flights()
 
     assert [found.look({"d": {1}}, AFTER, at) for at in (2, 1000)] == [[], []]
 
 
-def test_what_was_taken_and_is_held_by_nobody_is_adrift_a_moment_later():
+def test_what_was_taken_and_is_held_by_nobody_is_adrift_a_moment_later() -> None:
     found = flights()
 
     assert found.look({}, AFTER, 2) == []  # its fact may be on its way
@@ -39,7 +39,7 @@ def test_what_was_taken_and_is_held_by_nobody_is_adrift_a_moment_later():
     assert found.in_flight == {}
 
 
-def test_a_moment_in_which_it_is_held_begins_the_wait_anew():
+def test_a_moment_in_which_it_is_held_begins_the_wait_anew() -> None:
     found = flights()
     found.look({}, AFTER, 2)
     found.look({"d": {1}}, AFTER, 4)
@@ -48,14 +48,14 @@ def test_a_moment_in_which_it_is_held_begins_the_wait_anew():
     assert found.look({}, AFTER, 6 + SETTLE) == [("d", 1)]
 
 
-def test_a_record_that_waits_for_minutes_may_be_gone_with_its_segment_and_is_sent_again():
+def test_a_record_that_waits_for_minutes_may_be_gone_with_its_segment_and_is_sent_again() -> None:
     found = flights()
     found.look({}, BEFORE, PATIENCE)
 
     assert found.look({}, BEFORE, PATIENCE + SETTLE) == [("d", 1)]
 
 
-def test_where_nobody_knows_what_was_taken_time_alone_speaks():
+def test_where_nobody_knows_what_was_taken_time_alone_speaks() -> None:
     found = flights()
 
     assert found.look({}, None, BLIND - 1) == []
@@ -63,7 +63,7 @@ def test_where_nobody_knows_what_was_taken_time_alone_speaks():
     assert found.look({}, None, BLIND + SETTLE) == [("d", 1)]
 
 
-def test_what_a_restarted_coordinator_finds_held_is_on_its_way_until_it_is_let_go():
+def test_what_a_restarted_coordinator_finds_held_is_on_its_way_until_it_is_let_go() -> None:
     found = InFlight()
     found.look({"d": {1, 2}}, AFTER, 0)
 
@@ -73,7 +73,7 @@ def test_what_a_restarted_coordinator_finds_held_is_on_its_way_until_it_is_let_g
     assert found.look({}, AFTER, 2 + SETTLE) == [("d", 2)]
 
 
-def test_whoever_drifts_again_and_again_rests_longer_each_time():
+def test_whoever_drifts_again_and_again_rests_longer_each_time() -> None:
     found, now, rests = flights(), 0.0, []
     for _ in range(12):
         found.look({}, AFTER, now)
@@ -89,7 +89,7 @@ def test_whoever_drifts_again_and_again_rests_longer_each_time():
     assert max(rests) == rests[-1] == REST
 
 
-def test_a_word_about_it_ends_the_rest():
+def test_a_word_about_it_ends_the_rest() -> None:
     found, now = flights(), 0.0
     for _ in range(4):
         found.look({}, AFTER, now)
@@ -102,7 +102,7 @@ def test_a_word_about_it_ends_the_rest():
     assert found.in_flight == {}
 
 
-def test_what_is_forgotten_leaves_nothing():
+def test_what_is_forgotten_leaves_nothing() -> None:
     found = flights()
     found.sent("d", 2, HERE, 0)
     found.sent("e", 2, HERE, 0)

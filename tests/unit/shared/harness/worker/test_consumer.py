@@ -20,7 +20,7 @@ class Worker:
     stage = "s"
     producer = None
 
-    def __init__(self, error=None, work_error=None):
+    def __init__(self, error=None, work_error=None) -> None:
         self.error = error
         self.work_error = work_error
         self.worked = []
@@ -31,10 +31,10 @@ class Worker:
             raise self.error
         return "lease", "child"
 
-    async def leave(self, lease, child):
+    async def leave(self, lease, child) -> None:
         self.left.append((lease, child))
 
-    async def work(self, item, lease, child):
+    async def work(self, item, lease, child) -> None:
         if self.work_error:
             raise self.work_error
         self.worked.append(item)
@@ -44,21 +44,21 @@ class Message:
     headers: dict[str, str] = {}  # noqa: RUF012
     raw_message = SimpleNamespace(value=b"")
 
-    def __init__(self, error=None):
+    def __init__(self, error=None) -> None:
         self.acknowledged = 0
         self.error = error
 
-    async def ack(self):
+    async def ack(self) -> None:
         if self.error:
             raise self.error
         self.acknowledged += 1
 
 
 @pytest.fixture
-def parked(monkeypatch):
+def parked(monkeypatch: pytest.MonkeyPatch):
     found = []
 
-    async def park(producer, record, reason):
+    async def park(producer, record, reason) -> None:
         found.append(reason)
 
     monkeypatch.setattr(consumer, "park", park)
@@ -75,7 +75,7 @@ async def taken(worker, message, body=None):
     return broken.exception() if broken.done() else None
 
 
-async def test_what_is_claimed_is_acknowledged_and_worked_on():
+async def test_what_is_claimed_is_acknowledged_and_worked_on() -> None:
     worker, message = Worker(), Message()
 
     assert await taken(worker, message) is None
@@ -86,7 +86,7 @@ async def test_what_is_claimed_is_acknowledged_and_worked_on():
     "body",
     [b"", b"\xff", b"[]", b"null", orjson.dumps(ITEM.model_dump() | {"slice": 2**60}), b'{"document_id": 1}'],
 )
-async def test_what_is_no_work_item_is_parked_and_the_next_one_comes(parked, body):
+async def test_what_is_no_work_item_is_parked_and_the_next_one_comes(parked, body) -> None:
     worker, message = Worker(), Message()
 
     assert await taken(worker, message, body) is None
@@ -94,14 +94,14 @@ async def test_what_is_no_work_item_is_parked_and_the_next_one_comes(parked, bod
 
 
 @pytest.mark.parametrize("error", [KeyError("odd"), Unconfirmed("documents")])
-async def test_an_error_before_the_acknowledgement_ends_the_process_and_the_record_comes_again(error):
+async def test_an_error_before_the_acknowledgement_ends_the_process_and_the_record_comes_again(error) -> None:
     worker, message = Worker(error=error), Message()
 
     assert await taken(worker, message) is error
     assert message.acknowledged == 0
 
 
-async def test_what_cannot_be_acknowledged_is_given_back_before_the_process_ends():
+async def test_what_cannot_be_acknowledged_is_given_back_before_the_process_ends() -> None:
     error = OSError("connection lost")
     worker, message = Worker(), Message(error=error)
 
@@ -109,7 +109,7 @@ async def test_what_cannot_be_acknowledged_is_given_back_before_the_process_ends
     assert (worker.left, worker.worked) == ([("lease", "child")], [])
 
 
-async def test_a_broker_that_does_not_take_a_fact_ends_the_process():
+async def test_a_broker_that_does_not_take_a_fact_ends_the_process() -> None:
     error = Unconfirmed("documents")
 
     assert await taken(Worker(work_error=error), Message()) is error

@@ -32,7 +32,7 @@ def item(number=0, repeats=0):
         (OSError(5, "bad sector"), "internal", True),
     ],
 )
-def test_every_error_has_its_code(error, code, retryable):
+def test_every_error_has_its_code(error, code: str, retryable: bool) -> None:
     failure = failures.of(error, item())
 
     assert (failure.code, failure.retryable) == (code, retryable)
@@ -41,15 +41,17 @@ def test_every_error_has_its_code(error, code, retryable):
 @pytest.mark.parametrize(
     ("number", "repeats", "retryable"), [(PLAN, 0, True), (PLAN, 1, False), (0, 5, True), (CONCLUDE, 1, True)]
 )
-def test_a_plan_that_times_out_is_tried_once_more_and_no_other_step_is_given_up_for_it(number, repeats, retryable):
+def test_a_plan_that_times_out_is_tried_once_more_and_no_other_step_is_given_up_for_it(
+    number, repeats: int, retryable: bool
+) -> None:
     assert failures.of(Crashed("timeout", what="The plan step", limit=30), item(number, repeats)).retryable == retryable
 
 
-def test_a_plan_that_fails_otherwise_is_tried_as_often_as_any_step():
+def test_a_plan_that_fails_otherwise_is_tried_as_often_as_any_step() -> None:
     assert failures.of(Crashed("crashed", detail="SIGSEGV"), item(PLAN, 2)).retryable
 
 
-def test_a_wait_that_nobody_would_live_to_see_is_cut():
+def test_a_wait_that_nobody_would_live_to_see_is_cut() -> None:
     assert failures.of(Transient("provider_unavailable", retry_after=1e300), item()).retry_after == 86_400
     assert failures.of(Transient("provider_unavailable", retry_after=-5), item()).retry_after == 0
 
@@ -58,7 +60,7 @@ ODD = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.l
 
 
 @given(code=ODD, facts=st.dictionaries(st.text(), ODD, max_size=40), wait=ODD)
-def test_whatever_a_child_says_becomes_a_failure_that_fits_into_a_fact(code, facts, wait):
+def test_whatever_a_child_says_becomes_a_failure_that_fits_into_a_fact(code, facts, wait) -> None:
     error = Transient.__new__(Transient)
     error.code, error.facts, error.retry_after = code, facts, wait
     failure = failures.of(error, item())

@@ -19,7 +19,7 @@ JSON = st.recursive(
 )
 
 
-def test_a_tick_says_of_which_slice_it_is():
+def test_a_tick_says_of_which_slice_it_is() -> None:
     told = progress_of(ITEM, {"code": "s.reading", "fraction": 0.25, "params": {"page": 3, "of": 9.5, "name": "x"}})
 
     assert (told.document_id, told.stage, told.attempt, told.slice) == ("d", "s", 2, 3)
@@ -27,7 +27,7 @@ def test_a_tick_says_of_which_slice_it_is():
 
 
 @pytest.mark.parametrize("tick", [{"code": "s.x"}, {"code": "s.x", "params": None}, {"code": "s.x", "params": {}}])
-def test_only_the_code_must_be_there(tick):
+def test_only_the_code_must_be_there(tick) -> None:
     assert progress_of(ITEM, tick).fraction == 0
 
 
@@ -51,7 +51,7 @@ def test_only_the_code_must_be_there(tick):
         "text",
     ],
 )
-def test_parameters_that_not_everybody_can_read_are_refused(params):
+def test_parameters_that_not_everybody_can_read_are_refused(params) -> None:
     with pytest.raises(ValueError, match=r"parameter|a tick has at most"):
         progress_of(ITEM, {"code": "s.x", "fraction": 0.5, "params": params})
 
@@ -75,13 +75,13 @@ def test_parameters_that_not_everybody_can_read_are_refused(params):
         {"code": "s.x", "fraction": float("nan")},
     ],
 )
-def test_what_is_no_tick_is_refused(tick):
+def test_what_is_no_tick_is_refused(tick) -> None:
     with pytest.raises(ValueError, match=r"code|fraction"):
         progress_of(ITEM, tick)
 
 
 @given(st.fixed_dictionaries({}, optional={"code": JSON, "fraction": JSON, "params": JSON}) | JSON)
-def test_any_json_is_a_tick_that_can_be_read_again_or_a_refusal(tick):
+def test_any_json_is_a_tick_that_can_be_read_again_or_a_refusal(tick) -> None:
     try:
         told = progress_of(ITEM, tick)
     except ValueError:

@@ -126,7 +126,7 @@ def _projected(seen: Observation, states: Mapping[str, DocumentState]) -> Iterat
 
 
 def _jobs(states: Mapping[str, DocumentState]) -> dict[str, Row]:
-    rows = {}
+    rows: dict[str, Row] = {}
     for document_id, state in states.items():
         for stage, stage_state in state.stages.items() if state.status != "deleted" else ():
             rows[f"{document_id}/{stage}"] = {
