@@ -1,4 +1,4 @@
-"""The catalogue of errors: for each code a sentence that says what happened and one that says what to do."""
+"""The catalogue of errors: for each code a sentence about what happened and one about what to do."""
 
 from collections.abc import Mapping
 from typing import Any, Final

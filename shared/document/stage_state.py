@@ -1,7 +1,7 @@
-"""The fold of one stage of one document: a case for each fact, and what is not about the current attempt is late.
+"""The fold of one stage of one document: a case for each fact. A fact of another attempt is late and changes nothing.
 
 An attempt is open until the stage concludes, fails, or is wanted anew; from then on only a request opens another one.
-A result of the current plan is kept whoever brings it and whenever, until the stage has concluded.
+A result of the current plan is kept until the stage has concluded, from any worker and of any attempt.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class StageState(Struct, frozen=True):
     """One stage of one document. `guess` is the stage's expected cost per page before it has planned, in seconds.
 
     `run` is the run of the current attempt, `first_attempt` the first attempt of that run.
-    `wanted`: a person's retry, or a changed input, asks for another attempt that nobody has requested yet.
+    `wanted`: a person's retry, or a changed input, asks for another attempt that is not requested yet.
     `planned_from` is the result of the stage before that the plan was made from.
     """
 

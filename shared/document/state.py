@@ -1,8 +1,8 @@
-"""The fold: what the log says of one document. Pure and total; the settled part of every document view.
+"""The fold of one document's facts. Pure and total; the settled part of every document view.
 
 `evolve` is a function of the log alone: no clock, no I/O. A fact that is not about the current attempt and plan, or
-that comes too late, changes nothing; every such case is written out, so that silence is a decision. Whoever decides
-anything about a document (policy, sweeper, every coordinator) decides on this state, so they cannot disagree on it.
+that comes too late, changes nothing; every such case is written out, so that ignoring it is a decision. All
+deciders (policy, sweeper, every coordinator) decide on this state, so they cannot disagree on it.
 """
 
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ Status = Literal[
     "uploaded", "processing", "retrying", "processed", "completed", "failed", "cancelling", "cancelled", "deleted"
 ]
 
-_REQUESTS: Final = 200  # that are known again when they are said twice; a repetition comes within a day
+_REQUESTS: Final = 200  # kept to recognise a request that arrives twice; a repetition comes within a day
 RESULT_MISSING: Final = "result_missing"
 TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
-ALMOST: Final = 99.9  # percent, the most of what has not been completed: 100 is said by that fact alone
+ALMOST: Final = 99.9  # percent, the limit until the document is completed: only DocumentCompleted sets 100
 MOVING: Final = frozenset({"uploaded", "processing", "retrying"})
 
 
@@ -67,7 +67,7 @@ class DocumentState(Struct, frozen=True):
 
     @property
     def partial(self) -> bool:
-        """Whether some result lacks pieces."""
+        """Whether some result lacks slices."""
         return any(stage.partial for stage in self.stages.values())
 
     def before(self, stage: str) -> StageState | None:

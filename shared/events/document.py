@@ -124,7 +124,7 @@ class StageCompleted(StageFact):
 
 
 class StageFailed(StageFact):
-    """The attempt ended without a result. `final`: nobody but a person will try again."""
+    """The attempt ended without a result. `final`: only a person can request another attempt."""
 
     type: Literal["StageFailed"]
     error: Failure

@@ -1,4 +1,4 @@
-"""What every fact says of itself, whatever it is about."""
+"""The fields that every fact has."""
 
 from typing import Final
 

@@ -49,7 +49,7 @@ class JobFact(Envelope):
 
 
 class JobStarted(JobFact):
-    """Somebody works on it from now on and gives a sign of life every `silent_after` seconds, if it is set."""
+    """Work on the job begins. The worker sends a tick at least every `silent_after` seconds, if it is set."""
 
     type: Literal["JobStarted"]
     kind: str = Field(pattern=NAME)
@@ -95,10 +95,10 @@ class JobProgress(BaseModel):
     at: AwareDatetime
 
     def followed_by(self, later: "JobProgress") -> "JobProgress":
-        """One tick that says what both say: the later word wins, what it leaves out stays, no percent falls."""
+        """Both ticks as one. Fields of the later tick win, fields that it omits stay, the percent never falls."""
         percents = [percent for percent in (self.percent, later.percent) if percent is not None]
-        told = later if later.code else self
-        said = {"percent": max(percents, default=None), "code": told.code, "params": told.params}
+        worded = later if later.code else self
+        said = {"percent": max(percents, default=None), "code": worded.code, "params": worded.params}
         return later.model_copy(update=said)
 
     def encode(self) -> bytes:

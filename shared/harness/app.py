@@ -28,14 +28,16 @@ from shared.storage.mongo import Mongo
 
 log = logs.get(__name__)
 
-_PATIENCE: Final = 1.0  # seconds; nobody else reads assignments, and a page that is done is soon followed by the next
+_PATIENCE: Final = (
+    1.0  # seconds; no other process reads assignments, and a page that is done is soon followed by the next
+)
 _SPARE: Final = 1  # child for what is short, while all others have or wait for a core
 
 
 def main(stage: str, module: str, *, slots: int | None = None) -> None:
     """Run the stage whose `plan`, `work` and `conclude` are in `module`, until SIGTERM.
 
-    A stage that waits for the network says how many `slots` it has: slices in hand at the same time. The children of
+    A stage that waits for the network sets its number of `slots`: slices in hand at the same time. The children of
     all others have no network.
     """
     settings = read(StageSettings)
@@ -64,7 +66,7 @@ async def serve(stage: str, module: str, settings: StageSettings, *, online: boo
 async def work(
     stage: str, pool: Pool, settings: StageSettings, database: Mongo, producer: Producer, owner: Owner
 ) -> None:
-    """Do slices for ever."""
+    """Do slices until the process ends."""
     await asyncio.to_thread(temp_folders.sweep)
     blobs = Blobs.open(settings.store)
     worker = Worker(

@@ -102,7 +102,7 @@ class Task:
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # tick(code, fraction, **params): a sign of life; `fraction` (0..1) of this slice is done. Cheap: it is throttled.
     tick: Tick = no_tick
-    # `with task.waiting(): …` around what waits for the network: somebody else computes on our core meanwhile
+    # `with task.waiting(): …` around calls to the network: another child uses the core meanwhile
     waiting: Callable[[], AbstractContextManager[None]] = nullcontext
     # a folder that all children of this machine share; what lies in it may be gone at any time
     machine: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))

@@ -23,7 +23,7 @@ class StageSettings(SharedSettings):
     child_memory_mb: int = Field(default=2048, ge=256)  # address space of one child, MiB
     child_idle_seconds: float = Field(default=60.0, gt=0)  # after that much rest a child's memory is given back
     slice_deadline_seconds: float = Field(default=120.0, gt=0)
-    plan_deadline_seconds: float = Field(default=30.0, gt=0)  # of planning, which nobody waits for a core with
+    plan_deadline_seconds: float = Field(default=30.0, gt=0)  # of planning, which does not wait for a core
     result_mb: int = Field(default=256, ge=1, le=2048)  # of what one step may return, MiB
     max_attempts: int = Field(default=3, ge=1)  # runs of a stage before only a person can try again
     session_timeout_ms: int = Field(default=10_000, ge=1000)  # of the Kafka consumer group

@@ -9,7 +9,7 @@ from shared.events.document import CONCLUDE, StageFact, utcnow
 F = TypeVar("F", bound=StageFact)
 
 _SHORT_SECONDS: Final = 0.25  # a third of a scanned page: what a letter takes in the stages after its OCR is less
-_NAME: Final = 256  # characters of a name; what is longer, or a number that is larger, nobody of us has sent
+_NAME: Final = 256  # characters of a name; no coordinator sends a longer name or a larger number
 _MOST: Final = 2**31
 MAX_LOSSES: Final = 3  # claims of one slice that ended without a word
 
@@ -28,14 +28,14 @@ class WorkItem(BaseModel):
     run: int = 0  # 1 + a person's retries when it was sent; 0 in items of before
     repeats: int = 0  # how often the stage was tried before in this run
     cause: str | None = None  # the fact that the coordinator sent it after
-    opens: bool  # the first item of the attempt: whoever claims it says StageStarted
+    opens: bool  # the first item of the attempt: the worker that claims it appends StageStarted
     inputs: dict[str, str]
     seconds: float = 0.0  # the expected work of one core
     missing: tuple[int, ...] = ()  # concluding only: the slices without a result
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the work's lease says of it."""
+        """The fields that the lease of the work stores."""
         return self.model_dump(include={"document_id", "tenant", "stage", "attempt", "plan", "slice"})
 
     def is_stopped(self, shown: tuple[str, int] | None) -> bool:

@@ -1,4 +1,4 @@
-"""Parking: bytes that nobody can read are kept with the reason, and their partition moves on."""
+"""Dead letters: records that cannot be read are kept with the reason, and their partition moves on."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _MOST_OTHER: Final = 16 * 1024  # bytes of the key, and of all headers together
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A parked record: what it is called (topic-partition-offset, where it was found), why, and what it was."""
+    """A parked record: its id (topic-partition-offset of the original), the reason, and its content."""
 
     id: str
     reason: str
@@ -48,10 +48,10 @@ async def park(producer: Producer, record: ConsumerRecord, reason: str) -> None:
     place = f"{record.topic}-{record.partition}-{record.offset}"
     log.warning("parked", place=place, reason=reason)
     value, key = record.value or b"", record.key
-    told = [(_ID, place.encode()), (_REASON, reason[:500].encode()), (_FROM, record.topic.encode())]
+    about = [(_ID, place.encode()), (_REASON, reason[:500].encode()), (_FROM, record.topic.encode())]
     if len(value) > _MOST_VALUE:
-        told.append((_LENGTH, str(len(value)).encode()))
-    headers = [*_few(record.headers), *told]
+        about.append((_LENGTH, str(len(value)).encode()))
+    headers = [*_few(record.headers), *about]
     await producer.send(topics.PARKED, value[:_MOST_VALUE], key=key and key[:_MOST_OTHER], headers=headers)
 
 
@@ -85,15 +85,15 @@ async def found(address: str) -> AsyncIterator[DeadLetter]:
 
 
 def _parked(record: ConsumerRecord) -> DeadLetter:
-    told = {name: value.decode() for name, value in record.headers if name in _OURS}
+    about = {name: value.decode() for name, value in record.headers if name in _OURS}
     value = record.value or b""
     return DeadLetter(
-        id=told[_ID],
-        reason=told[_REASON],
-        topic=told[_FROM],
+        id=about[_ID],
+        reason=about[_REASON],
+        topic=about[_FROM],
         parked_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
         key=record.key,
         value=value,
-        length=int(told.get(_LENGTH, len(value))),
+        length=int(about.get(_LENGTH, len(value))),
         headers=tuple((name, value) for name, value in record.headers if name not in _OURS),
     )

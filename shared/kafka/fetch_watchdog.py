@@ -1,4 +1,4 @@
-"""Whether a consumer still fetches: its task can die without an error, and then it waits for ever for what is there."""
+"""Whether a consumer still fetches: its task can die without an error, and then no record arrives any more."""
 
 import asyncio
 import time

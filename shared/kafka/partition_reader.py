@@ -1,4 +1,4 @@
-"""Reads a partition once, for whoever asks the log a question and then leaves: all of it, or what stands at offsets."""
+"""Reads a partition once, for one query of the log: all of it, or the records at given offsets."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
@@ -36,7 +36,7 @@ async def at_offsets(
 ) -> AsyncGenerator[ConsumerRecord, None]:
     """The records at these offsets of the partition, which must ascend; a long way between two of them is not read.
 
-    Raises Transient("log_unavailable"). It waits for a broker that has gone away: the caller says how long.
+    Raises Transient("log_unavailable"). It waits for a broker that has gone away; the caller sets the deadline.
     """
     wanted = deque(offsets)
     position = -1

@@ -64,7 +64,7 @@ class Producer:
         await self.send_all(topics.DOCUMENTS, [(fact.key, _encoded(fact), headers) for fact, headers in facts])
 
     def tick(self, progress: Progress | JobProgress) -> None:
-        """Say how far a slice or a job is; nobody waits for a tick, and a lost one is no error."""
+        """Publish the progress of a slice or a job. It does not wait for the broker; a lost tick is no error."""
         sending = asyncio.ensure_future(self._send_tick(progress))
         self._ticks.add(sending)
         sending.add_done_callback(self._ticks.discard)

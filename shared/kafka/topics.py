@@ -36,7 +36,7 @@ def slices(stage: str) -> str:
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic as it must be. `retention_ms` of None keeps for ever."""
+    """One topic as it must be. `retention_ms` of None keeps records without a limit."""
 
     name: str
     partitions: int
@@ -53,7 +53,7 @@ class Topic:
 
 
 class WrongTopic(RuntimeError):
-    """A topic is missing or not as it must be; says which setting, what it is and what it must be."""
+    """A topic is missing or wrong; names the setting, its value and the required value."""
 
 
 def all_topics(partitions: int, pipeline: Iterable[StageLine] = PIPELINE) -> Sequence[Topic]:

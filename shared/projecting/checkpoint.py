@@ -35,9 +35,9 @@ ALL_PARTITIONS: Final = Share()
 
 
 class Checkpoint:
-    """How far one fold has come; created once with its generation, then only updated.
+    """The positions of one fold; created once with its generation, then only updated.
 
-    It reads and writes the positions of its share; the others are somebody else's.
+    It reads and writes the positions of its share; the others belong to other processes.
     """
 
     def __init__(self, mongo: Mongo, fold: str, generation: str, share: Share = ALL_PARTITIONS) -> None:

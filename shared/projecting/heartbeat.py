@@ -1,6 +1,6 @@
-"""What a fold says of itself every second, in the control database: how far behind it is, whether it has halted.
+"""A fold publishes its status every second in the control database: its lag, and whether it has halted.
 
-When it spoke is told by the database's clock, which whoever asks how long ago that was reads too.
+The time of the row is the database's clock; readers compute its age with the same clock.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ EVERY_SECONDS = 1.0
 async def publish(database: Mongo, fold: str, loop: Loop, more: Row | None = None) -> None:
     """Write the fold's row: `lag` in records, `caught_up`, `halted` (the reason or None), `at`."""
     row = {"lag": loop.lag, "caught_up": loop.caught_up, "halted": loop.halted, **(more or {})}
-    said = {name: {"$literal": value} for name, value in row.items()}
-    await database.control["status"].update_one({"_id": fold}, [{"$set": {**said, "at": "$$NOW"}}], upsert=True)
+    literal = {name: {"$literal": value} for name, value in row.items()}
+    await database.control["status"].update_one({"_id": fold}, [{"$set": {**literal, "at": "$$NOW"}}], upsert=True)
 
 
 async def publish_regularly(database: Mongo, fold: str, loop: Loop, more: Callable[[], Row] = dict) -> None:
-    """Tell for ever, with what `more` says at the moment; while the database is away nobody hears it."""
+    """Publish until cancelled, with the fields that `more` returns. Rows are skipped while the database is away."""
     while True:
         try:
             await publish(database, fold, loop, more())

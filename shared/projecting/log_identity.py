@@ -41,7 +41,7 @@ async def strangers(
             raise TimeoutError(f"the broker did not give the records before {len(awaited)} positions")
         try:
             found = await consumer.getmany(*awaited, timeout_ms=_POLL_MS, max_records=len(awaited))
-        except OffsetOutOfRangeError:  # it ends before that: whoever compares the offsets says so
+        except OffsetOutOfRangeError:  # it ends before that: the comparison of the offsets reports it
             await asyncio.sleep(0)
             break
         for place, records in found.items():

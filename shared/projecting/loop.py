@@ -3,12 +3,12 @@
 While there is a backlog, the next batch is read and folded as the one before is written: a replay then takes as long
 as the slower of the two, not as both.
 
-A fold whose rows nobody reads but itself may be patient: it writes once in a while what several batches have changed,
+A fold that alone reads its rows may be patient: it writes the changes of several batches at once from time to time,
 and a crash makes it read a little more again.
 
 Positions live in MongoDB beside the data and are where a fold starts from: partitions are assigned, never subscribed,
 and there is no consumer group. A fold whose checkpoint is gone ends its process; started again it begins anew. What a
-fold cannot understand halts it: it stays up, says why, is not ready, and never skips.
+fold cannot understand halts it: it stays up, publishes the reason, is not ready, and never skips.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ POLL_MS: Final = 250  # how long an idle fold waits before it looks at the clock
 
 
 class Halted(RuntimeError):
-    """The fold met what it must not skip; the message says what it needs."""
+    """The fold met a record that it must not skip; the message names what it needs."""
 
 
 Write = Callable[[], Awaitable[None]]
@@ -80,7 +80,7 @@ class Loop:
         self.lag = 0
 
     async def run(self, *, until: Positions | None = None) -> None:
-        """Fold for ever, or until every partition has reached `until`, and not one record further.
+        """Fold until cancelled, or until every partition has reached `until`, and not one record further.
 
         Raises CheckpointGone, FetchingStopped, and whatever the fold raises: the process ends and is started again.
         """

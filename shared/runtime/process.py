@@ -1,6 +1,6 @@
 """How every service runs: one event loop, ended in order by SIGTERM, ended at once by any error.
 
-Nothing here tries to go on after an unexpected error: the process ends with a log line, whoever supervises it starts
+Nothing here tries to go on after an unexpected error: the process ends with a log line, its supervisor starts
 it again, and it continues from what is stored.
 """
 

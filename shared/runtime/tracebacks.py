@@ -1,4 +1,4 @@
-"""Where an error came from, for logs: never its own words, which may be a document's."""
+"""Where an error came from, for logs: never its message, which may quote a document."""
 
 import traceback
 

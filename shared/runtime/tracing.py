@@ -1,6 +1,6 @@
 """`traceparent` (W3C trace context) from a request into the facts that follow from it, and into every log line between.
 
-Only OpenTelemetry's API is used: whoever wants spans installs its SDK and an exporter; without them the context is
+Only OpenTelemetry's API is used: for spans, install its SDK and an exporter; without them the context is
 carried all the same.
 """
 

@@ -1,4 +1,4 @@
-"""Ends a process whose event loop stands still: it lives and answers nobody, and only a new one helps.
+"""Ends a process whose event loop stands still: it lives but does not answer, and only a new process helps.
 
 What blocks a loop may hold the interpreter's lock (a regular expression, a JSON document), so neither the loop nor a
 thread of Python can watch it. The timer of `faulthandler` is a thread of C that needs no lock: it writes where the
@@ -14,7 +14,7 @@ BLOCKED_SECONDS: Final = 20.0  # a loop that is silent for so long has lost its 
 
 
 async def beat(heartbeat: Path | None = None, within: float = BLOCKED_SECONDS) -> None:
-    """Put the end off every second, as long as the loop runs, and touch the file `heartbeat`; for ever.
+    """Put the end off every second, as long as the loop runs, and touch the file `heartbeat`; until cancelled.
 
     A loop that is silent for `within` seconds ends the process with status 1 and a traceback on standard error.
     """

@@ -1,7 +1,7 @@
 """The blob store: sources and results, named by what they answer, written safely before any event names them.
 
 `file://FOLDER` on one machine, `s3://BUCKET/PREFIX` where there is a cluster (credentials and endpoint from the usual
-AWS_… variables). The library does not fsync on files, so this module does: file and folder, before a name is told.
+AWS_… variables). The library does not fsync on files, so this module does: file and folder, before a name is published.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ def checked(data: bytes) -> memoryview:
 
 
 class Writer:
-    """Takes a stream piece by piece; what goes wrong in the store is told apart from what its user raises."""
+    """Takes a stream in chunks; errors of the store are kept apart from errors of its user."""
 
     def __init__(self, stream: "obstore.AsyncWritableFile") -> None:
         self._stream = stream

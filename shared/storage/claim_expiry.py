@@ -1,7 +1,7 @@
-"""When a claim on a document may be forgotten: nobody made or found it for long.
+"""When a claim on a document may be forgotten: it was not made or found for long.
 
-Whoever finds a claim may append its fact later, so finding leaves a trace in the same write. What forgets claims looks
-at the trace in the same write, too: of the two, one comes first and the other sees it.
+An upload that finds a claim may append its fact later, so finding leaves a trace in the same write. What forgets claims
+looks at the trace in the same write, too: of the two, one comes first and the other sees it.
 """
 
 from datetime import datetime
@@ -17,5 +17,5 @@ async def find(claims: Collection, name: str) -> Row | None:
 
 
 def forgotten(since: datetime) -> Row:
-    """The query for claims that nobody has made or found since then."""
+    """The query for claims that were not made or found since then."""
     return {"at": {"$lte": since}, "found_at": {"$not": {"$gt": since}}}

@@ -15,7 +15,7 @@ class Silent:
 
     def since(self, seen: Set[Hashable], now: float) -> Set[Hashable]:
         """Those of `seen` that every answer of the last GRACE seconds held. `now` is of a monotonic clock."""
-        if now - self._asked_at > GRACE:  # the database was away, or nobody asked
+        if now - self._asked_at > GRACE:  # the database was away, or no one called
             self._first = {}
         self._asked_at = now
         self._first = {key: self._first.get(key, now) for key in seen}

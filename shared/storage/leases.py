@@ -1,14 +1,14 @@
 """Leases: who works on a slice, who owns a fold. Expiry is by the database's clock, never by ours.
 
-A claim is one conditional write. `strikes` counts the claims of one slice in one attempt, before any work is done, so
-that a slice that kills its worker is counted too. `strikes` with the owner is the fencing token: whoever renews or
-ends a lease names both.
+A claim is one conditional write. Its row's `strikes` counts the claims of one slice in one attempt, before any work is
+done, so that a slice that kills its worker is counted too. `strikes` with the owner is the fencing token: a worker that
+renews or ends a lease names both.
 
-A lease that has ended holds the fact that the work ended in. Whoever claims it again is given that fact, to say it once
-more: that somebody asks means that it may not be in the log. Without a fact the lease opens again.
+A lease that has ended holds the fact that the work ended in. A worker that claims it again receives that fact and
+appends it once more: a repeated claim means that it may not be in the log. Without a fact the lease opens again.
 
-While the database elects a primary nobody can renew anything, and afterwards every lease looks expired. So nobody is
-struck, and no owner loses what it owns, before it had GRACE seconds of a database that answers.
+While the database elects a primary no worker can renew a lease, and afterwards every lease looks expired. So no lease
+is reported as lost, and no owner loses what it owns, before it had GRACE seconds of a database that answers.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class Ended:
 
 
 class LeaseLost(RuntimeError):
-    """The lease is gone or another's: whoever held it stops and appends nothing."""
+    """The lease is gone or another's: its former holder stops and appends nothing."""
 
 
 async def _take(rows: Collection, name: str, owner: Owner, free: Row, held: Row) -> tuple[Row, bool]:
@@ -107,7 +107,7 @@ class Leases:
         self._owner = owner
 
     async def claim(self, work: str, about: Mapping[str, Any], *, anew: bool = False) -> Lease | Ended | None:
-        """Claim `work`; Ended when it has ended in a fact, None when it is somebody's live lease.
+        """Claim `work`; Ended when it has ended in a fact, None when another worker holds a live lease.
 
         An expired lease is taken over, and so is one of an earlier life of the same slot. One that has ended without a
         fact opens again, which is no loss; with `anew` any that has ended, because its result is gone.
@@ -142,7 +142,7 @@ class Leases:
             await self._update(lease, {"ended": True, "ended_at": _NOW, "said": {"$literal": said}})
 
     async def release(self, lease: Lease) -> None:
-        """Give the work back unfinished, so that anybody may take it at once; a release is not counted as a loss."""
+        """Give the work back unfinished, so that any worker may take it at once; a release is not counted as a loss."""
         releases = {"$add": [{"$ifNull": ["$releases", 0]}, 1]}
         with suppress(LeaseLost):
             await self._update(lease, {"expires_at": _NOW, "releases": releases, "released": "$strikes"})
@@ -164,21 +164,21 @@ class Leases:
 
 
 class LeaseBook:
-    """All leases, whoever holds them: what coordinators, the policy and the sweeper look at."""
+    """All leases of all holders, for coordinators, the policy and the sweeper."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._rows = mongo.control["leases"]
         self._silent = Silent()
 
     async def at_work_among(self, document_ids: Sequence[str]) -> set[str]:
-        """Those of the documents that somebody may be at work on."""
+        """Those of the documents that a worker may be at work on."""
         if not document_ids:
             return set()
         held = {"document_id": {"$in": [*document_ids]}, "ended": False, **_HELD}
         return {lease["document_id"] async for lease in self._rows.find(held, {"document_id": 1})}
 
     async def in_flight(self, stage: str) -> dict[str, set[int]]:
-        """The slices of a stage that somebody may be at work on, by document: held, and not said to be lost."""
+        """The slices of a stage that a worker may be at work on, by document: held, and not reported as lost."""
         held: dict[str, set[int]] = {}
         async for lease in self._rows.find({"stage": stage, "ended": False, "$and": [_HELD, _NOT_STRUCK]}):
             held.setdefault(lease["document_id"], set()).add(lease["slice"])
@@ -196,7 +196,7 @@ class LeaseBook:
         return [row for row in found if (row["_id"], row["strikes"], row["expires_at"]) in lost]
 
     async def close(self, lease: Row) -> None:
-        """End an expired lease that nobody waits for, unless it was claimed meanwhile."""
+        """End an expired lease of work that is not needed, unless it was claimed meanwhile."""
         await self._rows.update_one(_unchanged(lease), [{"$set": {"ended": True, "ended_at": _NOW}}])
 
     async def reported(self, lease: Row) -> None:
@@ -278,7 +278,7 @@ class Workers:
 async def holding(ownership: Ownership) -> AsyncIterator[None]:
     """Wait for the right, hold it during the body, release it. Losing it cancels the body and raises LeaseLost.
 
-    A database that does not answer takes the right from nobody: nobody else can take it either.
+    A database that does not answer takes the right from no holder: no other process can take it either.
     """
     while not await answered(lambda: ownership.acquire(patiently=True)):
         await asyncio.sleep(_STANDBY_SECONDS)
@@ -301,7 +301,7 @@ async def _renewing(ownership: Ownership) -> None:
 
 
 async def answered(ask: Callable[[], Awaitable[T]]) -> T:
-    """What the database says, as soon as it answers; whatever else goes wrong is raised."""
+    """The result of the database, as soon as it answers. Raises every other error."""
     while True:
         try:
             return await ask()

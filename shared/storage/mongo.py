@@ -254,7 +254,7 @@ def _only_duplicates(error: BulkWriteError) -> None:
 async def connect(settings: SharedSettings, patience: float = 10.0) -> AsyncIterator[Mongo]:
     """A connection that is closed on leaving; without TLS nothing is sent before the first call.
 
-    `patience`: seconds for which a call waits for a primary before it raises; ELECTION for whoever has time.
+    `patience`: seconds for which a call waits for a primary before it raises; ELECTION for callers that can wait.
 
     Raises Rejected("untrusted") for a database whose certificate is not trusted.
     """

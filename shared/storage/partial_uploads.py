@@ -1,7 +1,8 @@
 """Resumable uploads that are not whole yet: a row for each, and a row for each part that is safely in the store.
 
 Rows of parts decide: a part counts from the moment its row is there, and of two that begin at the same byte the first
-row wins. So the offset of an upload is where its last part ends, whoever wrote it and whatever died meanwhile.
+row wins. So the offset of an upload is where its last part ends, whichever process wrote it and whichever died
+meanwhile.
 """
 
 import uuid
@@ -106,7 +107,7 @@ class PartialUploads:
         await self._parts.delete_many({"document_id": document_id})
 
     async def forget(self, document_id: str) -> None:
-        """Forget every upload that became this document: its metadata is what somebody said of it."""
+        """Forget every upload that became this document: its metadata comes from a person."""
         async for row in self._uploads.find({"$or": [{"_id": document_id}, {"result.0": document_id}]}, {"_id": 1}):
             await self.remove(row["_id"])
 

@@ -1,9 +1,9 @@
 """The coordinator's core: what one stage still has to do for a document, and what to send next. Pure.
 
 The log is folded by the same `shared.document.state` as the projection, so the two never disagree about what counts; an
-`Assignment` is that state as one stage looks at it. `decide` looks at all open ones and says what to send and which
-attempts have ended. It is level-triggered: called again in the same state it says the same again. Who comes first is
-said in `shared.harness.coordinator.priority`.
+`Assignment` is that state as one stage looks at it. `decide` looks at all open ones and returns what to send and which
+attempts have ended. It is level-triggered: called again in the same state it returns the same. The order is defined
+in `shared.harness.coordinator.priority`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

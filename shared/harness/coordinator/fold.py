@@ -53,22 +53,22 @@ log = logs.get(__name__)
 
 _LOOK_SECONDS: Final = 2.0  # how often what is in flight is compared with leases and topic
 _AGAIN_SECONDS: Final = 60.0  # how long a document stays set aside before it is tried again
-_SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is said again
-_QUEUE_SECONDS: Final = 2.0  # how often the waiting are told their place
+_SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is appended again
+_QUEUE_SECONDS: Final = 2.0  # how often the places of waiting documents are published
 _WINDOW_SECONDS: Final = 3.0  # how often the number of live slots is read
 
 Taken = Callable[[], Awaitable[Mapping[int, int] | None]]
 
 
 async def unknown() -> None:
-    """Nobody knows what was taken from Kafka: then time alone says when a slice is sent again."""
+    """The consumed offsets are unknown: a slice is sent again after a fixed time."""
 
 
 class CoordinatorFold:
     """One stage's coordinator, a fold of the topic `documents`."""
 
     def __init__(self, stage: str, mongo: Mongo, producer: Producer, max_attempts: int, taken: Taken = unknown) -> None:
-        """`taken` says how far the workers have acknowledged their topic."""
+        """`taken` returns the offsets up to which the workers have acknowledged their topic."""
         self._stage = stage
         self._leases = LeaseBook(mongo)
         self._workers = Workers(mongo)
@@ -124,7 +124,9 @@ class CoordinatorFold:
         if before and entry.offset <= before.offset:
             return  # a batch read again
         after = evolve(before, fact, self._stage)
-        if after and after is not before:  # what says nothing new is no answer: it would be sent for again at once
+        if (
+            after and after is not before
+        ):  # a fact that changes nothing is no answer: the slice would be sent again at once
             self._landed(fact)
             states[fact.document_id] = changed[fact.document_id] = replace(after, offset=entry.offset)
             if trace := tracing.of_record(entry.headers):
@@ -169,7 +171,7 @@ class CoordinatorFold:
                 self._turns.forget(document_id)
 
     def status(self) -> Row:
-        """What the coordinator's row of status says beside the fold's."""
+        """The coordinator's fields of its status row, beside those of the fold."""
         return {"circulating": self._circulating, "set_aside": len(self._aside.documents | self._set_aside.keys())}
 
     async def decide(self) -> bool:
@@ -283,7 +285,7 @@ class CoordinatorFold:
         self._looked_at = now
         taken = await self._taken()  # before the leases: what was taken and has none then has ended, or never will
         held = await self._leases.in_flight(self._stage)
-        # A worker says its fact before it ends its lease: what has landed is held, and in flight no more.
+        # A worker appends its fact before it ends its lease: a landed slice may still be held, but is not in flight.
         theirs = {i: held[i] & {*self._open[i].outstanding()} for i in held.keys() & self._open.keys()}
         for document_id, number in self._flights.look(theirs, taken, now):
             log.warning("a slice came back without a word", document_id=document_id, stage=self._stage, slice=number)

@@ -1,6 +1,6 @@
 """What a coordinator has sent and what has not come back: its memory, corrected by leases and by Kafka. Pure.
 
-A slice is on its way while its record waits in Kafka and while somebody holds its lease. Its fact is in the log before
+A slice is on its way while its record waits in Kafka and while a worker holds its lease. Its fact is in the log before
 its lease ends. So what was taken from Kafka, has no lease and brings no fact is adrift: it is sent again, and until
 then it rests a little longer each time, so that it neither holds a place nor floods the topic.
 """
@@ -12,7 +12,7 @@ Place = tuple[int, int]  # partition and offset of a record
 
 SETTLE: Final = 3.0  # seconds without a lease before a slice counts as adrift: its fact may not be read yet
 PATIENCE: Final = 300.0  # seconds that a record may wait in Kafka before it is sent again: its partition may be cut
-BLIND: Final = 30.0  # the same where nobody knows what was taken from Kafka
+BLIND: Final = 30.0  # the same where the consumed offsets are unknown
 REST: Final = 60.0  # seconds at most between two sends of what drifts
 
 
@@ -57,7 +57,7 @@ class InFlight:
         return set(self._rests)
 
     def look(self, held: Mapping[str, set[int]], taken: Mapping[int, int] | None, now: float) -> list[tuple[str, int]]:
-        """Compare with the leases that somebody holds and with what was taken from Kafka; what is adrift.
+        """Compare with the held leases and with what was taken from Kafka; return what is adrift.
 
         `held` are slice numbers by document. `taken` is the next offset of each partition, read *before* the leases;
         None where it could not be read.

@@ -1,4 +1,4 @@
-"""Who gets a tenant's next free place. Pure.
+"""The order in which a tenant's documents get its free places. Pure.
 
 Least remaining work first: a hundred letters that come together are finished one after the other and not all at the
 end. What only has to be concluded comes before everything, and what is planned before what is not, so that nothing
@@ -7,8 +7,8 @@ waits half done. Remaining work counts in powers of two, and within one of them 
 Age: the document that came first gets a place as soon as others were given four times the cost of its next slice, so
 that a book goes on beside any number of letters, at a fifth of the work.
 
-Drift: whatever was sent and came back without a word puts its document behind all others, once for each time, so that
-what nobody will ever do holds up nobody.
+Drift: a slice that was sent and came back without a fact puts its document behind all others, once for each time, so
+that a slice that no worker can do delays no other document.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ Rank = tuple[int, int, bool, datetime]
 NO_TENANTS: Final[Mapping[str, float]] = MappingProxyType({})
 NOTHING: Final[frozenset[int]] = frozenset()
 AGEING: Final = 4.0  # times the cost of its next slice: what others get before the oldest document has a place
-MOST_PUBLISHED: Final = 100  # documents at most that are told their place in the queue
+MOST_PUBLISHED: Final = 100  # documents at most whose place in the queue is published
 CIRCULATES: Final = 2  # sends without a word before a document counts as one that circulates
 _CONCLUDES: Final = -1  # the grade of what has nothing left but its conclusion
 _UNPLANNED: Final = 1  # of what may be small: beside a letter that is planned it waits, beside a book it does not
@@ -165,7 +165,7 @@ def queue(
 ) -> Iterator[tuple[Assignment, int]]:
     """The first that wait for a worker, and how many of the same tenant's documents that wait come before, in `order`.
 
-    At most TOLD documents: whoever is further behind waits for long, and need not know how long to the document.
+    At most MOST_PUBLISHED documents: those further behind wait for long, and an exact place is of no use to them.
     """
     waiting = [
         a for a in assignments if a.active and a.stage_state.status == "pending" and not in_flight.get(a.document_id)

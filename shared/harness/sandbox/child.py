@@ -3,8 +3,8 @@
 It is started as `python -m shared.harness.sandbox.child MODULE LIFELINE NETWORK`, in a session of its own. Requests
 come on standard input. Replies go out on what was standard output; that descriptor then points to standard error, so
 that a chatty library cannot break the protocol. A frame is a length (4 bytes, big endian), a kind (1 byte) and a body.
-LIFELINE is the reading end of a pipe that nobody writes to and whose other end only the worker has. NETWORK is ONLINE
-or OFFLINE; the body of the first frame says why a child that was to be offline is not.
+LIFELINE is the reading end of a pipe that no process writes to and whose other end only the worker has. NETWORK is
+ONLINE or OFFLINE; the body of the first frame holds the reason where a child cannot be taken offline.
 """
 
 import fcntl
@@ -145,7 +145,7 @@ class Ticker:
         self._at = 0.0
 
     def __call__(self, code: str, fraction: float = 0.0, /, **params: Any) -> None:
-        """Never raises: a sign of life is worth no failure, so an odd one is told as far as it can be."""
+        """Never raises: a tick must not fail the work, so only the valid part of an odd one is sent."""
         try:
             self._report(code, fraction, params)
         except (TypeError, ValueError) as error:
@@ -177,7 +177,7 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
 
 
 def encode_failure(error: BaseException) -> bytes:
-    """The failure as a frame's body; one that is too long for a frame is told as the bug it is."""
+    """The failure as a frame's body; one that is too long for a frame is reported as a bug."""
     body = orjson.dumps(describe_failure(error), default=str, option=orjson.OPT_NON_STR_KEYS)
     if len(body) < MOST_SAID:
         return body
@@ -202,7 +202,7 @@ def receive(stream: BinaryIO) -> tuple[bytes, bytes] | None:
 def _die_with_worker(lifeline: int) -> None:
     """Let the kernel kill this whole group when the worker is gone, however it died and whatever we are doing.
 
-    It closes the other end of the pipe then, and says so with a signal of our choice to whom we choose (fcntl(2)). A
+    The kernel then closes the other end of the pipe and sends the chosen signal to the chosen group (fcntl(2)). A
     handler of ours would wait for the end of a long call in C, and the parent-death signal does not reach our children.
     """
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgid(0))

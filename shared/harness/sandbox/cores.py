@@ -3,7 +3,7 @@
 A core is a lock file, so the kernel frees it however its holder dies. Those who wait stand in line, one line for each
 rank, the lock `turn`, which the kernel grants in order; only the first in each line looks for a free core. Where lines
 compete, the higher rank goes first: what is nearly done is finished before more is begun. So that no rank starves
-another, whoever has let higher ranks have YIELDS cores goes before them.
+another, a line that has let higher ranks have YIELDS cores goes before them.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ class Core:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Hold a core during the body; waits for it, for ever if need be."""
+        """Hold a core during the body; waits for it without a deadline."""
         self._take()
         try:
             yield
@@ -88,7 +88,7 @@ class Core:
     def _is_due(self, rank: int) -> bool:
         """Whether the first of that line has let others go first for long enough."""
         yielded = self._read("given") - self._read(f"first{rank}")
-        return not 0 <= yielded < YIELDS  # negative where somebody emptied the folder
+        return not 0 <= yielded < YIELDS  # negative where the folder was emptied
 
     def _read(self, name: str) -> int:
         """A number that all share: `given`, the cores given so far, and `first…`, that when the first became it."""
@@ -102,7 +102,7 @@ class Core:
             self._folder.joinpath(name).write_text(str(number))
 
     def _has_line(self, rank: int) -> bool:
-        """Whether somebody of that rank waits."""
+        """Whether a child of that rank waits."""
         if not (self._folder / f"turn{rank}").exists():
             return False
         if (turn := self._locked(f"turn{rank}")) is None:
@@ -111,7 +111,7 @@ class Core:
         return False
 
     def _locked(self, name: str) -> int | None:
-        """The lock of this name, if nobody has it."""
+        """The lock of this name, None while another process holds it."""
         file = self._open(name)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -217,7 +217,7 @@ def _failure(raw: Mapping[str, Any]) -> Exception:
 
 
 class Pool:
-    """`size` children; whoever takes one has it alone until it is given back.
+    """`size` children; the caller that takes one has it alone until it gives it back.
 
     They have no network, where the kernel allows to take it away, unless they are `online`.
     """
@@ -236,7 +236,7 @@ class Pool:
         return next((child.kept_network for child in self._children if child.kept_network), "")
 
     async def take(self) -> Child:
-        """A child nobody else has; the one used last first, so that the others may rest."""
+        """A free child; the one used last first, so that the others may rest."""
         async with self._waiting:
             await self._waiting.wait_for(lambda: self._free)
             child = self._free.pop()
@@ -245,7 +245,7 @@ class Pool:
         return child
 
     async def give_back(self, child: Child) -> None:
-        """Let somebody else have it; after a while of rest its process ends and its memory is free."""
+        """Give the child back; after a while of rest its process ends and its memory is free."""
         loop = asyncio.get_running_loop()
         self._retirement[child] = loop.call_later(self._idle_seconds, lambda: loop.create_task(self._retire(child)))
         async with self._waiting:

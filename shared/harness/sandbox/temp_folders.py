@@ -11,7 +11,7 @@ _NAME: Final = re.compile(r"pagestream-(\d+)-")
 
 
 def make() -> Path:
-    """A new empty folder; whoever makes it removes it."""
+    """A new empty folder; the caller removes it."""
     return Path(tempfile.mkdtemp(prefix=f"pagestream-{os.getpid()}-"))
 
 

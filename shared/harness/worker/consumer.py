@@ -53,7 +53,7 @@ class Consumer:
             while True:
                 if not self._taking:
                     await fetching.look()
-                with suppress(*OUTAGES):  # it is said again in a moment; until then nobody else counts us either
+                with suppress(*OUTAGES):  # the next write follows in a moment; until then this worker is not counted
                     await self._announce()
                 done, _ = await asyncio.wait([self._broken], timeout=_ANNOUNCE_SECONDS)
                 for ended in done:
@@ -147,7 +147,7 @@ class Consumer:
 
 
 def security_of(where: addresses.Broker) -> BaseSecurity:
-    """What `addresses.options` says, in FastStream's words."""
+    """The values of `addresses.options` under FastStream's names."""
     context = addresses.tls(where)
     if not where.has_sasl:
         return BaseSecurity(ssl_context=context)

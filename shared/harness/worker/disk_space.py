@@ -1,4 +1,4 @@
-"""A full disk is nobody's fault: work waits until there is space, and no attempt of the document's is used up."""
+"""Full disks: work waits until there is space, and the document loses no attempt."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,9 +13,9 @@ LOOK_EVERY: Final = 2.0  # seconds
 
 
 async def with_space(action: Callable[[], Awaitable[T]], on_full: Callable[[], None]) -> T:
-    """What `action` returns, done again for as long as it fails for want of space; `on_full` is called each time.
+    """Return the result of `action`, repeated while it fails for want of space; `on_full` is called each time.
 
-    Raises whatever else it raises. Whoever waits is cancelled, as at work, when the document is to stop.
+    Raises every other error of `action`. The wait is cancelled, like work, when the document is to stop.
     """
     while True:
         try:

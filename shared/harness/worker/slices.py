@@ -1,4 +1,4 @@
-"""The slices of a stage's work: plan, slices, conclusion; each done in a child and stored before anyone is told."""
+"""The slices of a stage's work: plan, slices, conclusion; done in a child and stored before the fact is appended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ _NO_SPACE: Final[Mapping[str, Any]] = {"code": "stage.waiting_for_space", "param
 
 @dataclass(frozen=True)
 class SliceRunner:
-    """Does one slice at a time for whoever holds its lease."""
+    """Does one slice at a time for the worker that holds its lease."""
 
     settings: StageSettings
     producer: Producer  # for ticks only
@@ -38,7 +38,7 @@ class SliceRunner:
     odd: set[str] = field(default_factory=set)  # the work of which a tick was dropped, while it lasts
 
     async def do(self, item: WorkItem, child: Child) -> Fact:
-        """Plan, do one slice or conclude, and store what came of it; the fact that says so, which is not appended yet.
+        """Plan, do one slice or conclude, and store the result; return its fact, which is not appended yet.
 
         Raises Rejected, Transient, Crashed, ChildFailed, BlobMissing, BlobDamaged.
         """
@@ -163,7 +163,7 @@ class SliceRunner:
             raise no_space_here(error) or error from error
 
     def _tick(self, item: WorkItem, tick: Any) -> None:
-        """Pass a sign of life on; one that nobody could read is dropped, and the log says so once for each slice."""
+        """Pass a tick on; one that cannot be read is dropped, with one log line for each slice."""
         try:
             self.producer.tick(progress_of(item, tick))
         except ValueError as error:
@@ -172,7 +172,7 @@ class SliceRunner:
                 log.warning("a tick is dropped", work=item.work_id, reason=str(error).splitlines()[-1][:200])
 
     async def is_kept(self, item: WorkItem, fact: Fact) -> bool:
-        """Whether what `fact` says is stored is there; where the store does not answer it is believed to be."""
+        """Whether the result that `fact` names is stored; True where the store does not answer."""
         where = (item.tenant, item.document_id, item.stage)
         match fact:
             case StagePlanned():
@@ -195,7 +195,7 @@ class SliceRunner:
         try:
             plan = await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)
             return plan.slices[item.slice].pages
-        except Exception as error:  # a failure is told in any case
+        except Exception as error:  # a failure is always reported
             log.warning("the pages of a failed slice are not known", work=item.work_id, reason=type(error).__name__)
             return None
 

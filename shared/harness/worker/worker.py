@@ -113,7 +113,7 @@ class Worker:
         except LeaseLost:
             log.warning("lease lost", work=item.work_id)
         except Stopped:
-            await self._release(lease)  # the sweeper ends it: it knows from the log whether nobody waits for it
+            await self._release(lease)  # the sweeper ends it: it knows from the log whether the work is still needed
         except Unconfirmed:
             raise
         except asyncio.CancelledError:
@@ -153,7 +153,7 @@ class Worker:
     async def _keep(self, item: WorkItem, lease: Lease) -> None:
         """Renew the lease every second; raises when the work must stop.
 
-        While the database does not answer the work goes on: nobody else can take it over either.
+        While the database does not answer the work goes on: no other worker can take it over either.
         """
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
