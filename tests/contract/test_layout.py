@@ -16,6 +16,12 @@ OUTSIDE: Final = {
         "__main__", "app", "settings", "metrics", "problems", "server", "dependencies", "targets",
     },
 }  # fmt: skip
+OLD_MODULES: Final = {
+    "news", "past", "wishes", "memory", "tally", "bulk", "answers", "given", "settled", "trust", "whole", "parts",
+    "doorkeeper", "keyring", "parking", "pieces",
+}  # fmt: skip
+OLD_NAMES: Final = {"doorkeeper", "keyring", "traced", "piece", "pieces", "parking"}  # as a word of any name
+OLD_CLASSES: Final = {"Given", "Counted", "Tally", "Wish", "Wishes"}  # as a whole name
 OF_THE_SIMULATION: Final = "tests/integration/test_fakes.py"  # holds the simulation's fakes against the real parts
 
 
@@ -84,3 +90,33 @@ def test_no_helper_is_imported_from_a_test_module() -> None:
     }
 
     assert found == {}
+
+
+def names(module: Path) -> set[str]:
+    """What a module defines, by name: classes, functions, parameters and variables."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+def test_no_module_has_an_old_name() -> None:
+    found = [str(path) for path in modules("services", "shared", "cli", "pagestream") if path.stem in OLD_MODULES]
+
+    assert found == []
+
+
+def test_no_old_word_names_anything() -> None:
+    found = {
+        f"{module}: {name}"
+        for module in modules("services", "shared", "cli", "pagestream")
+        for name in names(module)
+        if name in OLD_CLASSES or OLD_NAMES & {name.strip("_").lower(), *name.lower().split("_")}
+    }
+
+    assert found == set()

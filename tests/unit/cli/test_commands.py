@@ -39,7 +39,7 @@ def accepting(gateway: FakeGateway, *ids: str) -> None:
     gateway.http["POST /v1/documents"] = [(202, {"document_id": document_id}) for document_id in ids]
 
 
-def test_upload_watches_to_the_end_and_exits_with_zero(gateway, files) -> None:
+def test_upload_watches_to_the_end_and_exits_with_zero(gateway: FakeGateway, files) -> None:
     accepting(gateway, "d1")
     gateway.sockets = [(1, [told("snapshot", 1), told("update", 2, "completed", percent=100.0)])]
     result = pagestream("upload", files[0], "--url", gateway.url)
@@ -47,13 +47,13 @@ def test_upload_watches_to_the_end_and_exits_with_zero(gateway, files) -> None:
     assert result.stdout.splitlines()[-1].startswith("d1.pdf: completed 100 %")
 
 
-def test_one_failed_document_makes_the_exit_code_one(gateway, files) -> None:
+def test_one_failed_document_makes_the_exit_code_one(gateway: FakeGateway, files) -> None:
     accepting(gateway, "d1", "d2")
     gateway.sockets = [(2, [told("snapshot", 1, "completed"), told("snapshot", 1, "failed", "d2")])]
     assert pagestream("upload", *files, "--url", gateway.url, "--json").exit_code == 1
 
 
-def test_upload_without_watching_ends_when_all_are_accepted(gateway, files) -> None:
+def test_upload_without_watching_ends_when_all_are_accepted(gateway: FakeGateway, files) -> None:
     accepting(gateway, "d1", "d2")
     result = pagestream("upload", *files, "--no-watch", "--json", PAGESTREAM_URL=gateway.url)
     assert result.exit_code == 0
@@ -61,7 +61,7 @@ def test_upload_without_watching_ends_when_all_are_accepted(gateway, files) -> N
     assert gateway.subscribed == []
 
 
-def test_a_refused_file_is_told_the_others_go_on_and_the_exit_code_is_two(gateway, files) -> None:
+def test_a_refused_file_is_told_the_others_go_on_and_the_exit_code_is_two(gateway: FakeGateway, files) -> None:
     too_large = (413, {"code": "too_large", "detail": "The file is 2 GB.", "action": "Split it."})
     gateway.http["POST /v1/documents"] = [too_large, (202, {"document_id": "d1"})]
     gateway.sockets = [(1, [told("snapshot", 1, "completed")])]
@@ -71,7 +71,7 @@ def test_a_refused_file_is_told_the_others_go_on_and_the_exit_code_is_two(gatewa
     assert "d1.pdf: completed" in result.stdout
 
 
-def test_a_missing_file_is_wrong_usage(gateway) -> None:
+def test_a_missing_file_is_wrong_usage(gateway: FakeGateway) -> None:
     assert pagestream("upload", "nowhere.pdf", "--url", gateway.url).exit_code == 2
     assert gateway.requests == []
 
@@ -83,7 +83,7 @@ def test_nobody_there_is_one_sentence_and_exit_code_three(nobody, command) -> No
     assert result.stderr == f"No Pagestream at {nobody} — start it with `pagestream up`\n"
 
 
-def test_watch_prints_each_frame_as_a_json_line(gateway) -> None:
+def test_watch_prints_each_frame_as_a_json_line(gateway: FakeGateway) -> None:
     frames = [told("snapshot", 1), told("update", 2, "cancelled")]
     gateway.sockets = [(1, frames)]
     result = pagestream("watch", "d1", "--json", "--url", gateway.url)
@@ -91,7 +91,7 @@ def test_watch_prints_each_frame_as_a_json_line(gateway) -> None:
     assert result.exit_code == 1
 
 
-def test_watch_of_an_unknown_document_exits_with_two(gateway) -> None:
+def test_watch_of_an_unknown_document_exits_with_two(gateway: FakeGateway) -> None:
     error = {"op": "error", "ref": 0, "error": {"code": "document.not_found", "detail": "No such document."}}
     gateway.sockets = [(1, [error])]
     result = pagestream("watch", "nope", "--url", gateway.url)
@@ -99,7 +99,7 @@ def test_watch_of_an_unknown_document_exits_with_two(gateway) -> None:
     assert "No such document." in result.stdout
 
 
-def test_retry_with_watch_does_not_take_the_old_failure_for_the_new_end(gateway) -> None:
+def test_retry_with_watch_does_not_take_the_old_failure_for_the_new_end(gateway: FakeGateway) -> None:
     gateway.http["GET /v1/documents/d1"] = [(200, view(status="failed", version=10))]
     gateway.http["POST /v1/documents/d1/retry"] = [(202, {})]
     gateway.sockets = [(1, [told("snapshot", 10, "failed"), told("update", 11), told("update", 12, "completed")])]
@@ -109,20 +109,20 @@ def test_retry_with_watch_does_not_take_the_old_failure_for_the_new_end(gateway)
     assert gateway.subscribed[0][0]["have"] == {"epoch": "e1", "version": 10}
 
 
-def test_a_retry_that_makes_no_sense_is_refused_in_words(gateway) -> None:
+def test_a_retry_that_makes_no_sense_is_refused_in_words(gateway: FakeGateway) -> None:
     gateway.http["GET /v1/documents/d1"] = [(200, view(status="completed"))]
     gateway.http["POST /v1/documents/d1/retry"] = [(409, {"code": "conflict", "detail": "Nothing failed."})]
     result = pagestream("retry", "d1", "--url", gateway.url)
     assert (result.exit_code, result.stderr) == (2, "Nothing failed.\n")
 
 
-def test_cancel_says_that_it_is_on_its_way(gateway) -> None:
+def test_cancel_says_that_it_is_on_its_way(gateway: FakeGateway) -> None:
     gateway.http["POST /v1/documents/d1/cancel"] = [(202, {})]
     result = pagestream("cancel", "d1", "--url", gateway.url)
     assert (result.exit_code, result.stdout) == (0, "d1 is being cancelled.\n")
 
 
-def test_list_goes_on_to_the_next_portion_until_the_limit(gateway) -> None:
+def test_list_goes_on_to_the_next_portion_until_the_limit(gateway: FakeGateway) -> None:
     gateway.http["GET /v1/documents"] = [
         (200, {"documents": [view("a"), view("b")], "next_cursor": "c"}),
         (200, {"documents": [view("c"), view("d")], "next_cursor": "e"}),
@@ -131,13 +131,13 @@ def test_list_goes_on_to_the_next_portion_until_the_limit(gateway) -> None:
     assert [line["document_id"] for line in json_lines(result)] == ["a", "b", "c"]
 
 
-def test_list_shows_a_row_per_document(gateway) -> None:
+def test_list_shows_a_row_per_document(gateway: FakeGateway) -> None:
     gateway.http["GET /v1/documents"] = [(200, {"documents": [view("a"), view("b", "failed")], "next_cursor": None})]
     lines = pagestream("list", "--url", gateway.url).stdout.splitlines()
     assert [line.split()[:3] for line in lines[1:3]] == [["a", "a.pdf", "processing"], ["b", "b.pdf", "failed"]]
 
 
-def test_an_empty_list_is_a_sentence(gateway) -> None:
+def test_an_empty_list_is_a_sentence(gateway: FakeGateway) -> None:
     gateway.http["GET /v1/documents"] = [(200, {"documents": [], "next_cursor": None})]
     assert pagestream("list", "--status", "failed", "--url", gateway.url).stdout == "No documents that are failed.\n"
 
@@ -154,7 +154,7 @@ def shown(gateway: FakeGateway) -> None:
     }  # fmt: skip
 
 
-def test_show_tells_state_findings_and_history(gateway) -> None:
+def test_show_tells_state_findings_and_history(gateway: FakeGateway) -> None:
     shown(gateway)
     assert pagestream("show", "d1", "--url", gateway.url).stdout.splitlines() == [
         "d1.pdf  completed, 100 %, 2/5 pages",
@@ -166,7 +166,7 @@ def test_show_tells_state_findings_and_history(gateway) -> None:
     ]
 
 
-def test_show_of_an_unfinished_document_has_no_findings_yet(gateway) -> None:
+def test_show_of_an_unfinished_document_has_no_findings_yet(gateway: FakeGateway) -> None:
     shown(gateway)
     gateway.http["GET /v1/documents/d1/extraction"] = [(409, {"code": "not_ready", "detail": "Not there yet."})]
     result = pagestream("show", "d1", "--json", "--url", gateway.url)

@@ -10,6 +10,7 @@ from cli import checks
 from cli.__main__ import app
 from pagestream import PagestreamClient
 from stack.settings import StackSettings
+from tests.support.fake_gateway import FakeGateway
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_with_a_running_kafka_neither_java_nor_its_ports_matter(settings) -> Non
     assert checks.free_ports(elsewhere) == []
 
 
-async def test_a_gateway_that_is_not_ready_is_quoted(gateway) -> None:
+async def test_a_gateway_that_is_not_ready_is_quoted(gateway: FakeGateway) -> None:
     gateway.http = {"GET /healthz": [(200, {})], "GET /readyz": [(503, {"halted": ["progress"]})]}
     async with PagestreamClient(gateway.url) as client:
         alive, ready = await checks.answers(client)

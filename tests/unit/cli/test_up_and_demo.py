@@ -16,7 +16,7 @@ from cli.programs import service_programs
 from cli.up import for_ever, until_interrupted
 from shared.errors import Rejected, Transient
 from stack.running import Running
-from tests.support.fake_gateway import told, view
+from tests.support.fake_gateway import FakeGateway, told, view
 
 FILES = [Path(name) for name in ("scan.pdf", "invoice.pdf", "receipt.jpg", "broken.pdf")]
 
@@ -97,7 +97,7 @@ def _small_samples(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("_small_samples")
-def test_the_demo_uses_the_running_system_and_prints_what_was_found(gateway):
+def test_the_demo_uses_the_running_system_and_prints_what_was_found(gateway: FakeGateway):
     error = {"code": "corrupt_pdf", "message": "The PDF is damaged.", "action": "Export it anew."}
     ends = {"d1": "completed", "d2": "completed", "d3": "completed", "d4": "failed"}
     gateway.http["POST /v1/documents"] = [(202, {"document_id": document_id}) for document_id in ends]
