@@ -51,6 +51,6 @@ async def output_of(
         if await process.wait():
             raise typer.Exit(exits.FAILED)
     finally:
-        if process.returncode is None:  # we are interrupted: it ends in order, with nobody to talk to
+        if process.returncode is None:  # we are interrupted: it ends in order, and its output is dropped
             process.terminate()
             await process.communicate()

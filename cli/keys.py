@@ -1,4 +1,4 @@
-"""`pagestream keys`: who may call. From the first key on nobody is served without one."""
+"""`pagestream keys`: who may call. From the first key on every call needs one."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""`pagestream parked`: records that nobody could read, why, and putting them back."""
+"""`pagestream parked`: lists records that could not be read, with the reason, and puts them back."""
 
 from typing import Annotated, Final
 

@@ -45,7 +45,7 @@ async def answers(url: str) -> bool:
 
 
 async def until_ready(url: str) -> None:
-    """Return once `url` answers with a 2xx status. Waits for ever."""
+    """Return once `url` answers with a 2xx status. Waits without a deadline."""
     async with httpx.AsyncClient(trust_env=False, timeout=5.0) as client:
         while not await _is_ready(client, url):
             await asyncio.sleep(POLL)

@@ -1,4 +1,4 @@
-"""What the stack says while it starts, runs and stops, in words and as bars for downloads."""
+"""Prints the events of the stack while it starts, runs and stops: lines, and bars for downloads."""
 
 from typing import Final, Self, assert_never
 
@@ -14,7 +14,7 @@ NAMES: Final = {"kafka": "Kafka", "mongodb": "MongoDB"}
 
 
 def words(event: Event) -> str | None:
-    """The event as one line; None for what is said better by the line that follows it."""
+    """The event as one line; None where the next line covers it better."""
     name = NAMES.get(event.name, event.name)
     match event:
         case Starting(provider=provider):

@@ -1,4 +1,4 @@
-"""`pagestream up`: the whole system in the foreground, until it is told to stop."""
+"""`pagestream up`: the whole system in the foreground, until a signal stops it."""
 
 import asyncio
 import signal
@@ -75,7 +75,7 @@ def where(out: Console, running: Running) -> None:
 async def for_ever() -> NoReturn:
     """Wait until cancelled."""
     await asyncio.get_running_loop().create_future()
-    raise AssertionError("nobody ends this future")
+    raise AssertionError("this future never ends")
 
 
 async def until_interrupted(work: Coroutine[Any, Any, int], interrupted: int = exits.COMPLETED) -> int:

@@ -36,9 +36,9 @@ class Accepted:
 class PagestreamClient:
     """`async with PagestreamClient("http://127.0.0.1:8000", token) as client: …`
 
-    `token`: an API key, or a capability token. Every call raises `Refused` when Pagestream says no and `Unreachable`
-    when nobody answers at `base_url`. All that is followed shares one connection, which comes back by itself, with
-    `on_lost(reason, seconds)` told of each loss, until nobody has answered for `patience` seconds (`math.inf`: never).
+    `token`: an API key, or a capability token. Every call raises `Refused` when Pagestream refuses it and `Unreachable`
+    when `base_url` does not answer. All subscriptions share one connection, which reconnects by itself and calls
+    `on_lost(reason, seconds)` at each loss, until no answer came for `patience` seconds (`math.inf`: no limit).
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class PagestreamClient:
         await self._http.close()
 
     def _lost(self, reason: str, seconds: float) -> None:
-        self.on_lost(reason, seconds)  # whoever is told may be set later
+        self.on_lost(reason, seconds)  # the callback may be set later
 
     # ---- watching
 
@@ -90,7 +90,7 @@ class PagestreamClient:
     async def watch(self, ids: Iterable[str], *, have: Have = NOTHING) -> AsyncGenerator[State, None]:
         """Each new state of these documents and jobs, until each has ended: see `State.ending`.
 
-        `have`: the (epoch, version) known of an id; only what is newer is told and can end the watching.
+        `have`: the (epoch, version) known of an id; only newer states are yielded and can end the watching.
         """
         wanted = [Target.of_id(name) for name in ids]
         async with aclosing(self._states(wanted, have, lambda state: state.ending is not None)) as states:
@@ -200,7 +200,7 @@ class PagestreamClient:
         return await self._call("GET", f"/v1/documents/{document_id}/chunks")
 
     async def healthy(self, path: str) -> tuple[bool, Body]:
-        """`path` is "/healthz" or "/readyz": whether it says yes, and what it says (also a "no" has a body)."""
+        """`path` is "/healthz" or "/readyz": whether the status is a success, and the body (a failure has one too)."""
         response = await self._http.send("GET", path)
         return response.is_success, json_of(response)
 

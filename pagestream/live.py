@@ -25,8 +25,8 @@ def ignore_loss(reason: str, wait: float) -> None:
 class Live:
     """What a client follows, and the task that keeps the line to it.
 
-    `on_lost(reason, seconds)` is told of each lost connection and the wait before the next try; `jitter` draws from
-    [0, 1). Readers get `Unreachable` at once where nobody answers the first time, later after `patience` seconds;
+    `on_lost(reason, seconds)` is called for each lost connection with the wait before the next try; `jitter` draws from
+    [0, 1). Readers get `Unreachable` at once where the first try has no answer, later after `patience` seconds;
     `Refused` where coming back would change nothing.
     """
 
@@ -93,7 +93,7 @@ class Live:
             self._task, self.connection = None, "offline"
 
     def _choose_line(self, error: Blocked | Lost) -> None:
-        """Over what to come back. Raises Unreachable where nobody has answered yet, or for too long."""
+        """The reason of the reconnect. Raises Unreachable where no answer came yet, or for too long."""
         now = asyncio.get_running_loop().time()
         self._lost_at = now if self._lost_at is None else self._lost_at
         if now - self._lost_at >= self._patience or (isinstance(error, Unanswered) and not self._was_there):

@@ -31,7 +31,7 @@ class Target(NamedTuple):
 
     @classmethod
     def of_id(cls, name: str) -> "Target":
-        """A document or a standalone job; a document's id is a UUID, so either is told by its looks."""
+        """A document or a standalone job; a document's id is a UUID, so the form of the id decides."""
         return cls("job" if name.startswith(("job-", "rebuild-")) else "document", name)
 
     @classmethod
@@ -74,7 +74,7 @@ def target_of(frame: Frame) -> Target | None:
 class State:
     """What is known of a target.
 
-    `status`: "waiting" for the first frame, "live", and at the end "deleted" or "refused" (then `error` says why:
+    `status`: "waiting" for the first frame, "live", and at the end "deleted" or "refused" (then `error` is the reason:
     `code`, `message`, `action`). `view` is a document's or job's; `rows` are a feed's documents by id, and of a batch
     `progress` is `{"status", "percent", "total", "done", "failed", "cancelled"}`. `frame` is the last one that changed
     anything.
@@ -114,7 +114,7 @@ def subscription(state: State, ref: int) -> Frame:
 
 
 def reduce(state: State, frame: Frame) -> State:
-    """The state after a frame; the same object where the frame says nothing new."""
+    """The state after a frame; the same object where the frame changes nothing."""
     if state.is_over:
         return state
     match frame.get("op"):

@@ -30,7 +30,7 @@ class Refused(Exception):
 
 
 class Unreachable(Exception):
-    """Nobody answers at `url`; `detail` says how the attempt ended."""
+    """`url` does not answer; `detail` holds how the attempt ended."""
 
     def __init__(self, url: str, detail: str = "") -> None:
         super().__init__(url, detail)
@@ -46,7 +46,7 @@ class Lost(Exception):
 
 
 class Unanswered(Lost):
-    """Nobody was there to connect to."""
+    """The connection could not be opened."""
 
     def __init__(self) -> None:
         super().__init__("Pagestream does not answer")

@@ -17,7 +17,7 @@ class Mailbox:
         self._failure: BaseException | None = None
 
     def put(self, state: State) -> None:
-        """Keep `state` for the reader, unless it says no more than what the reader has."""
+        """Keep `state` for the reader, unless it is not newer than what the reader has."""
         if state.status == "live" and state.view is not None and state.position == self._shown.get(state.target):
             return
         self._new[state.target] = state
@@ -62,7 +62,7 @@ class Subscriptions:
         return [each.state for each in self._followed.values() if not each.state.is_over]
 
     def state(self, target: Target) -> State | None:
-        """What is known of a target, None when nobody follows it."""
+        """The known state of a target, None when no reader follows it."""
         followed = self._followed.get(target)
         return followed.state if followed else None
 
@@ -85,12 +85,12 @@ class Subscriptions:
         return None
 
     def leave(self, reader: Mailbox) -> list[Target]:
-        """`reader` reads no more: the targets that nobody follows any longer."""
+        """`reader` ends: return the targets that no reader follows any longer."""
         followed = [target for target, each in self._followed.items() if reader in each.readers]
         return [target for target in followed if self.drop(reader, target)]
 
     def drop(self, reader: Mailbox, target: Target) -> bool:
-        """`reader` has seen enough of `target`; whether nobody follows it any longer."""
+        """`reader` leaves `target`; return whether no reader follows it any longer."""
         followed = self._followed[target]
         followed.readers.remove(reader)
         if not followed.readers:

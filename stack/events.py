@@ -1,4 +1,4 @@
-"""What the stack tells its watcher (the command line) while it starts, runs and stops."""
+"""The events that the stack sends its watcher (the command line) while it starts, runs and stops."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Downloading:
 
 @dataclass(frozen=True)
 class Starting:
-    """A program is started or an address is tried; `provider` says which one it is, for people."""
+    """A program is started or an address is tried; `provider` names it for people."""
 
     name: str
     provider: str

@@ -47,7 +47,7 @@ def parse(text: str) -> tuple[Jar, ...]:
 def fetch(jars: Sequence[Jar], folder: Path, on_progress: OnProgress) -> tuple[Path, ...]:
     """The jars as files in `folder`, each checked; what is missing or damaged is downloaded. Blocks.
 
-    Raises Transient `download_failed`; Rejected `download_damaged` if what came is not what the list says.
+    Raises Transient `download_failed`; Rejected `download_damaged` if the file differs from the list.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [jar for jar in jars if not _sound(folder / jar.filename, jar)]

@@ -38,7 +38,7 @@ def find(*, packaged_only: bool) -> Java:
 
 
 def major_version(output: str) -> int | None:
-    """The major version in what `java -version` says, None if it says something else."""
+    """The major version in the output of `java -version`, None if there is none."""
     found = _VERSION.search(output)
     return int(found.group(1)) if found else None
 

@@ -117,7 +117,7 @@ def installed_libraries() -> str | None:
 
 
 async def until_answering(address: str) -> None:
-    """Return once a broker at `address` (as in PAGESTREAM_KAFKA) says who belongs to its cluster. Waits for ever."""
+    """Return once a broker at `address` (as in PAGESTREAM_KAFKA) names the members of its cluster. No deadline."""
     await until(partial(_answers, address))
 
 

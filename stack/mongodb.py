@@ -26,13 +26,13 @@ _FLAGS: Final = (
     "--bind_ip", HOST,
     "--replSet", REPLICA_SET,  # with one member too: retryable writes and majority need it
     "--wiredTigerCacheSizeGB", "0.25",  # the smallest allowed; the default is half of the machine
-    "--oplogSize", "64",  # MB; nobody follows it, the default is 5 % of the disk
+    "--oplogSize", "64",  # MB; no reader follows it, the default is 5 % of the disk
     "--nounixsocket",  # else two stacks meet in /tmp
     "--quiet",  # no line for each connection
     "--setParameter", "diagnosticDataCollectionEnabled=false",  # writes every second, for support cases only
 )  # fmt: skip
 
-# MongoDB's error codes. A member that starts says "not yet initialized" until it has read its own configuration.
+# MongoDB's error codes. A member that starts answers "not yet initialized" until it has read its own configuration.
 _NOT_YET_INITIALIZED: Final = 94
 _BEING_CONFIGURED: Final = (23, 109)  # AlreadyInitialized, ConfigurationInProgress
 
@@ -96,7 +96,7 @@ def packaged_curl(cache: Path) -> Mapping[str, str] | None:
 
 
 async def until_primary(port: int) -> None:
-    """Return once the member on `port` takes writes; makes it the replica set that it is to be. Waits for ever."""
+    """Return once the member on `port` takes writes; makes it the replica set that it is to be. No deadline."""
     await until(partial(accepts, HOST, port))
     async with AsyncMongoClient[dict[str, Any]](HOST, port, directConnection=True) as client:
         await until(partial(_is_member, client, f"{HOST}:{port}"))
@@ -104,7 +104,7 @@ async def until_primary(port: int) -> None:
 
 
 async def until_writable(uri: str) -> None:
-    """Return once the database at `uri` takes writes. Waits for ever."""
+    """Return once the database at `uri` takes writes. No deadline."""
     async with AsyncMongoClient[dict[str, Any]](uri) as client:
         await until(partial(_is_writable, client))
 

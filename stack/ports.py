@@ -52,7 +52,7 @@ async def choose_patiently(wanted: Mapping[str, Wanted], patience: float = 2.0) 
 def _bound(request: Wanted, held: ExitStack) -> int:
     for port in (request.port,) if request.port else random.sample(_ANY, _TRIES):
         probe = held.enter_context(socket.socket())
-        # As servers do: a port whose last connections are in TIME_WAIT is free, one that somebody listens on is not.
+        # As servers do: a port whose last connections are in TIME_WAIT is free, one with a listener is not.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

@@ -8,13 +8,13 @@ _EVERY: Final = 0.05  # seconds between two looks: short beside a start, long be
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Return once `holds`. Waits for ever: the caller has the deadline."""
+    """Return once `holds`. Waits without a deadline: the caller has one."""
     while not await holds():  # another process makes it true, and no event comes from there
         await asyncio.sleep(_EVERY)
 
 
 async def accepts(host: str, port: int) -> bool:
-    """Whether somebody accepts connections there.
+    """Whether a server accepts connections there.
 
     Asked before a client library is: aiokafka logs an error for each try, and PyMongo looks only twice a second.
     """

@@ -121,7 +121,7 @@ class _Watch:
         self._conclude(None)
 
     async def _until_silent(self, ready: asyncio.Task[None]) -> None:
-        """Return once the program has stopped answering; whoever ends its life then kills it."""
+        """Return once the program has stopped answering; the caller then kills it."""
         await asyncio.wait([ready])
         alive, silent = self._program.alive, 0
         while alive is None or silent < _SILENT:
@@ -141,7 +141,7 @@ class _Watch:
             self.outcome.set_result(died)
 
     def _on_probed(self, probe: asyncio.Task[None]) -> None:
-        """A probe that raises is a bug: it goes to who waits for readiness, and to asyncio's log when nobody does."""
+        """A probe that raises is a bug: it goes to the task that waits for readiness, else to asyncio's log."""
         if not self.outcome.done() and not probe.cancelled() and (error := probe.exception()):
             self.outcome.set_exception(error)
 

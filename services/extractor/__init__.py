@@ -1,1 +1,1 @@
-"""Finds what a document says: type, dates, amounts, parties, keywords, a summary."""
+"""Extracts fields of a document: type, dates, amounts, parties, keywords, a summary."""

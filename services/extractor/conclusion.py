@@ -14,7 +14,7 @@ MOST: Final = 20_000  # findings of one document: a table of 31,000 rows has fiv
 def conclude_findings(
     whole: Mapping[str, Any], found: Sequence[Finding], missing: Sequence[tuple[int, int] | None], first_page: int
 ) -> dict[str, Any]:
-    """The extraction from what was said of the whole ({} when that pass failed), all findings, and the pages missed.
+    """The extraction from the whole-document pass ({} when it failed), all findings and the missing pages.
 
     A missing pass is the pages it covered, None for the pass over the whole. `first_page` is the first with text.
     """

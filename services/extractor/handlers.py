@@ -63,7 +63,7 @@ def plan(task: Task) -> Plan:
 
 
 def work(task: Task, slice_: Slice) -> Result:
-    """The findings of one pass, with what it says of the whole when it is the pass for that."""
+    """Return the findings of one pass, with the fields of the whole when it is the whole-document pass."""
     text, pages = _input(task)
     paging, hints = Paging(pages), Hints.model_validate(slice_.args["hints"])
     if slice_.args["pass"] == WHOLE:

@@ -18,7 +18,7 @@ PAGE: int = 8_000  # characters of the first page that are read for title and ve
 def describe_document(
     text: str, first: tuple[int, int], pages: int, language: str, settings: ExtractorSettings
 ) -> dict[str, Any]:
-    """What an extraction says of the document; `first` is where the first page with text stands."""
+    """The fields of the whole document; `first` is the offset of the first page with text."""
     part = without_running_lines(sample(text, settings.sample_characters))
     start, end = first
     page = text[start : min(end, start + PAGE)]

@@ -192,7 +192,7 @@ def _attached(task: Task, slice_: Slice, settings: OcrSettings) -> Iterator[tupl
 
 
 def _mail_pages(message: mail.Mail, unread: dict[str, str]) -> list[str]:
-    """What the mail itself says; each attachment is named, and why it was not read where that is so."""
+    """The text of the mail itself; it names each attachment, with the reason where one was not read."""
     named = [
         f"Attachment: {attachment.name}" + (f" (not read: {unread[str(number)]})" if str(number) in unread else "")
         for number, attachment in enumerate(message.attachments)

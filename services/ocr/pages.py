@@ -26,7 +26,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Words of one line in reading order; `opens` says that a paragraph begins with it."""
+    """Words of one line in reading order; `opens`: a paragraph begins with it."""
 
     words: tuple[Word, ...]
     opens: bool = False

@@ -17,7 +17,7 @@ class OcrSettings(BaseSettings):
     languages: str = Field(default="eng", pattern=r"^[A-Za-z_]+(\+[A-Za-z_]+)*$")  # where the upload names none
 
     max_pages: int = Field(default=5000, ge=1)  # pages of a PDF, frames of an image
-    max_image_pixels: int = Field(default=250_000_000, ge=1)  # of one frame, as its header says
+    max_image_pixels: int = Field(default=250_000_000, ge=1)  # of one frame, as its header states
     max_render_pixels: int = Field(default=40_000_000, ge=10_000)  # a page is rendered no larger than this
     max_text_bytes: int = Field(default=32 * 1024 * 1024, ge=1)  # of a file of plain text, HTML, RTF or xls
     max_mail_bytes: int = Field(default=64 * 1024 * 1024, ge=1)  # of an e-mail with its attachments

@@ -24,7 +24,7 @@ _TOPICS = {topics.DOCUMENTS, topics.PROGRESS, topics.UPDATES, topics.PARKED}
 
 
 async def serve(settings: ProgressSettings) -> None:
-    """Fold for ever, as soon as no other instance does."""
+    """Fold until the process ends, as soon as no other instance folds."""
     await topics.verify(settings.kafka, [t for t in topics.all_topics(settings.partitions) if t.name in _TOPICS])
     blobs = Blobs.open(settings.store)
     async with AsyncExitStack() as stack:

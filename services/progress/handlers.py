@@ -77,7 +77,7 @@ class LiveProjection:
         self._due.now(await self._results.unloaded())
 
     async def apply(self, batch: Batch) -> Write:
-        """Fold a batch; what nobody can read is parked. Raises Handover."""
+        """Fold a batch; park unreadable records. Raises Handover."""
         self._check_handover()
         for record, reason in batch.unreadable:
             await park(self._producer, record, reason)
@@ -108,7 +108,7 @@ class LiveProjection:
             raise Handover("a rebuild takes over")
 
     def _decide(self, state: DocumentState, *, held: bool) -> None:
-        """Say what is due for one document, and begin what is to be done; `held`: somebody has a live lease of it."""
+        """Append the facts due for one document and begin its tasks; `held`: a worker has a live lease of it."""
         document_id, now, clock = state.document_id, utcnow(), time.monotonic()
         stored = self._is_stored(state)
         at_work = held or self._errands.under_way(document_id)
@@ -144,7 +144,7 @@ class LiveProjection:
         return False
 
     def _is_erased(self, state: DocumentState, *, at_work: bool) -> bool:
-        """Whether nothing of a deleted document is stored; starts the erasing once nobody writes about it any more."""
+        """Whether nothing of a deleted document is stored; starts the erasing once no process writes about it."""
 
         async def everywhere() -> None:
             await erase(self._mongo, self._projector.generation, [state.document_id])
@@ -166,7 +166,7 @@ class LiveProjection:
             self._due.now([document_id])
 
     async def append(self) -> None:
-        """Append what was decided, for ever. Raises Unconfirmed."""
+        """Append the decided facts until cancelled. Raises Unconfirmed."""
         await self._appender.run()
 
     async def close(self) -> None:
@@ -174,7 +174,7 @@ class LiveProjection:
         await self._errands.close()
 
     async def sweep(self, loop: Loop) -> None:
-        """Look for leases that expired without an end and for silent jobs, for ever, once all that is said is read."""
+        """Look for expired leases and silent jobs until cancelled, once every appended fact is read."""
         while True:
             if loop.caught_up:
                 await answered(self._sweep)
@@ -203,7 +203,7 @@ class LiveProjection:
             await self._leases.reported(lease)
 
     async def tidy(self, loop: Loop, janitor: Janitor) -> None:
-        """Let the janitor go round every hour, for ever, while the fold knows what the log knows."""
+        """Run the janitor every hour until cancelled, while the fold has caught up with the log."""
         while True:
             if loop.caught_up and not loop.halted:
                 try:

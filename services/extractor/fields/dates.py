@@ -34,7 +34,7 @@ PIVOT: Final = 70  # two-digit years from here on are of the 1900s, as POSIX has
 
 
 def find_dates(text: str, hints: Hints, read_written: ReadWritten) -> Iterator[Finding]:
-    """The dates of a text, sorted; field "date" or "due_date" where a label says so, else "mentioned_date"."""
+    """The dates of a text, sorted; field "date" or "due_date" where a label marks it so, else "mentioned_date"."""
     found = sorted(_candidates(text, hints, read_written), key=lambda f: f.start)
     folded = fold(text)
     end = 0

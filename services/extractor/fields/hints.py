@@ -1,4 +1,4 @@
-"""What the document as a whole says about how to read its parts: region, currency, decimal mark, order of dates.
+"""Hints of the whole document for reading its parts: region, currency, decimal mark, order of dates.
 
 Decided once, in the plan, so that every slice reads "03/04/2025" and "1.204" alike.
 """

@@ -102,7 +102,7 @@ def kind_of(text: str, pages: int) -> str:
 
 
 def score_kinds(text: str, pages: int) -> dict[str, float]:
-    """The evidence for each kind: weights of the phrases found, twice in the head, plus what the structure says."""
+    """The evidence for each kind: weights of the phrases found, twice in the head, plus the weight of the structure."""
     folded = fold(text[:READ])
     head = "\n".join([line for line in folded[:4_000].splitlines() if line.strip()][:HEAD_LINES])
     scores = {kind: _score(kind, folded) + _score(kind, head) for kind in EVIDENCE}

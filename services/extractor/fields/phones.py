@@ -10,7 +10,7 @@ version: Final[str] = phonenumbers.__version__
 def read_phone(text: str, region: str) -> tuple[str, bool] | None:
     """(E.164, assigned?) of a number as dialled in `region` ("ZZ": only +… can be read); None when it is none.
 
-    `assigned` is False for a possible number in a range that nobody was given, such as 555-0199.
+    `assigned` is False for a possible number in a range that is not assigned, such as 555-0199.
     """
     try:
         number = phonenumbers.parse(text, None if region == "ZZ" else region)

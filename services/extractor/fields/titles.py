@@ -114,7 +114,7 @@ def _unlabelled(line: str, offset: int, index: int, names: set[str]) -> Iterator
 
 
 def _other_party(lines: list[tuple[int, str]], index: int) -> bool:
-    """Whether the line is the customer's: it says so, or the line above does and nothing else."""
+    """Whether the line is the customer's: it has such a label, or the line above is such a label and nothing else."""
     if _COUNTERPARTY.match(fold(lines[index][1])):
         return True
     above = fold(lines[index - 1][1]).rstrip(": ") if index else ""

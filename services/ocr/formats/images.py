@@ -45,7 +45,7 @@ def sliced(task: Task, kind: Kind, settings: OcrSettings) -> tuple[Slice, ...]:
 
 
 def read(task: Task, slice_: Slice, settings: OcrSettings, reader: Reader) -> list[Result]:
-    """The frame of one slice, the way up its EXIF data says. Raises Rejected: corrupt_image, too_large."""
+    """The frame of one slice, turned as its EXIF data asks. Raises Rejected: corrupt_image, too_large."""
     number = (slice_.pages or (1, 1))[0]
     task.tick("ocr.reading_page", 0.0, page=number)
     with _frame(task, slice_, number, settings) as image:
@@ -120,7 +120,7 @@ def _check_size(image: Image.Image, number: int, settings: OcrSettings) -> None:
 
 
 def _upright(image: Image.Image, mode: str) -> Image.Image:
-    """The frame on white, the way up its EXIF data says, in gray ("L") or colour ("RGB")."""
+    """The frame on white, turned as its EXIF data asks, in gray ("L") or colour ("RGB")."""
     with _decoding():
         upright = ImageOps.exif_transpose(image)
         upright.load()

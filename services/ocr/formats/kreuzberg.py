@@ -19,7 +19,7 @@ _SHEETS: Final = frozenset({Kind.XLSX, Kind.XLS})
 # Between slides; no document holds it, for U+E000 to U+F8FF are private characters that `cleaned` text may not mean.
 _BREAK: Final = "\ue5d1"
 _MIDNIGHT: Final = re.compile(r"^(\d{4}-\d\d-\d\d) 00:00:00$")  # a date without a time, as cells hold it
-# The library's own words about a document may be the document's; people are told what was expected.
+# The library's own words about a document may be the document's; people see what was expected.
 _NAMES: Final = {
     Kind.XLSX: "Excel workbook",
     Kind.XLS: "Excel workbook",

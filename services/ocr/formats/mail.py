@@ -32,7 +32,7 @@ class _Short(Compat32):
     """Headers are cut before anything looks for their parameters, which takes quadratic time."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
-        """A header's name and value, of as much of it as anybody needs."""
+        """A header's name and value, cut to a useful length."""
         name, value = super().header_source_parse([line[:_HEADER] for line in sourcelines[:_HEADER_LINES]])
         return name, value[:_HEADER]
 
@@ -84,7 +84,7 @@ def _parsed(data: bytes) -> Mail:
 
 
 def _parts(part: Message) -> Iterator[str | Attachment]:
-    """What a part says or holds, in its order."""
+    """The texts and files of a part, in its order."""
     kind = part.get_content_type()
     if kind == "multipart/alternative":
         yield from _parts_of_one(part)
@@ -153,6 +153,6 @@ def _headers(message: Message) -> str:
 
 def _readable(value: str) -> str:
     """A header without its encoded words (RFC 2047) and on one line."""
-    with suppress(LookupError, ValueError):  # an encoding nobody knows: it stays as it was written
+    with suppress(LookupError, ValueError):  # an unknown encoding: it stays as it was written
         value = str(make_header(decode_header(value)))
     return " ".join(cleaned(value.encode("utf-8", "replace").decode()).split())[:_SHOWN]

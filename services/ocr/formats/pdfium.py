@@ -34,7 +34,7 @@ Document: TypeAlias = pdfium.PdfDocument
 @contextmanager
 def opened(path: Path) -> Iterator[Document]:
     """The PDF at `path`. Raises Rejected: encrypted, corrupt_pdf."""
-    # not by PdfDocument(path): that keeps the file open for ever where it finds no pages
+    # not by PdfDocument(path): that never closes the file where it finds no pages
     handle = raw.FPDF_LoadDocument(os.fsencode(path), None)
     if not handle:
         if raw.FPDF_GetLastError() in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
@@ -58,7 +58,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """What the text layer says."""
+        """The text of the text layer."""
         return cleaned(self._characters())
 
     @property

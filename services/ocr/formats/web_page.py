@@ -108,7 +108,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "body":
-            self._silent = None  # a head that nobody closed ends here
+            self._silent = None  # a head without an end tag ends here
         elif self._silent is None and tag in _SILENT:
             self._silent = tag
         self._verbatim += tag == "pre"

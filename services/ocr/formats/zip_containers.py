@@ -1,4 +1,4 @@
-"""ZIP containers of Office and OpenDocument: told apart by their members, and copied before a parser sees them.
+"""ZIP containers of Office and OpenDocument: distinguished by their members, and copied before a parser sees them.
 
 The copy holds the XML members alone, each counted while it is unpacked. So a bomb is found by its size and not by what
 its header says; macros, pictures and embedded programs never reach the parser; and a file whose other members are

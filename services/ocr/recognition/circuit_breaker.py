@@ -19,8 +19,8 @@ class Circuit:
     def wait(self, now: float, *, trial: float) -> float:
         """How long until the next request may be made; 0 = at once.
 
-        Who is told 0 after failures in a row is the one that tries: for `trial` seconds, or until it has an answer,
-        everybody else is told to wait.
+        The caller that gets 0 after failures in a row tries: for `trial` seconds, or until it has an answer,
+        all others wait.
         """
         left = max(0.0, self.opens_until - now)
         if left == 0 and self._is_tripped:
@@ -34,7 +34,7 @@ class Circuit:
         self.failures = 0
 
     def failed(self, now: float, retry_after: float | None = None) -> None:
-        """No answer, or one that says "not now" and maybe until when."""
+        """No answer, or a "not now", with the time of the next try where it is given."""
         self.failures += 1
         opened = self.open_seconds if self._is_tripped else 0.0
         until = now + max(retry_after or 0.0, opened)

@@ -1,6 +1,6 @@
 """One question to an OCR service over HTTP: a picture is posted, the lines come back as JSON.
 
-docs/operations.md has the contract, for whoever builds such a service.
+docs/operations.md has the contract, for those who build such a service.
 """
 
 import time
@@ -42,7 +42,7 @@ class Provider:
 
     @property
     def host(self) -> str:
-        """What people are told about whom we wait for."""
+        """The message to people about the provider that we wait for."""
         return httpx.URL(self.url).host
 
     def ask(self, png: bytes, languages: str) -> tuple[Line, ...]:

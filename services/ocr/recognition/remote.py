@@ -41,7 +41,7 @@ class Remote:
         """The provider decides by itself how a page is laid out."""
 
     def reader(self, task: Task, languages: tuple[str, ...]) -> Reader:
-        """Posts pictures; meanwhile our core is somebody else's."""
+        """Posts pictures; another child uses the core meanwhile."""
 
         def read(picture: Image.Image) -> tuple[Line, ...]:
             png = BytesIO()

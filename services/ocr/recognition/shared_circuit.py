@@ -23,7 +23,7 @@ class Outages:
     """The circuit of the provider at `url`, the same for all processes that name the same `folder`.
 
     Times are of the monotonic clock, which all processes share until the machine starts again; what was written before
-    that counts for nothing. Nobody holds the lock while asking.
+    that counts for nothing. No process holds the lock while asking.
     """
 
     folder: Path

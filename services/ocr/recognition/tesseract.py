@@ -51,7 +51,7 @@ class Tesseract:
         return f"tesseract {self.version()}"
 
     def version(self) -> str:
-        """As the program says it, such as "5.5.2"."""
+        """As the program prints it, such as "5.5.2"."""
         return _version(self.program)
 
     def installed(self) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ class Tesseract:
 def _temporary_files_in(folder: Path) -> Iterator[None]:
     """Where pytesseract puts its output: Python would remember the folder of the first task, which is gone.
 
-    The engine says nothing when the disk is full: its output is cut off, and a page of text looks blank. So whatever
+    The engine reports no error on a full disk: its output is cut off, and a page of text looks blank. So whatever
     was written where next to nothing was left does not count. Raises OSError.
     """
     before, tempfile.tempdir = tempfile.tempdir, str(folder)
@@ -143,7 +143,7 @@ def _word(cell: list[str]) -> Word:
 def _plain(error: pytesseract.TesseractError) -> str:
     if error.status < 0:
         return f"tesseract, signal {-error.status}"
-    return f"tesseract, exit code {error.status}"  # what it says may name files, or what it read
+    return f"tesseract, exit code {error.status}"  # its output may name files, or what it read
 
 
 def _missing(program: str) -> Transient:

@@ -53,7 +53,7 @@ class BackgroundTasks:
         return True
 
     async def close(self) -> None:
-        """End what runs; whoever starts next begins it anew."""
+        """End the running tasks; the next process begins them anew."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

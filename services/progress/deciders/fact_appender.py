@@ -1,7 +1,7 @@
 """Facts of the deciders on their way into the log, beside the fold's loop: in their order, a bounded number at once.
 
 What is appended is folded before anything that comes after it. So only a few facts are under way at the same time,
-until the fold has read them: a fact of somebody else waits for these few, not for all that is due.
+until the fold has read them: a fact of another producer waits for these few, not for all that is due.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from shared.kafka.producer import Headers, Producer
 from shared.projecting.batch import Batch
 from shared.runtime import tracing
 
-SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is said again
+SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is appended again
 _UNDER_WAY: Final = 50  # facts; the fold takes some 25 ms for them
 _LOOK_SECONDS: Final = 1.0  # how soon it is noticed that one is lost, while others wait
 
@@ -49,7 +49,7 @@ class FactAppender:
             self._more.set()
 
     async def run(self) -> None:
-        """Append for ever what is put in line. Raises Unconfirmed."""
+        """Append queued facts until cancelled. Raises Unconfirmed."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS if self._waiting else None):

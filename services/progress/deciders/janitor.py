@@ -1,4 +1,4 @@
-"""Removes what nobody needs: blobs without an event, what came late to erased documents, uploads and keys that expired.
+"""Removes what is not needed: blobs without an event, late data of erased documents, expired uploads and keys.
 
 Beside the fold, because only a fold that has caught up knows what the log does not know; one is active at a time. What
 it finds it looks at again right before it removes it: a claim without an event may be found and its fact appended at
@@ -26,8 +26,8 @@ KEEP: Final = timedelta(hours=24)  # blobs without an event, idempotency keys
 _GRACE: Final = timedelta(hours=1)  # for an expired upload: a gateway's clock may be behind, a request may be under way
 _AT_ONCE: Final = 500  # documents in one query
 _MOST: Final = 10_000  # documents that one round removes; there is a next one
-_A_FEW: Final = 20  # uploads that nobody finished: more than this and
-_IN_SO_MANY: Final = 20  # one in so many is a log that has lost a partition, or somebody else's store
+_A_FEW: Final = 20  # unfinished uploads: more than this and
+_IN_SO_MANY: Final = 20  # one in so many is a log that has lost a partition, or the store of another system
 
 
 class Stored(NamedTuple):
@@ -38,7 +38,7 @@ class Stored(NamedTuple):
 
 
 class _Gone(RuntimeError):
-    """The projection holds no more what it held: it was dropped, and what it does not know says nothing."""
+    """The projection was dropped: a document that is missing from it may still exist."""
 
 
 class Janitor:
@@ -62,7 +62,7 @@ class Janitor:
         await self._keys.delete_many(claim_expiry.forgotten(utcnow() - KEEP))
         row = await self._documents.find_one({}, {"_id": 1})
         if row is None:
-            return  # a projection that knows nothing does not tell what nobody needs
+            return  # an empty projection cannot show what is not needed
         self._witness = row["_id"]
         try:
             await self._expire()
@@ -72,7 +72,7 @@ class Janitor:
             log.warning("the projection went away under the janitor, which comes again")
 
     async def _expire(self) -> None:
-        """Resumable uploads that nobody came back for."""
+        """Resumable uploads that no client continued."""
         long_ago = utcnow() - _GRACE
         for upload in await self._partial.expired(long_ago):
             with fenced("janitor.expire", upload.document_id, passes=(_Gone,)):
@@ -98,7 +98,7 @@ class Janitor:
             await self._blobs.delete_document(tenant, document_id)
 
     async def _look(self) -> None:
-        """Walk through the store and remove what nobody needs."""
+        """Walk through the store and remove what is not needed."""
         known, strange, orphans = 0, 0, list[Stored]()
         async for batch in self._batches():
             erased = await self._known([one.document_id for one in batch])
@@ -148,13 +148,13 @@ class Janitor:
         if not await self._is_unclaimed(document_id):
             return
         reach("janitor.unclaimed")
-        # Nobody can find it from now on; whoever had found it before may have appended its fact.
+        # No upload finds it from now on; one that found it before may have appended its fact.
         if not await self._known([document_id]) and await self._is_left(one):
             await self._blobs.delete_document(*one)
             log.info("removed blobs without an event", document_id=document_id)
 
     async def _is_unclaimed(self, document_id: str) -> bool:
-        """Take away the claims on the document that nobody made or found for long; whether none is left."""
+        """Remove old claims on the document that were not made or found for long; return whether none is left."""
         for rows in self._claims:
             await rows.delete_many({"document_id": document_id, **claim_expiry.forgotten(utcnow() - KEEP)})
         for rows in self._claims:
@@ -171,7 +171,7 @@ class Janitor:
         return {i: known[i] for i in ids if i in known}
 
     async def _is_left(self, one: Stored) -> bool:
-        """Whether nobody writes about the document, and has not for long."""
+        """Whether no process writes about the document, and none has for long."""
         if await self._partial.among([one.document_id]):
             return False
         return _is_long_ago(await self._blobs.last_written(*one))

@@ -1,7 +1,7 @@
 """The policy: what happens when a document does not move by itself. Pure and level-triggered.
 
-`decide` looks at one settled state and the time and says which facts follow. Called again in the same state it says
-the same facts with the same ids.
+`decide` looks at one settled state and the time and yields the facts that follow. Called again in the same state it
+yields the same facts with the same ids.
 """
 
 import random
@@ -30,7 +30,7 @@ CAP_SECONDS: Final = 300.0
 def decide(state: DocumentState, now: datetime, *, stored: bool, at_work: bool) -> Iterator[Fact]:
     """The facts that are due.
 
-    `stored`: every result of the document is where its endpoints read it. `at_work`: somebody holds a live lease.
+    `stored`: every result of the document is where its endpoints read it. `at_work`: a worker holds a live lease.
     """
     match state.status:
         case "processed" if stored:

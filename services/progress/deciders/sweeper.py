@@ -14,13 +14,13 @@ from shared.harness.work_item import MAX_LOSSES
 
 PRODUCER: Final = "sweeper"
 TAKEN_UP: Final = timedelta(seconds=60)  # until work that was given back is taken for lost
-OVER: Final = "over"  # nobody waits for this work any more: the lease is to be ended
+OVER: Final = "over"  # this work is not needed any more: the lease is to be ended
 
 
 def judge(
     lease: Mapping[str, Any], state: DocumentState | None, now: datetime, seen: timedelta
 ) -> Fact | Literal["over"] | None:
-    """What follows from an expired lease: a fact, OVER, or None where it is said already or not known yet.
+    """What follows from an expired lease: a fact, OVER, or None where the fact is published already or not known yet.
 
     `seen` is for how long the sweeper has seen it expired.
     """
@@ -38,7 +38,7 @@ def judge(
     if lease.get("reported") == lease["strikes"]:
         return None
     if lease.get("released") == lease["strikes"] and seen < TAKEN_UP:
-        return None  # whoever gave it back has sent it again
+        return None  # the worker that released it has sent it again
     return _loss(lease, now, state.last_event)
 
 

@@ -24,11 +24,11 @@ async def live(mongo: Mongo, partitions: int) -> str:
         began = await begin(mongo, partitions)
         if await point(mongo, began, instead_of=generation):
             return began
-        await drop(mongo, began)  # the database was dropped meanwhile: nobody would ever read what is folded here
+        await drop(mongo, began)  # the database was dropped meanwhile: no reader would find what is folded here
 
 
 async def begin(mongo: Mongo, partitions: int) -> str:
-    """A new generation at offset 0 that nobody reads yet."""
+    """A new generation at offset 0 that is not read yet."""
     generation = "".join(secrets.choice(_ALPHABET) for _ in range(6))
     await mongo.create_projections(generation)
     await mongo.generations.insert_one({"_id": generation, "began_at": utcnow(), "live_since": None})
@@ -61,7 +61,7 @@ async def before(mongo: Mongo, generation: str | None) -> str | None:
 
 
 async def unfinished(mongo: Mongo) -> str | None:
-    """A generation that a rebuild began and nobody has read yet."""
+    """A generation that a rebuild began and that was never live."""
     row = await mongo.generations.find_one({"_id": {"$ne": "live"}, "live_since": None})
     return row["_id"] if row else None
 
@@ -98,14 +98,14 @@ async def jobs(mongo: Mongo) -> dict[str, str]:
 
 
 async def forget(mongo: Mongo, but: Collection[str]) -> None:
-    """Drop every generation that is not in `but`, nor live: whoever was stopped here may be overtaken by now."""
+    """Drop every generation that is not in `but`, nor live: a process that was stopped here may be overtaken by now."""
     for generation in await beside(mongo, but):
         if generation != await mongo.live_generation():
             await drop(mongo, generation)
 
 
 async def drop(mongo: Mongo, generation: str) -> None:
-    """Remove a generation that nobody reads."""
+    """Remove a generation that is not read."""
     for name in PROJECTIONS:
         await mongo.projection(name, generation).drop()
     await checkpoint(mongo, generation).remove()

@@ -1,6 +1,6 @@
-"""The projector's part for standalone jobs: folds their facts and ticks into the collection `jobs`, tells the gateways.
+"""The projector's part for standalone jobs: folds their facts and ticks into the collection `jobs`, notifies gateways.
 
-A gateway is told only that there is a newer version: titles and messages are people's words, and no topic carries them.
+A notice names only the newer version: titles and messages are people's words, and no topic carries them.
 """
 
 import time
@@ -63,9 +63,9 @@ class JobProjector:
             await self._publish(rows)
 
     async def silent(self, now: datetime) -> list[JobStalled]:
-        """What is to be said of jobs that have been silent for longer than they promised.
+        """The facts due for jobs that have been silent for longer than they promised.
 
-        When they spoke is told by another machine's clock, so they have been silent here for as long, too.
+        The time of a tick is another machine's clock, so the silence must be as long by this machine's clock, too.
         """
         found, clock = await self._states.where({"due": {"$lte": now}}), self._clock()
         return [

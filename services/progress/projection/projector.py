@@ -32,7 +32,7 @@ from shared.storage.mongo import Mongo, Row
 
 
 class Projector:
-    """Keeps one generation. `changed` collects the documents that somebody else should look at."""
+    """Keeps one generation. `changed` collects the documents that the deciders should look at."""
 
     def __init__(self, database: Mongo, generation: str, blobs: Blobs, producer: Producer | None) -> None:
         self.generation = generation
@@ -100,7 +100,7 @@ class Projector:
     async def _put(
         self, rows: Mapping[str, Row], told: Mapping[str, list[Row]], shown: Mapping[str, DocumentRow], new: Set[str]
     ) -> None:
-        """Write the rows of some documents, and what is told of them in the timeline."""
+        """Write the rows of some documents and their timeline lines."""
         for i in rows:
             provoke("progress.write", i)
         jobs = [row for i in rows for row in document_row.stage_rows(shown[i], rows[i])]
@@ -190,7 +190,7 @@ class Projector:
         reach("progress.published")
 
     def _update(self, document_id: str, row: Row) -> bytes:
-        """What a gateway is told: the whole view without user content, or that the document is gone."""
+        """The change for the gateways: the whole view without user content, or that the document is gone."""
         update = {"document_id": document_id, "epoch": self.generation, "version": row["version"]}
         if row["deleted"]:
             return orjson.dumps(update | {"deleted": True})

@@ -50,7 +50,7 @@ class StoredResults:
         """Store every result of the documents that is not stored yet; all of them are in memory at once.
 
         A result that is missing, damaged, or of a shape or size that cannot be stored becomes a fault of that document
-        and stage, which readers are told. Raises what the world raises: the store or the database away.
+        and stage, which readers see. Raises the outages of the store and of the database.
         """
         found = await self._missing(states)
         refused = await put_all(_LOAD, found, self._put, lambda one: one.state.document_id)

@@ -1,9 +1,9 @@
 """Differences between a live projection and a rebuilt one that are none.
 
-A projector that died between its rows and its checkpoint left rows that hold more of the log than the checkpoint says.
+A projector that died between its rows and its checkpoint left rows that hold more of the log than the checkpoint.
 A generation that stops at the checkpoint differs from them and is right all the same; which of the two is live does not
 matter, since a rollback goes to the generation whose projector died. And what is still stored of a deleted document is
-on its way out: it goes as soon as nobody works on the document.
+on its way out: it goes as soon as no worker is at work on the document.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _MOST: Final = 100_000  # rows; a batch is written at once, and these are more t
 
 
 async def explained(mongo: Mongo, live: str, new: str, barrier: Positions, differences: Sequence[str]) -> set[str]:
-    """Those of `differences` ("collection/id") which say nothing against `new`; both stopped at `barrier`."""
+    """Those of `differences` ("collection/id") which do not show an error of `new`; both stopped at `barrier`."""
     if len(differences) > _MOST:
         return set()
     ids: dict[str, set[str]] = {}
@@ -44,7 +44,7 @@ async def _looked_at(
     beyond: set[str] = set()
     deleted: set[str] = set()
     facts: dict[str, int] = {}
-    for name in ("documents", "jobs", "timeline"):  # a row of these says which record was folded last
+    for name in ("documents", "jobs", "timeline"):  # a row of these holds the offset of the record that was folded last
         wanted = {"_id": {"$in": sorted(ids.get(name, ()))}}
         async for row in mongo.projection(name, generation).find(wanted, {"offset": 1, "version": 1, "deleted": 1}):
             key = _key(row["_id"])

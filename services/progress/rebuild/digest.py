@@ -90,6 +90,6 @@ class Walk:
 def _settled(name: str, row: Row) -> dict[str, Any]:
     left_out = _UNSETTLED.get(name, frozenset())
     settled = {column: row[column] for column in sorted(row) if column not in left_out}
-    if settled.get("status") == "stalled":  # as long as no tick says otherwise
+    if settled.get("status") == "stalled":  # until a tick shows otherwise
         settled["status"] = "running"
     return settled

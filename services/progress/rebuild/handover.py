@@ -16,9 +16,9 @@ _STANDBY_SECONDS: Final = 0.5
 
 @asynccontextmanager
 async def asking(database: Mongo, live: str | None) -> AsyncIterator[None]:
-    """Ask the live projection to end, and whoever would follow it to wait, for as long as the body runs.
+    """Ask the live projection to end, and its successors to wait, for as long as the body runs.
 
-    Raises Rejected("rebuild_overtaken") where `live` is not live any more; None asks nobody.
+    Raises Rejected("rebuild_overtaken") where `live` is not live any more; None does nothing.
     """
     if live is None:
         yield

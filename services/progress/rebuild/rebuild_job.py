@@ -1,6 +1,6 @@
 """A rebuild as a standalone job that can be watched.
 
-Whoever rebuilds says that it begins and how it ends; how far it is says the live projector, from the checkpoint of the
+The rebuild publishes its start and its end. The live projector publishes its progress, from the checkpoint of the
 generation that is being built: the builder itself has no producer. A rebuild that was killed is shown as stalled.
 """
 
@@ -38,7 +38,7 @@ async def published_job(producer: Producer, database: Mongo, generation: str) ->
 
 
 class RebuildTicks:
-    """The live projector's word on generations that are being built."""
+    """The live projector's ticks on generations that are being built."""
 
     def __init__(self, database: Mongo, producer: Producer) -> None:
         self._mongo = database
@@ -46,7 +46,7 @@ class RebuildTicks:
         self._published: dict[str, int] = {}  # records replayed, by job
 
     async def publish(self, live: Positions) -> None:
-        """Say how far each is, against where the live projection stands; one that does not move is not spoken of."""
+        """Publish a tick for each that has moved, relative to the positions of the live projection."""
         moved = {}
         for generation, job_id in (await generations.jobs(self._mongo)).items():
             try:

@@ -1,7 +1,7 @@
-"""A long replay takes as many processes as there are cores: each folds some of the partitions, and nobody else does.
+"""A long replay takes as many processes as there are cores: each folds its own partitions.
 
-A document is in one partition, so the shares have nothing to do with each other. Whoever begins them waits for all;
-when it goes away, however it dies, they end too.
+A document is in one partition, so the shares have nothing to do with each other. Their parent waits for all;
+when it dies, for any reason, they end too.
 """
 
 import asyncio
