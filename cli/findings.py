@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from cli import rows
+from shared.results import Extraction, Finding
 
 SHOWN: Final = 12  # findings in the short form; `--json` has all
 
 
-def of_document(view: Mapping[str, Any], extraction: Mapping[str, Any] | None) -> list[str]:
+def of_document(view: Mapping[str, Any], extraction: Extraction | None) -> list[str]:
     """Name and state, why it failed if it did, then type, title and the surest findings."""
     row = rows.of_view(dict(view))
     facts = (row.state, f"{row.percent:.0f} %", row.pages, row.warning)
@@ -26,24 +27,18 @@ def of_event(event: Mapping[str, Any]) -> str:
     return f"  {event['version']:>10}  {at:<12}  {rows.printable(event.get('summary') or event['type'])}"
 
 
-def _of_extraction(extraction: Mapping[str, Any]) -> list[str]:
-    kind = str(extraction.get("document_type") or "unknown").replace("_", " ")
-    title = rows.printable(extraction.get("title") or "")
+def _of_extraction(extraction: Extraction) -> list[str]:
+    kind = extraction.document_type.replace("_", " ")
+    title = rows.printable(extraction.title or "")
     lines = [f"{kind}{': ' + title if title else ''}"]
-    found = sorted(extraction.get("findings") or (), key=lambda one: -float(one.get("confidence") or 0))
+    found = sorted(extraction.findings, key=lambda one: -one.confidence)
     lines += [_of_finding(one) for one in found[:SHOWN]]
     if len(found) > SHOWN:
         lines.append(f"… and {len(found) - SHOWN} more")
-    lines += [f"note: {rows.printable(_words(warning))}" for warning in extraction.get("warnings") or ()]
+    lines += [f"note: {rows.printable(warning.text)}" for warning in extraction.warnings]
     return lines
 
 
-def _of_finding(finding: Mapping[str, Any]) -> str:
-    value = finding.get("normalized") or finding.get("value") or ""
-    page = f"  (page {finding['page']})" if finding.get("page") else ""
-    return f"{finding['field'].replace('_', ' '):<18}  {rows.printable(str(value))}{page}"
-
-
-def _words(warning: object) -> str:
-    """A warning's sentence: a plain string, or an object that carries it as `message`."""
-    return str(warning.get("message") or warning) if isinstance(warning, Mapping) else str(warning)
+def _of_finding(finding: Finding) -> str:
+    page = f"  (page {finding.page})" if finding.page else ""
+    return f"{finding.field.replace('_', ' '):<18}  {rows.printable(finding.normalized or finding.value)}{page}"

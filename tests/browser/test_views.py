@@ -9,6 +9,7 @@ from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.axe import judge
 from tests.support import pdfs
+from tests.support.extractions import an_extraction
 from tests.support.running_system import RunningSystem
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -79,6 +80,13 @@ async def test_chunks_that_are_not_there_are_explained(
     await answer(page, "**/chunks?*", status, body)
     panel = await open_tab(page, document_id, "Chunks")
     await expect(panel).to_contain_text(said)
+
+
+async def test_a_warning_about_the_findings_is_a_sentence(page: Page, document_id: str) -> None:
+    warning = {"code": "sum_mismatch", "text": "The total is not the sum of net and tax."}
+    await answer(page, "**/extraction", 200, an_extraction("Invoice 7", [], [warning]))
+    panel = await open_tab(page, document_id, "Findings")
+    await expect(panel.locator(".warnings").get_by_role("listitem")).to_have_text([warning["text"]])
 
 
 async def test_a_row_of_the_timeline_shows_the_document_as_it_was(

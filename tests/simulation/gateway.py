@@ -31,7 +31,7 @@ async def serve_gateway(world: Any, settings: SharedSettings) -> None:
         feed = UpdatesConsumer(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload)
         parts = SimpleNamespace(
             uploads=uploads, hub=hub, claims=claims, producer=producer, feed=feed, process=world.loop.process,
-            resumable=ResumableUploads(database, blobs, uploads, quotas), projections=projections,
+            resumable_uploads=ResumableUploads(database, blobs, uploads, quotas), projections=projections,
         )  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(feed.run())

@@ -1,6 +1,7 @@
 """People at the gateway: they upload, press buttons, watch, and read what they were told is there."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -93,7 +94,7 @@ class People:
         tenant = self._world.scenario.document(wish.document).tenant
         ask = getattr(commands, wish.kind)
         try:
-            await self.at_gateway(lambda gateway: ask(gateway, DocumentKey(tenant, document_id), None))
+            await self.at_gateway(lambda gateway: ask(**_components(ask, gateway), key=DocumentKey(tenant, document_id)))
             told = "is taken"
         except (NoAnswer, Problem, Transient, Unconfirmed, PyMongoError) as error:
             told = f"is answered with {error!r}"[:100]
@@ -154,3 +155,9 @@ def _offer(document: Document) -> Offer:
         yield f"This is {document.copy_of or document.name} of {document.tenant}. ".encode() * 10
 
     return Offer(document.tenant, document.name, "text/plain", chunks(), key=document.key)
+
+
+def _components(ask: Callable[..., Any], gateway: Any) -> dict[str, Any]:
+    """The components of the gateway that a route asks for, as FastAPI would hand them over."""
+    names = inspect.signature(ask).parameters
+    return {name: getattr(gateway, name) for name in names if hasattr(gateway, name)}

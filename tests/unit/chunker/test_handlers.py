@@ -9,6 +9,8 @@ import pytest
 
 from services.chunker import handlers
 from shared.harness.contract import Document, Plan, Task, no_tick
+from shared.results import ChunkList
+from tests.support.shapes import assert_shape
 
 SENTENCE = "The tenant pays the rent of the flat on the first working day of each month. "
 
@@ -27,6 +29,7 @@ def test_a_document_goes_through_plan_work_and_conclude(chunker: pytest.MonkeyPa
     results = [json.loads(json.dumps(handlers.work(given, slice_))) for slice_ in plan.slices]
     whole = handlers.conclude(given, plan, results)
 
+    assert_shape(ChunkList, whole)
     assert len(plan.slices) == 2
     assert whole["model"] == "all-MiniLM-L6-v2"
     assert [chunk["index"] for chunk in whole["chunks"]] == list(range(4))

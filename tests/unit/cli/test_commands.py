@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
 from pagestream import backoff
+from tests.support.extractions import a_finding, an_extraction
 from tests.support.fake_gateway import FakeGateway, told, view
 
 
@@ -143,10 +144,11 @@ def test_an_empty_list_is_a_sentence(gateway: FakeGateway) -> None:
 
 
 def shown(gateway: FakeGateway) -> None:
-    finding = {"field": "total_amount", "value": "EUR 4,626.18", "normalized": "4626.18", "page": 2, "confidence": 0.9}
+    finding = a_finding("total_amount", "EUR 4,626.18", "4626.18", page=2)
     event = {"version": 1000000, "event_id": "x", "type": "DocumentUploaded", "at": "2025-03-17T09:00:01.250000Z",
              "stage": None, "attempt": None, "page": None, "summary": "Uploaded"}  # fmt: skip
-    extraction = {"document_type": "invoice", "title": "Invoice 7", "findings": [finding], "warnings": ["No sum."]}
+    warning = {"code": "sum_mismatch", "text": "No sum."}
+    extraction = an_extraction("Invoice 7", [finding], [warning])
     gateway.http = {
         "GET /v1/documents/d1": [(200, view(status="completed", percent=100.0))],
         "GET /v1/documents/d1/timeline": [(200, {"events": [event]})],

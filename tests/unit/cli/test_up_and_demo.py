@@ -16,6 +16,7 @@ from cli.programs import service_programs
 from cli.up import for_ever, until_interrupted
 from shared.errors import Rejected, Transient
 from stack.running import Running
+from tests.support.extractions import a_finding, an_extraction
 from tests.support.fake_gateway import FakeGateway, told, view
 
 FILES = [Path(name) for name in ("scan.pdf", "invoice.pdf", "receipt.jpg", "broken.pdf")]
@@ -104,8 +105,7 @@ def test_the_demo_uses_the_running_system_and_prints_what_was_found(gateway: Fak
     gateway.sockets = [(4, [told("snapshot", 1, how, one, error=error) for one, how in ends.items()])]
     for one, how in ends.items():
         gateway.http[f"GET /v1/documents/{one}"] = [(200, view(one, how, error=error))]
-        finding = {"field": "iban", "value": "DE60 5009", "normalized": "DE605009", "page": 2, "confidence": 1.0}
-        body = {"document_type": "invoice", "title": "Invoice", "findings": [finding], "warnings": []}
+        body = an_extraction("Invoice", [a_finding("iban", "DE60 5009", "DE605009", page=2)])
         gateway.http[f"GET /v1/documents/{one}/extraction"] = [(200, body)]
     # The uploads run side by side: which file became which document is not fixed, so the exit code is not looked at.
     result = CliRunner().invoke(app, ["demo", "--url", gateway.url])

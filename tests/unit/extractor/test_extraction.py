@@ -6,6 +6,8 @@ import time
 import pytest
 
 from services.extractor import handlers
+from shared.results import Extraction
+from tests.support.shapes import assert_shape
 from tests.unit.extractor.documents import (
     AMERICAN_INVOICE,
     FRENCH_INVOICE,
@@ -111,6 +113,11 @@ def test_an_instruction_inside_the_text_changes_no_field() -> None:
         f["normalized"] for f in plain["findings"] if f["field"] in ("total", "vendor")
     ]
     assert hostile["document_type"] == "invoice"
+
+
+def test_an_extraction_has_the_shape_that_its_readers_know() -> None:
+    assert_shape(Extraction, extract(AMERICAN_INVOICE))
+    assert_shape(Extraction, extract("Invoice 77-A\nNet total 100.00\nVAT 20% 20.00\nAmount due 130.00\n"))
 
 
 def test_sums_that_do_not_add_up_are_warned_about() -> None:

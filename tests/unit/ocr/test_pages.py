@@ -1,5 +1,7 @@
 from services.ocr.pages import Line, Source, Word, concluded, merged, page, placed, scaled, slices, text_of
 from shared.harness.contract import Plan
+from shared.results import Page, RecognizedText
+from tests.support.shapes import assert_shape
 
 
 def line(text: str, top: float, *, opens: bool = False, confidence: float | None = None) -> Line:
@@ -55,6 +57,14 @@ def test_every_offset_of_the_whole_leads_to_its_page() -> None:
     assert [each["status"] for each in whole["pages"]] == ["done", "done", "done", "failed", "done"]
     assert [each["page"] for each in whole["pages"]] == [1, 2, 3, 4, 5]
     assert whole["pages"][4]["confidence"] == 80
+
+
+def test_pages_and_texts_have_the_shape_that_their_readers_know() -> None:
+    plan = Plan(engine="e", slices=slices("pdf", ["ocr", "ocr"]))
+    read = page(1, [line("sure", 0, confidence=80)], source="ocr", size=(1, 1))
+    assert_shape(Page, read)
+    assert_shape(Page, page(2, [line("exact", 0)], source="text_layer", size=(1, 1)))
+    assert_shape(RecognizedText, concluded(plan, [{"pages": [read]}, None]))
 
 
 def test_a_document_of_failures_has_empty_text() -> None:

@@ -79,7 +79,7 @@ export class FindingsPanel {
 
   #warnings(warnings) {
     if (warnings.length === 0) return [];
-    const items = warnings.map((text) => el("li", { dir: "auto" }, String(text)));
+    const items = warnings.map(({ text }) => el("li", { dir: "auto" }, text));
     return [el("h2", {}, this.say("find.warnings")), el("ul.warnings", {}, ...items)];
   }
 }
