@@ -94,7 +94,9 @@ class People:
         tenant = self._world.scenario.document(wish.document).tenant
         ask = getattr(commands, wish.kind)
         try:
-            await self.at_gateway(lambda gateway: ask(**_components(ask, gateway), key=DocumentKey(tenant, document_id)))
+            await self.at_gateway(
+                lambda gateway: ask(**_components(ask, gateway), key=DocumentKey(tenant, document_id))
+            )
             told = "is taken"
         except (NoAnswer, Problem, Transient, Unconfirmed, PyMongoError) as error:
             told = f"is answered with {error!r}"[:100]
