@@ -50,7 +50,8 @@ check: $(INSTALLED) ## lint, format, types, architecture; the page too where the
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@if node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)' 2>/dev/null; \
-	then $(MAKE) --no-print-directory check-web; \
+	then if $(MAKE) --no-print-directory node_modules/.package-lock.json; then $(MAKE) --no-print-directory check-web; \
+	else echo "The page is not linted: npm could not install the linters."; fi; \
 	else echo "The page is not linted: there is no Node.js 20.19 or newer."; fi
 
 check-web: node_modules/.package-lock.json
