@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from msgspec.structs import asdict
+from msgspec.structs import astuple
 
 from shared.document import failed_slices
 from shared.document.stage_state import FailedSlice, StageState
@@ -11,14 +11,15 @@ from shared.events.document import Failure
 
 Row = dict[str, Any]
 
-_NAMES: Final = {"stages": "jobs"}  # the field of a state → its name in a row
-_STAGE_NAMES: Final = {"claim_counts": "strikes"}  # of StageState: field -> stored field
+# The columns of a row in the order of the fields, two of which have another name there.
+_COLUMNS: Final = tuple({"stages": "jobs"}.get(field, field) for field in DocumentState.__struct_fields__)
+_STAGE_COLUMNS: Final = tuple({"claim_counts": "strikes"}.get(field, field) for field in StageState.__struct_fields__)
 _FEW: Final = 20  # failed slices that stand one by one
 
 
 def to_row(state: DocumentState) -> Row:
     """The row of a state."""
-    row = {_NAMES.get(field, field): value for field, value in asdict(state).items()}
+    row: Row = dict(zip(_COLUMNS, astuple(state), strict=True))
     row["requests"] = list(state.requests)
     row["jobs"] = [_stage_row(stage) for stage in state.stages.values()]
     return row
@@ -27,8 +28,9 @@ def to_row(state: DocumentState) -> Row:
 def from_row(row: Row) -> DocumentState:
     """The state of a stored row."""
     stages = [_stage(raw) for raw in row["jobs"]]
-    rest = {name: value for name, value in row.items() if name not in ("jobs", "requests")}
-    return DocumentState(**rest, stages={stage.stage: stage for stage in stages}, requests=tuple(row["requests"]))
+    fields = {**row, "stages": {stage.stage: stage for stage in stages}, "requests": tuple(row["requests"])}
+    del fields["jobs"]
+    return DocumentState(**fields)
 
 
 def bitmap(stage_state: StageState) -> bytes:
@@ -37,7 +39,7 @@ def bitmap(stage_state: StageState) -> bytes:
 
 
 def _stage_row(stage_state: StageState) -> Row:
-    row = {_STAGE_NAMES.get(field, field): value for field, value in asdict(stage_state).items()}
+    row: Row = dict(zip(_STAGE_COLUMNS, astuple(stage_state), strict=True))
     row["done"] = bitmap(stage_state)
     row["error"] = stage_state.error.model_dump() if stage_state.error else None
     few = len(stage_state.failed) <= _FEW
@@ -58,13 +60,14 @@ def _stage(row: Row) -> StageState:
         )
         for number, raw in row["failed"].items()
     } | failed_slices.from_rows(row.get("failed_runs", ()))
-    special = {
+    fields = {
+        **row,
         "done": int.from_bytes(row["done"], "little"),
         "error": Failure.model_validate(row["error"]) if row["error"] else None,
         "failed": failed,
         "claim_counts": {int(number): count for number, count in row["strikes"].items()},
         "lost": frozenset(row["lost"]),
     }
-    return StageState(
-        **{**{name: value for name, value in row.items() if name not in ("failed_runs", "strikes")}, **special}
-    )
+    del fields["strikes"]
+    fields.pop("failed_runs", None)  # rows of before have none
+    return StageState(**fields)
