@@ -5,9 +5,9 @@ it finds it looks at again right before it removes it: a claim without an event 
 any moment, and the projection may be dropped.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterable, AsyncIterator, Collection
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from services.progress.projection.eraser import erase
 from shared.events.document import utcnow
@@ -21,6 +21,8 @@ from shared.storage.mongo import Mongo
 from shared.storage.partial_uploads import PartialUpload, PartialUploads
 
 log = logs.get(__name__)
+
+T = TypeVar("T")
 
 KEEP: Final = timedelta(hours=24)  # blobs without an event, idempotency keys
 _GRACE: Final = timedelta(hours=1)  # for an expired upload: a gateway's clock may be behind, a request may be under way
@@ -100,7 +102,7 @@ class Janitor:
     async def _look(self) -> None:
         """Walk through the store and remove what is not needed."""
         known, strange, orphans = 0, 0, list[Stored]()
-        async for batch in self._batches():
+        async for batch in _batches(self._stored()):
             erased = await self._known([one.document_id for one in batch])
             known += len(erased)
             for one in batch:
@@ -121,24 +123,14 @@ class Janitor:
 
     async def _erase_again(self) -> None:
         """Remove rows of erased documents that came late: a projector stood still, lost its lease and woke up."""
-        ids: list[str] = []
-        async for row in self._documents.find({"settled.erased": True}, {"_id": 1}):
-            ids.append(row["_id"])
-            if len(ids) == _AT_ONCE:
-                await erase(self._database, self._generation, ids)
-                ids = []
-        await erase(self._database, self._generation, ids)
+        async for rows in _batches(self._documents.find({"settled.erased": True}, {"_id": 1})):
+            await erase(self._database, self._generation, [row["_id"] for row in rows])
 
-    async def _batches(self) -> AsyncIterator[list[Stored]]:
-        batch: list[Stored] = []
+    async def _stored(self) -> AsyncIterator[Stored]:
+        """The documents of the store, without standalone jobs: their words are kept like their facts."""
         async for tenant, document_id in self._blobs.documents():
-            if is_job_id(document_id):
-                continue  # the words of standalone jobs, which are kept like their facts
-            batch.append(Stored(tenant, document_id))
-            if len(batch) == _AT_ONCE:
-                yield batch
-                batch = []
-        yield batch
+            if not is_job_id(document_id):
+                yield Stored(tenant, document_id)
 
     async def _remove(self, one: Stored) -> None:
         """Remove an orphan, if it still is one."""
@@ -179,3 +171,14 @@ class Janitor:
 
 def _is_long_ago(written: datetime | None) -> bool:
     return written is not None and written < utcnow() - KEEP
+
+
+async def _batches(items: AsyncIterable[T]) -> AsyncIterator[list[T]]:
+    """The items, so many at once as one query is to take; the last batch may be empty."""
+    batch: list[T] = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == _AT_ONCE:
+            yield batch
+            batch = []
+    yield batch
