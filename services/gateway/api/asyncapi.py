@@ -3,8 +3,11 @@
 from typing import Any, Final
 
 from services.gateway.live.client_frames import Subscribe, Unsubscribe
+from services.gateway.live.close_codes import MEANINGS
 
 Schema = dict[str, Any]
+
+_OWN_CODES: Final = 4000  # from here on a close code belongs to the protocol that uses it (RFC 6455, 7.4.2)
 
 _ID: Final = "6f1c2b8e-6a53-4c36-9a3e-3f1f0d1f7b11"
 _JOB: Final = "job-0d9f1c1e-3f0b-4f0e-9a55-1b1f6f0e3f57"
@@ -99,9 +102,8 @@ def document(version: str) -> Schema:
             "title": "Pagestream, live",
             "version": version,
             "description": "JSON text frames under the subprotocol pagestream.v1. `/v1/documents/{id}/live` and "
-            "`/v1/jobs/{id}/live` subscribe by themselves; their first frame is the snapshot. Close codes: 4400 bad "
-            "frame, 4401 sign in, 4403 the token lacks the right, 4404 no such document, 4408 too slow, 4429 too "
-            "many; 1012 restart, 1013 try again later.",
+            "`/v1/jobs/{id}/live` subscribe by themselves; their first frame is the snapshot. Close codes: "
+            f"{_codes(own=True)}; {_codes(own=False)}.",
         },
         "defaultContentType": "application/json",
         "channels": {
@@ -116,6 +118,11 @@ def document(version: str) -> Schema:
         },
         "components": {"messages": messages},
     }
+
+
+def _codes(*, own: bool) -> str:
+    """The close codes of this protocol, or those of WebSocket itself (RFC 6455), each with its meaning."""
+    return ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items() if (code >= _OWN_CODES) == own)
 
 
 def _operation(action: str, channel: str, names: Any) -> Schema:

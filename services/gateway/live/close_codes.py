@@ -1,4 +1,4 @@
-"""The close codes of the socket: one list, which the AsyncAPI document and the clients follow."""
+"""The close codes of the socket, and what the AsyncAPI document says of each."""
 
 from typing import Final
 
@@ -10,6 +10,17 @@ NOT_ALLOWED: Final = 4403
 NOT_FOUND: Final = 4404
 TOO_SLOW: Final = 4408
 TOO_MANY: Final = 4429
+
+MEANINGS: Final = {
+    BAD_FRAME: "bad frame",
+    SIGN_IN: "sign in",
+    NOT_ALLOWED: "the token lacks the right",
+    NOT_FOUND: "no such document",
+    TOO_SLOW: "too slow",
+    TOO_MANY: "too many",
+    RESTART: "restart",
+    TRY_AGAIN_LATER: "try again later",
+}
 
 # The HTTP status of a refusal → the code that closes a socket for the same reason.
 OF_STATUS: Final = {401: SIGN_IN, 403: NOT_ALLOWED, 429: TOO_MANY}
