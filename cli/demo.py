@@ -17,7 +17,6 @@ from cli.screens import choose
 from cli.up import for_ever, started, until_interrupted, where
 from cli.upload import send
 from pagestream import PagestreamClient
-from shared.results import Extraction
 from shared.runtime.settings import read
 from stack import running
 from stack.running import Running
@@ -87,7 +86,7 @@ async def _found(out: Console, pagestream: PagestreamClient, document_id: str | 
         return  # refused: the screen said why
     view = await pagestream.document(document_id)
     extraction = await extraction_if_there(pagestream, document_id) if view["status"] == "completed" else None
-    title, *lines = findings.of_document(view, Extraction.model_validate(extraction) if extraction else None)
+    title, *lines = findings.of_document(view, extraction)
     out.print(Text(f"\n{title}", style="bold"), soft_wrap=True)
     for line in lines:
         out.print(Text(line), soft_wrap=True)

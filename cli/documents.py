@@ -13,7 +13,6 @@ from cli.options import AsJson, DocumentId, Url, client, console
 from cli.screens import STYLES, choose
 from pagestream import PagestreamClient
 from pagestream.refusals import Refused
-from shared.results import Extraction
 from shared.runtime.settings import read
 from stack.settings import StackSettings
 
@@ -122,8 +121,7 @@ async def _show(document_id: str, as_json: bool, url: str | None) -> int:
     if as_json:
         out.file.write(json.dumps({"document": view, "extraction": extraction, "events": events}) + "\n")
         return exits.COMPLETED
-    found = Extraction.model_validate(extraction) if extraction else None
-    for line in (*findings.of_document(view, found), "", *map(findings.of_event, events)):
+    for line in (*findings.of_document(view, extraction), "", *map(findings.of_event, events)):
         out.print(line, markup=False, soft_wrap=True)
     return exits.COMPLETED
 

@@ -9,7 +9,7 @@ from shared.results import Extraction, Finding
 SHOWN: Final = 12  # findings in the short form; `--json` has all
 
 
-def of_document(view: Mapping[str, Any], extraction: Extraction | None) -> list[str]:
+def of_document(view: Mapping[str, Any], extraction: Mapping[str, Any] | None) -> list[str]:
     """Name and state, why it failed if it did, then type, title and the surest findings."""
     row = rows.of_view(dict(view))
     facts = (row.state, f"{row.percent:.0f} %", row.pages, row.warning)
@@ -17,7 +17,7 @@ def of_document(view: Mapping[str, Any], extraction: Extraction | None) -> list[
     if row.reason:
         lines.append(f"  {row.reason}")
     if extraction is not None:
-        lines += [f"  {line}" for line in _of_extraction(extraction)]
+        lines += [f"  {line}" for line in _of_extraction(Extraction.model_validate(extraction))]
     return lines
 
 
