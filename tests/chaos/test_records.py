@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import CommitFailedError
 
-from shared.events.document import Fact, Progress, utcnow
+from shared.events.document import Progress, utcnow
 from shared.kafka import topics
 from shared.kafka.producer import Producer
 from shared.storage.mongo import Mongo, Row
@@ -163,7 +163,7 @@ async def test_13_work_items_whose_offsets_are_gone_are_not_worked_on_again(syst
     done = await system.upload(pictures.scan(1, 1))
     await system.completed(done)
     await system.check()
-    runs, facts = len(system.runs()), await claims_of(system, done)
+    runs, facts = len(system.runs()), await system.claims(done)
     with fault(13, "the offsets of every group are gone"):
         await asyncio.to_thread(system.end)
         try:
@@ -175,12 +175,7 @@ async def test_13_work_items_whose_offsets_are_gone_are_not_worked_on_again(syst
         await system.completed(new)
         await system.check()
     assert len(system.runs()) == runs
-    assert await claims_of(system, done) == facts  # a lease that has ended has its fact appended once more
-
-
-async def claims_of(system: ChaosSystem, document_id: str) -> dict[str, Fact]:
-    """What the log claims of a document, however often."""
-    return {fact.event_id: fact for fact in await system.facts(document_id)}
+    assert await system.claims(done) == facts  # a lease that has ended has its fact appended once more
 
 
 async def forget_offsets(system: ChaosSystem, stage: str) -> bool:

@@ -207,10 +207,14 @@ class RunningSystem:
         """What the log says of a document."""
         return await kafka.facts_of(self.settings.kafka, document_id)
 
+    async def claims(self, document_id: str) -> dict[str, Fact]:
+        """What the log claims of a document, by event id, however often each fact stands there."""
+        return {fact.event_id: fact for fact in await self.facts(document_id)}
+
     async def slices_done(self, document_id: str, stage: str = "ocr") -> Counter[int]:
         """How often the log says of each slice that it is done, each event id counted once."""
-        facts = {fact.event_id: fact for fact in await self.facts(document_id)}
-        return Counter(f.slice for f in facts.values() if isinstance(f, SliceCompleted) and f.stage == stage)
+        facts = (await self.claims(document_id)).values()
+        return Counter(f.slice for f in facts if isinstance(f, SliceCompleted) and f.stage == stage)
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Mongo]:
