@@ -66,17 +66,11 @@ class Gateway:
     search_slots: FairSlots
 
 
-def gateway_of(request: Request) -> Gateway:
-    """The gateway that answers this request."""
-    gateway: Gateway = request.app.state.gateway
-    return gateway
-
-
 def _component(get: Callable[[Gateway], object]) -> Any:
     """A dependency that is one component. A coroutine, since FastAPI runs plain functions in a thread."""
 
     async def component(request: Request) -> object:
-        return get(gateway_of(request))
+        return get(request.app.state.gateway)
 
     return Depends(component)
 
@@ -107,7 +101,7 @@ FairSlotsDep = Annotated[FairSlots, _component(lambda gateway: gateway.search_sl
 
 
 def caller_of(request: Request) -> Caller:
-    """Whose request it is, as `access.SignIn` found out."""
+    """Whose request it is, as `AuthenticationMiddleware` found out."""
     caller: Caller = request.state.caller
     return caller
 

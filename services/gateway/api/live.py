@@ -1,4 +1,4 @@
-"""The live addresses as HTTP sees them: server-sent events. A WebSocket never comes here (see `sockets.py`)."""
+"""The live addresses as HTTP sees them: server-sent events. A WebSocket never comes here (see `live.websocket`)."""
 
 from typing import Annotated
 

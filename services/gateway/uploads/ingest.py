@@ -26,6 +26,7 @@ from shared.kafka.producer import Producer
 from shared.storage import blob_names
 from shared.storage.blobs import Blobs
 
+HEAD: Final = 4096  # bytes that `sniff` wants to see
 QUEUE_SECONDS: Final = 30.0  # how long an upload waits for a place; meanwhile the client's bytes wait in its socket
 
 
@@ -231,9 +232,6 @@ async def _chain(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
 
 def _bytes(count: int) -> str:
     return f"{count:,} bytes"
-
-
-HEAD: Final = 4096  # bytes that `sniff` wants to see
 
 
 def sniff(head: bytes) -> str:
