@@ -191,6 +191,24 @@ async def test_whoever_eats_memory_is_told_the_limit(child: Child, tmp_path: Pat
     assert await run(child, asking(tmp_path, "answer"))
 
 
+async def test_a_result_beyond_the_limit_is_left_unread_and_its_process_ends(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill = Child.kill
+
+    async def kill_late(child: Child) -> None:
+        await asyncio.sleep(0.3)  # until the pipe is full and paused
+        await kill(child)
+
+    monkeypatch.setattr(Child, "kill", kill_late)
+    request = asking(tmp_path, "answer_much")
+    with pytest.raises(Rejected) as rejected:
+        async with asyncio.timeout(20):
+            await child.run(request, deadline=30, memory_mb=1024, on_tick=lambda tick: None, result_mb=1)
+    assert rejected.value.code == "too_large"
+    assert await run(child, asking(tmp_path, "answer"))
+
+
 async def test_what_a_stage_prints_does_not_break_the_protocol(child: Child, tmp_path: Path) -> None:
     assert await run(child, asking(tmp_path, "chatter")) == {"said": True}
     assert await run(child, asking(tmp_path, "answer"))

@@ -84,4 +84,4 @@ class QueryEmbedder:
             self._idle.cancel()
         if child and child.returncode is None:
             child.kill()
-            await child.wait()
+            await child.communicate()  # while its answer is unread, `wait` need not return

@@ -56,4 +56,4 @@ async def _replay(arguments: Sequence[str], wanted: bytes, on_folded: OnFolded) 
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+            await process.communicate()  # while its output is unread, `wait` need not return

@@ -118,8 +118,7 @@ class Child:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        await _read_out(process)
+        await _reap(process)
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process and self._process.returncode is None:
@@ -185,13 +184,19 @@ async def _receive(process: asyncio.subprocess.Process, most: int = MOST_SAID) -
         raise asyncio.IncompleteReadError(b"", None) from error
 
 
-async def _read_out(process: asyncio.subprocess.Process) -> None:
-    """Throw away what a dead process has said: an unread pipe is not seen to end, and its descriptor stays open."""
+async def _reap(process: asyncio.subprocess.Process) -> None:
+    """Throw away what a dying process has said, and wait for its end.
+
+    A full pipe is paused, and one that is paused is not seen to end: its descriptor would stay open. `Process.wait`
+    would not return either, nor while somebody who left the group still holds the pipe.
+    """
     assert process.stdout
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(1.0):
             while await process.stdout.read(_MIB):
                 pass
+    while process.returncode is None:
+        await asyncio.sleep(0.01)
 
 
 def _refused(frame: TooLong, step: str, result_mb: int) -> Exception:
