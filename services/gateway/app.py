@@ -139,6 +139,7 @@ def build(gateway: Gateway, settings: GatewaySettings) -> FastAPI:
         description="Documents in, progress live, results out.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
         dependencies=[Security(HTTPBearer(auto_error=False, description="An API key, or a token for one document."))],
     )
     app.state.gateway = gateway

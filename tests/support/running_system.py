@@ -201,6 +201,24 @@ class RunningSystem:
             "pages": [await self.get(f"{document_id}/pages/{page}") for page in pages],
         }
 
+    # ---- standalone jobs
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        """The view of a standalone job."""
+        answer = await self.call("GET", f"/v1/jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def until_job(self, job_id: str, **fields: Any) -> dict[str, Any]:
+        """The view of a standalone job as soon as it has these fields."""
+
+        async def reached() -> dict[str, Any] | None:
+            view = await self.job(job_id)
+            return view if fields.items() <= view.items() else None
+
+        return await until(reached, what=f"{job_id} is {fields}")
+
     # ---- the log and the database
 
     async def facts(self, document_id: str) -> list[Fact]:

@@ -32,21 +32,6 @@ async def report(system: RunningSystem, job_id: str, what: str = "progress", **b
     return await system.call("POST", f"/v1/jobs/{job_id}/{what}", json=body)
 
 
-async def view_of(system: RunningSystem, job_id: str) -> dict[str, Any]:
-    answer = await system.call("GET", f"/v1/jobs/{job_id}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def until_it_is(system: RunningSystem, job_id: str, **fields: Any) -> dict[str, Any]:
-    async def reached() -> dict[str, Any] | None:
-        view = await view_of(system, job_id)
-        return view if fields.items() <= view.items() else None
-
-    return await until(reached, what=f"{job_id} is {fields}")
-
-
 async def test_a_job_is_watched_from_start_to_end_on_the_socket_of_the_documents(system: RunningSystem) -> None:
     job_id = await started(system)
     async with socket(system.url) as live:
@@ -78,31 +63,31 @@ async def test_the_percent_never_falls_and_a_burst_of_reports_ends_with_the_last
     await report(system, job_id, percent=50)
     await asyncio.gather(*(report(system, job_id, percent=n / 2, message=f"{n}") for n in range(100)))
     await report(system, job_id, message="last")
-    view = await until_it_is(system, job_id, percent=50.0)
+    view = await system.until_job(job_id, percent=50.0)
     view = await until(lambda: said(system, job_id, "last"), what="the last report is shown")
     assert view["percent"] == 50.0
     assert view["version"] < 1_000_050  # a hundred reports were a few ticks
 
 
 async def said(system: RunningSystem, job_id: str, text: str) -> dict[str, Any] | None:
-    view = await view_of(system, job_id)
+    view = await system.job(job_id)
     return view if view["message"]["text"] == text else None
 
 
 async def test_a_failed_job_says_why_and_what_to_do_and_takes_no_more_reports(system: RunningSystem) -> None:
     job_id = await started(system)
     await report(system, job_id, percent=30)
-    await until_it_is(system, job_id, percent=30.0)
+    await system.until_job(job_id, percent=30.0)
     why = {"code": "quota_reached", "message": "The CRM takes no more rows.", "action": "Ask for a larger quota."}
     assert (await report(system, job_id, "fail", **why)).status_code == 202
-    view = await until_it_is(system, job_id, status="failed")
+    view = await system.until_job(job_id, status="failed")
     assert why.items() <= view["error"].items()
     assert view["percent"] == 30.0
     assert (await report(system, job_id, "fail", **why)).status_code == 202  # the same again
     for what, body in (("progress", {"percent": 50}), ("complete", {}), ("fail", {"message": "something else"})):
         refused = await report(system, job_id, what, **body)
         assert (refused.status_code, refused.json()["code"]) == (409, "job_ended")
-    assert await view_of(system, job_id) == view
+    assert await system.job(job_id) == view
 
 
 async def test_the_same_request_under_the_same_key_is_one_job(system: RunningSystem) -> None:
@@ -111,7 +96,7 @@ async def test_the_same_request_under_the_same_key_is_one_job(system: RunningSys
     assert first.json() == again.json()
     other = await system.call("POST", "/v1/jobs", json={"title": "Another"}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
-    assert (await view_of(system, first.json()["job_id"]))["version"] == 1_000_000
+    assert (await system.job(first.json()["job_id"]))["version"] == 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -143,18 +128,18 @@ async def test_a_job_is_no_document_and_no_row_of_the_documents_feed(system: Run
 
 async def test_a_job_that_falls_silent_is_shown_as_stalled_until_it_is_heard_of_again(system: RunningSystem) -> None:
     job_id = await started(system, silent_after=1)
-    stalled = await until_it_is(system, job_id, status="stalled")
+    stalled = await system.until_job(job_id, status="stalled")
     assert "No sign of life" in stalled["message"]["text"]
     await report(system, job_id)
-    await until_it_is(system, job_id, status="running")
-    await until_it_is(system, job_id, status="stalled")
+    await system.until_job(job_id, status="running")
+    await system.until_job(job_id, status="stalled")
     await report(system, job_id, "complete")
-    await until_it_is(system, job_id, status="completed")
+    await system.until_job(job_id, status="completed")
 
 
 async def test_a_job_is_watched_over_an_event_stream_and_by_long_poll(system: RunningSystem) -> None:
     job_id = await started(system)
-    view = await view_of(system, job_id)
+    view = await system.job(job_id)
     since = f"{view['epoch']}:{view['version']}"
     waiting = asyncio.create_task(system.call("GET", f"/v1/jobs/{job_id}", params={"wait": 20, "since": since}))
     async with httpx.AsyncClient(base_url=system.url, trust_env=False, timeout=20) as http:
@@ -173,7 +158,7 @@ async def test_no_topic_that_is_kept_holds_what_people_wrote(system: RunningSyst
     job_id = await started(system)
     await report(system, job_id, percent=5, message="about Söhne")
     await report(system, job_id, "fail", message="Söhne refused", action="Ask Söhne")
-    await until_it_is(system, job_id, status="failed")
+    await system.until_job(job_id, status="failed")
     for topic in (topics.DOCUMENTS, topics.UPDATES):
         records = await kafka.records(system.settings.kafka, topic)
         mine = [record.value for record in records if record.key == job_id.encode()]
@@ -186,10 +171,10 @@ async def test_jobs_are_the_same_after_the_projections_were_thrown_away(system: 
     await report(system, ended, "fail", message="It went wrong")
     await report(system, running, percent=12)
     ids = (ended, running)
-    await until_it_is(system, ended, status="failed")
-    await until_it_is(system, running, percent=12.0)
+    await system.until_job(ended, status="failed")
+    await system.until_job(running, percent=12.0)
     before = await system.until_ready()
-    views = [await view_of(system, job_id) for job_id in ids]
+    views = [await system.job(job_id) for job_id in ids]
     await system.drop_projections()
     after = await system.until_ready(but=before)
-    assert [await view_of(system, job_id) for job_id in ids] == [{**view, "epoch": after} for view in views]
+    assert [await system.job(job_id) for job_id in ids] == [{**view, "epoch": after} for view in views]

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.gateway.api.documents import IdempotencyKey
+from services.gateway.api.schemas import Deleted, Requested
 from services.gateway.dependencies import ClaimsDep, HubDep, Key, ProducerDep, ResumableUploadsDep
 from services.gateway.http.responses import Json
 from services.gateway.live.hub import Hub
@@ -21,7 +22,7 @@ from shared.kafka.producer import Producer
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["control"])
 
 
-@router.post("/retry", status_code=202, summary="Try again what failed or is missing")
+@router.post("/retry", status_code=202, response_model=Requested, summary="Try again what failed or is missing")
 async def retry(
     hub: HubDep, claims: ClaimsDep, producer: ProducerDep, key: Key, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -29,7 +30,7 @@ async def retry(
     return await _request(hub, claims, producer, key, RetryRequested, idempotency_key, check_retry)
 
 
-@router.post("/cancel", status_code=202, summary="Stop the work on it; finished pages stay")
+@router.post("/cancel", status_code=202, response_model=Requested, summary="Stop the work on it; finished pages stay")
 async def cancel(
     hub: HubDep, claims: ClaimsDep, producer: ProducerDep, key: Key, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -37,7 +38,9 @@ async def cancel(
     return await _request(hub, claims, producer, key, CancelRequested, idempotency_key, check_cancel)
 
 
-@router.delete("", status_code=202, summary="Erase it: the file, its text and all that was found")
+@router.delete(
+    "", status_code=202, response_model=Deleted, summary="Erase it: the file, its text and all that was found"
+)
 async def delete(
     hub: HubDep,
     claims: ClaimsDep,

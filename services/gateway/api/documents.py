@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
+from services.gateway.api.schemas import Accepted, DocumentList, DocumentView
 from services.gateway.auth.limits import Limits
 from services.gateway.dependencies import (
     Holding,
@@ -48,7 +49,13 @@ BatchName = Annotated[str | None, Query(max_length=100, description="The batch: 
 Tags = Annotated[tuple[str, ...], Query(alias="tag", description="A tag; may be given several times.")]
 
 
-@router.post("", status_code=202, summary="Upload a document: a form's part `file`, or its bytes with ?filename=")
+@router.post(
+    "",
+    status_code=202,
+    response_model=Accepted,
+    responses={200: {"model": Accepted, "description": "These bytes are here already"}},
+    summary="Upload a document: a form's part `file`, or its bytes with ?filename=",
+)
 async def upload(
     request: Request,
     uploads: UploadsDep,
@@ -94,7 +101,7 @@ async def _offer(request: Request, chunks: AsyncIterator[bytes], tenant: str, fi
     )
 
 
-@router.get("", summary="List documents, newest first")
+@router.get("", response_model=DocumentList, summary="List documents, newest first")
 async def list_documents(
     projections: ProjectionsDep,
     hub: HubDep,
@@ -123,7 +130,7 @@ async def list_documents(
     return tagged(request, tag, body)
 
 
-@router.get("/{document_id}", summary="The document view")
+@router.get("/{document_id}", response_model=DocumentView, summary="The document view")
 async def view(
     hub: HubDep, limits: LimitsDep, key: Key, request: Request, wait: Wait = 0, since: Since = None
 ) -> Response:

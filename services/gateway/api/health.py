@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.gateway.api.schemas import Health, Readiness
 from services.gateway.dependencies import HubDep, ReadinessDep, UpdatesConsumerDep
 from services.gateway.http.responses import Json
 from services.gateway.live.updates_consumer import UpdatesConsumer
@@ -24,13 +25,18 @@ router = APIRouter(tags=["health"])
 _WITHIN: Final = 3.0  # seconds for one check
 
 
-@router.get("/healthz", summary="Alive")
+@router.get("/healthz", response_model=Health, summary="Alive")
 async def alive() -> Response:
     """The process answers."""
     return Json({"status": "alive"})
 
 
-@router.get("/readyz", summary="Ready, or what is missing")
+@router.get(
+    "/readyz",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Something is missing"}},
+    summary="Ready, or what is missing",
+)
 async def ready(hub: HubDep, updates: UpdatesConsumerDep, readiness: ReadinessDep) -> Response:
     """`{"ready", "checks": {name: "ok" or a sentence}}`; 503 while anything is missing."""
     checks = {

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.gateway.api.documents import MOST, IdempotencyKey, Since, Wait, viewed
+from services.gateway.api.schemas import JobList, JobReported, JobView, Started
 from services.gateway.dependencies import (
     BlobsDep,
     HubDep,
@@ -78,7 +79,7 @@ class Failed(_Body):
     action: str = Field(default="", max_length=1_000)
 
 
-@router.post("", status_code=201, summary="Start a job that somebody else works on")
+@router.post("", status_code=201, response_model=Started, summary="Start a job that somebody else works on")
 async def start(
     quotas: QuotasDep,
     projections: ProjectionsDep,
@@ -101,7 +102,7 @@ async def start(
     return Json({"job_id": key.document_id, "links": links}, status_code=201, headers={"Location": here})
 
 
-@router.post("/{job_id}/progress", status_code=202, summary="Say how far it is")
+@router.post("/{job_id}/progress", status_code=202, response_model=JobReported, summary="Say how far it is")
 async def progress(hub: HubDep, tick_throttle: TickThrottleDep, key: JobKey, body: Report) -> Response:
     """Reports in quick succession are merged; 409 once the job has ended."""
     found = await hub.document(key)
@@ -112,7 +113,7 @@ async def progress(hub: HubDep, tick_throttle: TickThrottleDep, key: JobKey, bod
     return _accepted(key)
 
 
-@router.post("/{job_id}/complete", status_code=202, summary="It is done")
+@router.post("/{job_id}/complete", status_code=202, response_model=JobReported, summary="It is done")
 async def complete(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey) -> Response:
     """Said again it changes nothing; 409 after it has failed."""
     return await _end(
@@ -120,7 +121,7 @@ async def complete(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: Job
     )
 
 
-@router.post("/{job_id}/fail", status_code=202, summary="It ended without success")
+@router.post("/{job_id}/fail", status_code=202, response_model=JobReported, summary="It ended without success")
 async def fail(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey, body: Failed) -> Response:
     """The same said again changes nothing; 409 after it has ended in another way."""
     view = (await hub.document(key)).row["view"]
@@ -135,7 +136,7 @@ async def fail(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey,
     return await _end(hub, producer, blobs, key, fact, {"message": body.message, "action": body.action})
 
 
-@router.get("", summary="List jobs, newest first")
+@router.get("", response_model=JobList, summary="List jobs, newest first")
 async def list_jobs(
     projections: ProjectionsDep,
     tenant: Tenant,
@@ -150,7 +151,7 @@ async def list_jobs(
     return Json({"jobs": [row["view"] for row in shown], "next_cursor": more})
 
 
-@router.get("/{job_id}", summary="The job view")
+@router.get("/{job_id}", response_model=JobView, summary="The job view")
 async def view(
     hub: HubDep, limits: LimitsDep, key: JobKey, request: Request, wait: Wait = 0, since: Since = None
 ) -> Response:

@@ -1,8 +1,9 @@
 """The live addresses as HTTP sees them: server-sent events. A WebSocket never comes here (see `live.websocket`)."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import Response
 
 from services.gateway.dependencies import Asking, EventStreamsDep, Holding, JobKey, Key
 from services.gateway.live.sse import EventStream, position_of
@@ -11,10 +12,19 @@ from services.gateway.targets import Target
 
 router = APIRouter(prefix="/v1", tags=["live"])
 
+_EVENTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+
 LastEventId = Annotated[str | None, Header(max_length=128)]
 
 
-@router.get("/documents/{document_id}/live", summary="One document live: a WebSocket, or text/event-stream when asked")
+@router.get(
+    "/documents/{document_id}/live",
+    response_class=Response,
+    responses=_EVENTS,
+    summary="One document live: a WebSocket, or text/event-stream when asked",
+)
 async def document(
     event_streams: EventStreamsDep,
     asking: Asking,
@@ -28,7 +38,12 @@ async def document(
     return EventStream(event_streams, asking, holders, Target.document(*key), position_of(last_event_id))
 
 
-@router.get("/jobs/{job_id}/live", summary="One job live: a WebSocket, or text/event-stream when asked")
+@router.get(
+    "/jobs/{job_id}/live",
+    response_class=Response,
+    responses=_EVENTS,
+    summary="One job live: a WebSocket, or text/event-stream when asked",
+)
 async def job(
     event_streams: EventStreamsDep,
     asking: Asking,
@@ -42,7 +57,12 @@ async def job(
     return EventStream(event_streams, asking, holders, Target.job(*key), position_of(last_event_id))
 
 
-@router.get("/live", summary="Many subscriptions on one WebSocket, or a feed as text/event-stream")
+@router.get(
+    "/live",
+    response_class=Response,
+    responses=_EVENTS,
+    summary="Many subscriptions on one WebSocket, or a feed as text/event-stream",
+)
 async def feed(
     event_streams: EventStreamsDep,
     asking: Asking,

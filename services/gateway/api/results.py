@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from services.gateway.api.schemas import ChunkPage, DocumentText, DocumentView, PageList, Timeline
 from services.gateway.dependencies import Asking, BlobsDep, HubDep, Key, PageImagesDep, ProjectionsDep, TimeTravelDep
 from services.gateway.http import json_parts
 from services.gateway.http.responses import Encoded, Json
@@ -16,6 +17,7 @@ from services.gateway.queries.page_images import DEFAULT_WIDTH, WIDTHS, kept
 from services.gateway.targets import DocumentKey
 from services.gateway.uploads import filenames
 from shared.harness.contract import Plan, Slice
+from shared.results import Extraction, Page
 from shared.storage import blob_names
 from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs
 from shared.storage.mongo import Row
@@ -27,13 +29,15 @@ MOST: Final = 1_000  # chunks or events in one answer
 # With what people uploaded: it is never run as a page of ours, whatever a browser takes it for.
 _HARMLESS: Final = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
 
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 Cursor = Annotated[str | None, Query(max_length=512)]
 PageNumber = Annotated[int, Path(ge=1, le=cursors.HIGHEST)]
 Width = Annotated[int, Query(ge=WIDTHS[0], le=WIDTHS[1], description="At most so many pixels wide.")]
 
 
-@router.get("/pages", summary="Which pages there are and how far each is")
+@router.get("/pages", response_model=PageList, summary="Which pages there are and how far each is")
 async def list_pages(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
     """`{"pages": [{"page", "status"}]}`; empty until the pages are counted."""
     row = (await hub.document(key)).row
@@ -41,7 +45,7 @@ async def list_pages(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
     return Json({"pages": page_status.statuses(plan, _slices(row)) if plan else []})
 
 
-@router.get("/pages/{page}", summary="One page with its words; there as soon as it is done")
+@router.get("/pages/{page}", response_model=Page, summary="One page with its words; there as soon as it is done")
 async def page_of(hub: HubDep, blobs: BlobsDep, key: Key, page: PageNumber) -> Response:
     """`{"page", "text", "source", "confidence", "width", "height", "words": […]}`, 409 while it is not there yet."""
     row = (await hub.document(key)).row
@@ -61,7 +65,12 @@ async def page_of(hub: HubDep, blobs: BlobsDep, key: Key, page: PageNumber) -> R
     return Encoded(bytes(found))
 
 
-@router.get("/pages/{page}/image", summary="One page as a JPEG image; there as soon as the pages are counted")
+@router.get(
+    "/pages/{page}/image",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": _BINARY}}},
+    summary="One page as a JPEG image; there as soon as the pages are counted",
+)
 async def image_of(
     hub: HubDep,
     page_images: PageImagesDep,
@@ -89,7 +98,12 @@ async def image_of(
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/text", summary="The whole text, as JSON with the offsets of the pages, or as text/plain")
+@router.get(
+    "/text",
+    response_model=DocumentText,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    summary="The whole text, as JSON with the offsets of the pages, or as text/plain",
+)
 async def text(hub: HubDep, blobs: BlobsDep, key: Key, request: Request) -> Response:
     """`{"document_id", "text", "pages": [{"page", "start", "end", …}]}`; plain text where only that is accepted."""
     row = (await hub.document(key)).row
@@ -102,7 +116,7 @@ async def text(hub: HubDep, blobs: BlobsDep, key: Key, request: Request) -> Resp
     return Encoded(json_parts.joined(document_id=key.document_id, text=found.text, pages=found.pages))
 
 
-@router.get("/chunks", summary="The text in pieces that can be searched")
+@router.get("/chunks", response_model=ChunkPage, summary="The text in chunks that can be searched")
 async def chunks(
     hub: HubDep, projections: ProjectionsDep, key: Key, limit: Limit = 200, cursor: Cursor = None
 ) -> Response:
@@ -115,7 +129,7 @@ async def chunks(
     return Json({"chunks": [_public(found) for found in rows[:limit]], "next_cursor": more})
 
 
-@router.get("/extraction", summary="What kind of document it is and what was found in it")
+@router.get("/extraction", response_model=Extraction, summary="What kind of document it is and what was found in it")
 async def extraction(hub: HubDep, projections: ProjectionsDep, blobs: BlobsDep, key: Key) -> Response:
     """`{"document_type", "language", "title", "summary", "keywords", "findings", "warnings"}`."""
     row = (await hub.document(key)).row
@@ -130,7 +144,12 @@ async def extraction(hub: HubDep, projections: ProjectionsDep, blobs: BlobsDep, 
     return Encoded(json_parts.joined(**_public(found) | {"findings": findings}))
 
 
-@router.get("/file", summary="The uploaded file, as it came")
+@router.get(
+    "/file",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": _BINARY}}},
+    summary="The uploaded file, as it came",
+)
 async def file(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
     """The bytes, always as a download: what people upload must never run as a page of ours."""
     view = (await hub.document(key)).row["view"]
@@ -147,7 +166,7 @@ async def file(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
     return StreamingResponse(_joined(first, stream), media_type=view["content_type"], headers=headers)
 
 
-@router.get("/timeline", summary="What happened to it, in the order of the log")
+@router.get("/timeline", response_model=Timeline, summary="What happened to it, in the order of the log")
 async def timeline(
     hub: HubDep, projections: ProjectionsDep, key: Key, limit: Limit = 500, cursor: Cursor = None
 ) -> Response:
@@ -163,7 +182,11 @@ async def timeline(
     return Json({"events": events, "next_cursor": more})
 
 
-@router.get("/timeline/{version}", summary="The document view as it was at a version of its timeline")
+@router.get(
+    "/timeline/{version}",
+    response_model=DocumentView,
+    summary="The document view as it was at a version of its timeline",
+)
 async def as_it_was(
     time_travel: TimeTravelDep, hub: HubDep, key: Key, version: Annotated[int, Path(ge=1, le=cursors.HIGHEST)]
 ) -> Response:

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from services.gateway.api.schemas import SearchResults
 from services.gateway.dependencies import FairSlotsDep, ProjectionsDep, QueryEmbedderDep, Tenant, VectorIndexDep
 from services.gateway.http.responses import Json
 from services.gateway.problems import Problem
@@ -21,7 +22,7 @@ AT_ONCE: Final = 8  # searches; there is one model, which is asked one question 
 QUEUE_SECONDS: Final = 10.0  # how long one more waits for its turn
 
 
-@router.get("/search", summary="Find chunks by words and by meaning, best first")
+@router.get("/search", response_model=SearchResults, summary="Find chunks by words and by meaning, best first")
 async def search(
     search_slots: FairSlotsDep,
     projections: ProjectionsDep,

@@ -5,9 +5,10 @@ import hashlib
 from typing import Any, Final
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from services.gateway.api.health import silence
+from services.gateway.api.schemas import System
 from services.gateway.dependencies import (
     EventStreamsDep,
     MetricsDep,
@@ -30,7 +31,7 @@ router = APIRouter(tags=["system"])
 _WITHIN: Final = 3.0  # seconds for what the database knows
 
 
-@router.get("/v1/system", summary="Workers, lag, halted folds, failures by code, parked records")
+@router.get("/v1/system", response_model=System, summary="Workers, lag, halted folds, failures by code, parked records")
 async def system(
     service_status: ServiceStatusDep,
     projections: ProjectionsDep,
@@ -58,7 +59,7 @@ async def system(
     )
 
 
-@router.get("/metrics", summary="The same for Prometheus, of all tenants together")
+@router.get("/metrics", response_class=PlainTextResponse, summary="The same for Prometheus, of all tenants together")
 async def metrics(
     metrics: MetricsDep,
     websockets: WebSocketsDep,

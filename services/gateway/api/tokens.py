@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from services.gateway.api.schemas import Scope, TokenCreated, TokenList
 from services.gateway.auth.callers import Caller
 from services.gateway.dependencies import Asking, AuthenticatorDep, HubDep, QuotasDep, Tenant, TokensDep
 from services.gateway.http.body_limit import SmallBody
@@ -38,7 +39,12 @@ class TokenRequest(BaseModel):
         return self
 
 
-@router.post("", status_code=201, summary="A token for one document or batch: watch it, or also retry and cancel")
+@router.post(
+    "",
+    status_code=201,
+    response_model=TokenCreated,
+    summary="A token for one document or batch: watch it, or also retry and cancel",
+)
 async def create(
     hub: HubDep, quotas: QuotasDep, tokens: TokensDep, asking: Asking, tenant: Tenant, wish: TokenRequest
 ) -> Response:
@@ -51,7 +57,7 @@ async def create(
     return Json({"token": token.secret, "expires_at": token.row["expires_at"], "id": token.id}, status_code=201)
 
 
-@router.get("", summary="The tokens that are good now, those that end first at first")
+@router.get("", response_model=TokenList, summary="The tokens that are good now, those that end first at first")
 async def tokens(
     authenticator: AuthenticatorDep,
     tenant: Tenant,
@@ -71,7 +77,7 @@ async def tokens(
     return Json({"tokens": listed, "next_cursor": more})
 
 
-@router.get("/current", summary="What the key or token of this request may do")
+@router.get("/current", response_model=Scope, summary="What the key or token of this request may do")
 async def current(asking: Asking) -> Response:
     """`{"right": "read", "control" or "all", "document_id", "batch", "expires_at"}`; a key's is `all` of its tenant."""
     return Json(_scope(asking))

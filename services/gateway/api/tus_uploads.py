@@ -50,7 +50,7 @@ async def options(uploads: UploadsDep) -> Response:
     return Response(status_code=204, headers=tus.capabilities(uploads.max_bytes))
 
 
-@router.post("", status_code=201, summary="Begin a resumable upload; its bytes may come along")
+@router.post("", status_code=201, response_class=Response, summary="Begin a resumable upload; its bytes may come along")
 async def create(
     request: Request,
     resumable_uploads: ResumableUploadsDep,
@@ -70,7 +70,7 @@ async def create(
     return Response(status_code=201, headers={**location, **_headers(upload, offset)})
 
 
-@router.head("/{document_id}", summary="Where the upload continues")
+@router.head("/{document_id}", response_class=Response, summary="Where the upload continues")
 async def where(document_id: str, resumable_uploads: ResumableUploadsDep, tenant: Tenant) -> Response:
     """`Upload-Offset`; once it equals `Upload-Length` the document is in the log, and `Content-Location` names it."""
     upload = await resumable_uploads.find(tenant, document_id)

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 Schema = dict[str, Any]
 
@@ -37,6 +38,11 @@ _UPLOAD: Final[Schema] = {
         "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
     },
 }
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of a call in generated clients, such as `documents_upload`."""
+    return "_".join([*map(str, route.tags), route.name]).replace(" ", "_")
 
 
 def describe(app: FastAPI) -> Schema:
