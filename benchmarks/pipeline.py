@@ -13,7 +13,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 
 from benchmarks.pages import scan, scanned_pdf
 from benchmarks.system import completed, system
+from pagestream.views import TimelineEvent
 from stack import tesseract
 
 LAST_PAGE: Final = 0.9  # times plain tesseract, at least
@@ -94,7 +95,7 @@ async def read_by_pipeline(document: Path, told: OnPages = quietly) -> tuple[flo
     return at(events, "SliceCompleted", "ocr") - began, at(events, "DocumentCompleted", None) - began
 
 
-def at(events: list[dict[str, str]], kind: str, stage: str | None) -> float:
+def at(events: Sequence[TimelineEvent], kind: str, stage: str | None) -> float:
     """When the last such event was, in seconds since the epoch."""
     return max(
         datetime.fromisoformat(event["at"]).timestamp()

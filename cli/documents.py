@@ -1,7 +1,8 @@
 """`pagestream list`, `show`, `retry`, `cancel`: ask about documents, and what a person may do to one."""
 
 import json
-from typing import Annotated, Any, Final
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -13,10 +14,9 @@ from cli.options import AsJson, DocumentId, Url, client, console
 from cli.screens import STYLES, choose
 from pagestream import PagestreamClient
 from pagestream.refusals import Refused
+from pagestream.views import DocumentView, Extraction
 from shared.runtime.settings import read
 from stack.settings import StackSettings
-
-View = dict[str, Any]
 
 _AT_ONCE: Final = 200  # documents of one answer
 
@@ -87,9 +87,9 @@ async def _list(status: str | None, limit: int, as_json: bool, url: str | None) 
     return exits.COMPLETED
 
 
-async def _newest(pagestream: PagestreamClient, status: str | None, limit: int) -> list[View]:
+async def _newest(pagestream: PagestreamClient, status: str | None, limit: int) -> list[DocumentView]:
     """Up to `limit` views; the gateway may hand them out in smaller portions."""
-    views: list[View] = []
+    views: list[DocumentView] = []
     cursor = None
     while len(views) < limit:
         page = await pagestream.documents(status, min(limit - len(views), _AT_ONCE), cursor)
@@ -100,7 +100,7 @@ async def _newest(pagestream: PagestreamClient, status: str | None, limit: int) 
     return views[:limit]
 
 
-def _table(views: list[View]) -> Table:
+def _table(views: Sequence[DocumentView]) -> Table:
     table = Table("id", "name", "state", "%", "pages", "uploaded", "", box=None, pad_edge=False)
     for view in views:
         row = rows.of_view(view)
@@ -126,7 +126,7 @@ async def _show(document_id: str, as_json: bool, url: str | None) -> int:
     return exits.COMPLETED
 
 
-async def extraction_if_there(pagestream: PagestreamClient, document_id: str) -> View | None:
+async def extraction_if_there(pagestream: PagestreamClient, document_id: str) -> Extraction | None:
     """The extraction, None while there is none (yet)."""
     try:
         return await pagestream.extraction(document_id)

@@ -11,7 +11,7 @@ SHOWN: Final = 12  # findings in the short form; `--json` has all
 
 def of_document(view: Mapping[str, Any], extraction: Mapping[str, Any] | None) -> list[str]:
     """Name and state, why it failed if it did, then type, title and the surest findings."""
-    row = rows.of_view(dict(view))
+    row = rows.of_view(view)
     facts = (row.state, f"{row.percent:.0f} %", row.pages, row.warning)
     lines = [f"{row.name}  {', '.join(fact for fact in facts if fact)}"]
     if row.reason:

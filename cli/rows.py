@@ -1,5 +1,6 @@
 """One document as a row of a table: what a person sees of it, built from its view."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ class Row:
     warning: str = ""
 
 
-def of_view(view: dict[str, Any]) -> Row:
+def of_view(view: Mapping[str, Any]) -> Row:
     """The row of a document view, or of a job's."""
     pages = view.get("pages") or {}
     failed = pages.get("failed") or []

@@ -4,11 +4,25 @@
         accepted = await client.upload(Path("letter.pdf"))
         view = await client.wait(accepted.document_id)
 
-`token` is an API key or a capability token. Everything that is not named here is the package's own affair.
+`token` is an API key or a capability token. `pagestream.views` has the types of all answers.
+Everything else that is not named here is internal to the package.
 """
 
 from pagestream.client import Accepted, PagestreamClient
 from pagestream.protocol import DOCUMENTS, State, Target, View
 from pagestream.refusals import Refused, Unreachable
+from pagestream.views import DocumentView, Extraction, JobView
 
-__all__ = ["DOCUMENTS", "Accepted", "PagestreamClient", "Refused", "State", "Target", "Unreachable", "View"]
+__all__ = [
+    "DOCUMENTS",
+    "Accepted",
+    "DocumentView",
+    "Extraction",
+    "JobView",
+    "PagestreamClient",
+    "Refused",
+    "State",
+    "Target",
+    "Unreachable",
+    "View",
+]

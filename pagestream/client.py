@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar, cast
 
 from pagestream.backoff import delay
 from pagestream.http import Body, Http, Sent, answer, json_of, retry_after
@@ -16,11 +16,22 @@ from pagestream.live import Connection, Live, OnLost, ignore_loss
 from pagestream.protocol import Position, State, Target, View
 from pagestream.refusals import Refused, from_error_frame
 from pagestream.subscriptions import Mailbox
+from pagestream.views import (
+    ChunkPage,
+    Deleted,
+    DocumentList,
+    DocumentView,
+    Extraction,
+    JobView,
+    Requested,
+    Timeline,
+)
 
 BUSY: Final = frozenset({429, 503})  # "not now": the same upload again is safe, the gateway knows it by its bytes
 UPLOAD_TRIES: Final = 4
 NOTHING: Final[Mapping[str, tuple[str, int]]] = MappingProxyType({})
 
+Answer = TypeVar("Answer")
 Have = Mapping[str, tuple[str, int]]
 
 
@@ -157,55 +168,57 @@ class PagestreamClient:
         body = answer(response)
         return Accepted(str(body["document_id"]), bool(body.get("duplicate", False)), dict(body.get("links") or {}))
 
-    async def retry(self, document_id: str) -> Body:
+    async def retry(self, document_id: str) -> Requested:
         """Run again what failed; `Refused` with status 409 where nothing did."""
-        return await self._call("POST", f"/v1/documents/{document_id}/retry")
+        return await self._call(Requested, "POST", f"/v1/documents/{document_id}/retry")
 
-    async def cancel(self, document_id: str) -> Body:
+    async def cancel(self, document_id: str) -> Requested:
         """Stop the work; finished pages stay. `Refused` with status 409 where there is nothing to stop."""
-        return await self._call("POST", f"/v1/documents/{document_id}/cancel")
+        return await self._call(Requested, "POST", f"/v1/documents/{document_id}/cancel")
 
-    async def delete(self, document_id: str) -> Body:
+    async def delete(self, document_id: str) -> Deleted:
         """Erase the document and everything found in it."""
-        return await self._call("DELETE", f"/v1/documents/{document_id}")
+        return await self._call(Deleted, "DELETE", f"/v1/documents/{document_id}")
 
     # ---- asking
 
-    async def document(self, document_id: str) -> View:
+    async def document(self, document_id: str) -> DocumentView:
         """The document view."""
-        return await self._call("GET", f"/v1/documents/{document_id}")
+        return await self._call(DocumentView, "GET", f"/v1/documents/{document_id}")
 
-    async def documents(self, status: str | None = None, limit: int = 50, cursor: str | None = None) -> Body:
-        """`{"documents": [view, …], "next_cursor": …}`, newest first."""
-        return await self._call("GET", "/v1/documents", _given(status=status, limit=limit, cursor=cursor))
+    async def documents(self, status: str | None = None, limit: int = 50, cursor: str | None = None) -> DocumentList:
+        """At most `limit` documents, newest first."""
+        return await self._call(DocumentList, "GET", "/v1/documents", _given(status=status, limit=limit, cursor=cursor))
 
-    async def job(self, job_id: str) -> View:
+    async def job(self, job_id: str) -> JobView:
         """The view of a standalone job."""
-        return await self._call("GET", f"/v1/jobs/{job_id}")
+        return await self._call(JobView, "GET", f"/v1/jobs/{job_id}")
 
-    async def timeline(self, document_id: str) -> Body:
-        """`{"events": [row, …]}`: what happened, in the order of the log."""
-        return await self._call("GET", f"/v1/documents/{document_id}/timeline")
+    async def timeline(self, document_id: str) -> Timeline:
+        """What happened, in the order of the log."""
+        return await self._call(Timeline, "GET", f"/v1/documents/{document_id}/timeline")
 
-    async def extraction(self, document_id: str) -> Body:
+    async def extraction(self, document_id: str) -> Extraction:
         """Type, findings and summary; `Refused` with status 409 while they are not there yet."""
-        return await self._call("GET", f"/v1/documents/{document_id}/extraction")
+        return await self._call(Extraction, "GET", f"/v1/documents/{document_id}/extraction")
 
     async def text(self, document_id: str) -> str:
         """The whole text; `Refused` with status 409 while it is not there yet."""
-        return str((await self._call("GET", f"/v1/documents/{document_id}/text"))["text"])
+        return str((await self._call(Body, "GET", f"/v1/documents/{document_id}/text"))["text"])
 
-    async def chunks(self, document_id: str) -> Body:
-        """`{"chunks": [chunk, …]}`; `Refused` with status 409 while they are not there yet."""
-        return await self._call("GET", f"/v1/documents/{document_id}/chunks")
+    async def chunks(self, document_id: str) -> ChunkPage:
+        """The text in chunks; `Refused` with status 409 while they are not there yet."""
+        return await self._call(ChunkPage, "GET", f"/v1/documents/{document_id}/chunks")
 
     async def healthy(self, path: str) -> tuple[bool, Body]:
         """`path` is "/healthz" or "/readyz": whether the status is a success, and the body (a failure has one too)."""
         response = await self._http.send("GET", path)
         return response.is_success, json_of(response)
 
-    async def _call(self, method: str, path: str, params: Mapping[str, Any] | None = None) -> Body:
-        return answer(await self._http.send(method, path, params=params))
+    async def _call(
+        self, kind: type[Answer], method: str, path: str, params: Mapping[str, Any] | None = None
+    ) -> Answer:
+        return cast("Answer", answer(await self._http.send(method, path, params=params)))
 
 
 def _given(**params: Any) -> dict[str, Any]:

@@ -4,20 +4,22 @@ export interface Message { code: string; params: Record<string, unknown>; text: 
 
 export interface DocumentError {
   code: string; facts?: Record<string, unknown>; message: string; stage: string | null; page: number | null; attempt: number | null;
-  retryable: boolean; action: string | null;
+  retryable: boolean; action: string;
 }
 
+export type StageStatus = "pending" | "running" | "retrying" | "stalled" | "failed" | "cancelled" | "completed";
+
 export interface StageView {
-  status: string; percent: number; attempt: number; retry_count: number; started_at: string | null;
-  completed_at: string | null; next_attempt_at: string | null; message: Message | null; error: DocumentError | null;
+  status: StageStatus; percent: number; attempt: number; retry_count: number; started_at: string | null;
+  completed_at: string | null; next_attempt_at: string | null; message: Message; error: DocumentError | null;
 }
 
 export type DocumentStatus =
-  | "uploaded" | "processing" | "processed" | "retrying" | "stalled" | "cancelling" | "cancelled" | "failed" | "completed";
+  | "uploaded" | "processing" | "processed" | "retrying" | "cancelling" | "cancelled" | "failed" | "completed";
 
 export interface DocumentView {
   document_id: string; filename: string; batch: string | null; tags: string[]; content_type: string; bytes: number; status: DocumentStatus; percent: number;
-  partial: boolean; message: Message | null; eta_seconds: { low: number; high: number } | null;
+  partial: boolean; message: Message; eta_seconds: { low: number; high: number } | null;
   pages: { total: number | null; done: number; failed: number[] }; stages: Record<string, StageView>;
   error: DocumentError | null; epoch: string; version: number; uploaded_at: string; updated_at: string;
   completed_at: string | null;
@@ -26,7 +28,7 @@ export interface DocumentView {
 /** A standalone job of /v1/jobs. */
 export interface JobView {
   job_id: string; type: string; title: string; status: "running" | "stalled" | "completed" | "failed"; percent: number;
-  message: Message | null; eta_seconds: { low: number; high: number } | null; error: DocumentError | null;
+  message: Message; eta_seconds: { low: number; high: number } | null; error: DocumentError | null;
   epoch: string; version: number; started_at: string; updated_at: string; completed_at: string | null;
 }
 
