@@ -11,7 +11,9 @@ import orjson
 from services.gateway.api import commands
 from services.gateway.problems import Problem
 from services.gateway.targets import DocumentKey, Target
-from services.gateway.uploads.ingest import Offer
+from services.gateway.uploads.ingest import IncomingUpload
+from services.gateway.uploads.options import UploadOptions
+from shared.document.upload_info import UploadInfo
 from shared.errors import Rejected, Transient
 from shared.kafka.producer import Unconfirmed
 from shared.storage.mongo import PyMongoError
@@ -73,7 +75,7 @@ class People:
         await asyncio.sleep(document.at)
         while document.name not in self.accepted:
             try:
-                upload = await self.at_gateway(lambda gateway: gateway.uploads.take(_offer(document), 0))
+                upload = await self.at_gateway(lambda gateway: gateway.uploads.take(_incoming(document), 0))
             except (NoAnswer, Problem, Rejected, Transient, Unconfirmed, PyMongoError) as error:
                 self._world.tell("people", f"upload of {document.name} is not answered: {error!r}"[:120])
                 await asyncio.sleep(_AGAIN)
@@ -152,11 +154,12 @@ class People:
         return state is not None and state.status == "deleted"
 
 
-def _offer(document: Document) -> Offer:
+def _incoming(document: Document) -> IncomingUpload:
     async def chunks() -> AsyncIterator[bytes]:
         yield f"This is {document.copy_of or document.name} of {document.tenant}. ".encode() * 10
 
-    return Offer(document.tenant, document.name, "text/plain", chunks(), key=document.key)
+    options = UploadOptions(idempotency_key=document.key)
+    return IncomingUpload(document.tenant, UploadInfo(document.name), "text/plain", chunks(), options)
 
 
 def _components(ask: Callable[..., Any], gateway: Any) -> dict[str, Any]:

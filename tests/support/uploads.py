@@ -14,9 +14,9 @@ PDF = b"%PDF-1.7 "
 
 
 def stored(folder: Path) -> set[str]:
-    """Every file and folder of the store, but for its health mark."""
+    """Every file and folder of the store, but for its health mark and the folders of tenants, which stay."""
     root = folder / "blobs"
-    return {path.relative_to(root).as_posix() for path in root.rglob("*")} - {".health"}
+    return {path.relative_to(root).as_posix() for path in root.glob("*/**/*")}
 
 
 def new_pdf() -> bytes:

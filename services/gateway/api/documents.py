@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Request
@@ -31,9 +30,8 @@ from services.gateway.queries.projections import DOCUMENTS, ListFilter
 from services.gateway.targets import DocumentKey, Target
 from services.gateway.uploads import filenames, multipart
 from services.gateway.uploads.incoming_body import told
-from services.gateway.uploads.ingest import Offer
-from services.gateway.uploads.options import upload_options
-from shared.document.upload_info import UploadInfo
+from services.gateway.uploads.ingest import IncomingUpload
+from services.gateway.uploads.options import upload_info, upload_options
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -72,33 +70,32 @@ async def upload(
 ) -> Response:
     """202 once the fact is in the log; 200 with `"duplicate": true` when these bytes are here already."""
     declared = uploads.check_length(request.headers.get("content-length"))
-    options = upload_options(languages, batch, tags, force=force)
+    info = upload_info(batch, tags)
+    options = upload_options(languages, force=force, idempotency_key=idempotency_key)
     with limits.upload(holders, declared) as arrived:
         chunks = told(request.stream(), uploads.checking(arrived), limits.pace)
-        offer = replace(await _offer(request, chunks, tenant, filename), options=options, key=idempotency_key)
-        taken = await uploads.take(offer, declared)
+        filename, content_type, chunks = await _file_of(request, chunks, filename)
+        info = info._replace(filename=filename)
+        incoming = IncomingUpload(tenant, info, content_type, chunks, options)
+        taken = await uploads.take(incoming, declared)
     document_id = taken.fact.document_id
-    if document_id == offer.document_id:  # not where an Idempotency-Key stands for an earlier one
-        said = UploadInfo(offer.filename, options.batch, options.tags)
-        hub.memory.put(DocumentKey(tenant, document_id), said)
+    if document_id == incoming.document_id:  # not where an Idempotency-Key stands for an earlier one
+        hub.memory.put(DocumentKey(tenant, document_id), info)
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
     headers = {"Location": f"/v1/documents/{document_id}"}
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
 
 
-async def _offer(request: Request, chunks: AsyncIterator[bytes], tenant: str, filename: str | None) -> Offer:
-    """What the body offers: a form's part `file`, or itself."""
+async def _file_of(
+    request: Request, chunks: AsyncIterator[bytes], filename: str | None
+) -> tuple[str, str | None, AsyncIterator[bytes]]:
+    """The file of a form's part `file`, or the body itself: its clean name, its declared type, its bytes."""
     content_type = request.headers.get("content-type", "")
     if boundary := multipart.boundary_of(content_type):
         part = multipart.FilePart(chunks, boundary)
         await part.open()
         filename, content_type, chunks = filename or part.filename, part.content_type or "", aiter(part.chunks())
-    return Offer(
-        tenant=tenant,
-        filename=filenames.clean(filename),
-        content_type=content_type[:255] or None,
-        chunks=chunks,
-    )
+    return filenames.clean(filename), content_type[:255] or None, chunks
 
 
 @router.get("", response_model=DocumentList, summary="List documents, newest first")

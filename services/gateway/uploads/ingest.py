@@ -16,9 +16,10 @@ from typing import Final
 from services.gateway.concurrency.fair_slots import FairSlots
 from services.gateway.problems import Problem
 from services.gateway.uploads.deduplication import Claims, KeyReused, Upload
-from services.gateway.uploads.options import NO_OPTIONS, UploadOptions
+from services.gateway.uploads.options import DEFAULTS, UploadOptions
 from services.gateway.uploads.quotas import Quotas, Room
 from shared import media_types
+from shared.document.upload_info import UploadInfo
 from shared.events.document import DocumentUploaded, utcnow
 from shared.events.pipeline import PIPELINE
 from shared.harness.contract import Document
@@ -31,15 +32,14 @@ QUEUE_SECONDS: Final = 30.0  # how long an upload waits for a place; meanwhile t
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What somebody wants to upload."""
+class IncomingUpload:
+    """An upload whose bytes are still to be read."""
 
     tenant: str
-    filename: str  # clean
+    info: UploadInfo
     content_type: str | None  # as declared
     chunks: AsyncIterator[bytes]
-    options: UploadOptions = NO_OPTIONS
-    key: str | None = None  # Idempotency-Key
+    options: UploadOptions = DEFAULTS
     document_id: str = field(default_factory=lambda: str(uuid.uuid4()))  # if its bytes are new
 
 
@@ -99,40 +99,40 @@ class Uploads:
         if size > self.max_bytes:
             raise self._too_large(size)
 
-    async def take(self, offer: Offer, size: int) -> Upload:
-        """Store the offer and append its fact; nothing of a refused one is left. `size` is as declared, or 0.
+    async def take(self, incoming: IncomingUpload, size: int) -> Upload:
+        """Store the incoming and append its fact; nothing of a refused one is left. `size` is as declared, or 0.
 
         Raises Problem, Rejected, Transient, Unconfirmed (the fact may or may not be in the log; claim and blobs stay).
         """
-        async with self._quotas.room(offer.tenant, size) as room:
-            upload = await self._take(offer, room)
+        async with self._quotas.room(incoming.tenant, size) as room:
+            upload = await self._take(incoming, room)
             if not upload.duplicate:
                 room.becomes(upload.fact)
         return upload
 
-    async def _take(self, offer: Offer, room: Room) -> Upload:
-        document_id = offer.document_id
-        async with self.place(offer.tenant):
-            stored = await self._store(offer, room)
+    async def _take(self, incoming: IncomingUpload, room: Room) -> Upload:
+        document_id = incoming.document_id
+        async with self.place(incoming.tenant):
+            stored = await self._store(incoming, room)
         try:
-            upload = await self._claim(offer, _fact(offer, stored), stored.digest)
+            upload = await self._claim(incoming, _fact(incoming, stored), stored.digest)
         except KeyReused:
-            await self._blobs.delete_document(offer.tenant, document_id)
+            await self._blobs.delete_document(incoming.tenant, document_id)
             raise Problem("idempotency_key_reused") from None
         await self._producer.append(upload.fact)
         if upload.fact.document_id != document_id:  # only now: until then a resumable upload may have to begin again
-            await self._blobs.delete_document(offer.tenant, document_id)
+            await self._blobs.delete_document(incoming.tenant, document_id)
         return upload
 
-    async def _store(self, offer: Offer, room: Room) -> _Stored:
-        languages = "+".join(offer.options.languages).encode()  # in others the same bytes read otherwise
+    async def _store(self, incoming: IncomingUpload, room: Room) -> _Stored:
+        languages = "+".join(incoming.options.languages).encode()  # in others the same bytes read otherwise
         digest = hmac.new(self._secret, languages, hashlib.sha256)
-        head, rest = await _head(offer.chunks)
+        head, rest = await _head(incoming.chunks)
         media_type = sniff(head)
         size = 0
         source, meta = (
-            blob_names.source(offer.tenant, offer.document_id),
-            blob_names.meta(offer.tenant, offer.document_id),
+            blob_names.source(incoming.tenant, incoming.document_id),
+            blob_names.meta(incoming.tenant, incoming.document_id),
         )
         async with self._blobs.writing(source) as writer:
             async for chunk in _chain(head, rest):
@@ -143,7 +143,7 @@ class Uploads:
                 await writer.write(chunk)
         stored = _Stored(size, media_type, digest.hexdigest())
         try:
-            await self._blobs.put_result(meta, _meta(offer, stored))
+            await self._blobs.put_result(meta, _meta(incoming, stored))
         except BaseException:
             await asyncio.shield(self._forget(source, meta))
             raise
@@ -153,19 +153,20 @@ class Uploads:
         for name in written:
             await self._blobs.delete(name)
 
-    async def _claim(self, offer: Offer, fact: DocumentUploaded, digest: str) -> Upload:
+    async def _claim(self, incoming: IncomingUpload, fact: DocumentUploaded, digest: str) -> Upload:
         """Which document these bytes are. Doing it again, also after a crash in the middle, ends with the same."""
-        key = f"{offer.tenant}/upload/{offer.key}" if offer.key else None
+        name = incoming.options.idempotency_key
+        key = f"{incoming.tenant}/upload/{name}" if name else None
         earlier = await self._claims.claim_key(key, digest, fact) if key else Upload(fact)
-        winner = await self._claim_content(offer, earlier.fact, digest)
+        winner = await self._claim_content(incoming, earlier.fact, digest)
         upload = Upload(winner, earlier.duplicate or winner.event_id != earlier.fact.event_id)
         if key and upload != earlier:
             await self._claims.settle_key(key, upload)
         return upload
 
-    async def _claim_content(self, offer: Offer, fact: DocumentUploaded, digest: str) -> DocumentUploaded:
-        name = f"{offer.tenant}/{digest}"
-        winner = await self._claims.claim_content(name, fact, force=offer.options.force)
+    async def _claim_content(self, incoming: IncomingUpload, fact: DocumentUploaded, digest: str) -> DocumentUploaded:
+        name = f"{incoming.tenant}/{digest}"
+        winner = await self._claims.claim_content(name, fact, force=incoming.options.force)
         if winner.document_id == fact.document_id:
             return winner
         if await self._blobs.exists(blob_names.source(winner.tenant, winner.document_id)):
@@ -187,11 +188,11 @@ _MAX_UPLOAD: Final = "PAGESTREAM_MAX_UPLOAD"
 _FORM_OVERHEAD: Final = 64 * 1024  # bytes that a form may have around its file
 
 
-def _fact(offer: Offer, stored: _Stored) -> DocumentUploaded:
+def _fact(incoming: IncomingUpload, stored: _Stored) -> DocumentUploaded:
     return DocumentUploaded.claim(
-        document_id=offer.document_id,
+        document_id=incoming.document_id,
         claim="1",
-        tenant=offer.tenant,
+        tenant=incoming.tenant,
         at=utcnow(),
         producer="gateway",
         pipeline=tuple(PIPELINE),
@@ -200,16 +201,14 @@ def _fact(offer: Offer, stored: _Stored) -> DocumentUploaded:
     )
 
 
-def _meta(offer: Offer, stored: _Stored) -> dict[str, object]:
+def _meta(incoming: IncomingUpload, stored: _Stored) -> dict[str, object]:
     document = Document(
-        document_id=offer.document_id,
-        tenant=offer.tenant,
-        filename=offer.filename,
-        content_type=offer.content_type,
+        document_id=incoming.document_id,
+        tenant=incoming.tenant,
+        content_type=incoming.content_type,
         size=stored.size,
-        languages=offer.options.languages,
-        batch=offer.options.batch,
-        tags=offer.options.tags,
+        languages=incoming.options.languages,
+        **incoming.info.to_row(),
     )
     return document.model_dump(mode="json")
 

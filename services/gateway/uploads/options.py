@@ -1,10 +1,11 @@
-"""What an uploader may wish and say of a document besides its name: languages, a batch, tags, to run it again."""
+"""What an uploader may give with a document, checked: what readers are shown of it, and how it is to be treated."""
 
 import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from services.gateway.problems import Problem
+from shared.document.upload_info import UploadInfo
 
 MOST_TAGS: Final = 16
 MOST_CHARACTERS: Final = 100  # of a batch's name and of a tag
@@ -14,23 +15,30 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\
 
 
 class UploadOptions(NamedTuple):
-    """Checked; `batch` and `tags` are what people read, stripped of surrounding blanks."""
+    """How an upload is to be treated."""
 
-    languages: tuple[str, ...] = ()
-    batch: str | None = None
-    tags: tuple[str, ...] = ()
-    force: bool = False
-
-
-NO_OPTIONS: Final = UploadOptions()
+    languages: tuple[str, ...] = ()  # Tesseract's names; empty: the server's setting
+    force: bool = False  # run it also if these bytes are here already
+    idempotency_key: str | None = None
 
 
-def upload_options(languages: str | None, batch: str | None, tags: Sequence[str], *, force: bool) -> UploadOptions:
-    """The wishes in words as they came. Raises Problem("bad_request") with the one that cannot be."""
-    named = tuple(dict.fromkeys(_word("tag", tag) for tag in tags))  # each once, in their order
+DEFAULTS: Final = UploadOptions()
+
+
+def upload_options(languages: str | None, *, force: bool, idempotency_key: str | None = None) -> UploadOptions:
+    """The options from a request. Raises Problem("bad_request") for languages that cannot be read."""
+    return UploadOptions(_languages(languages), force, idempotency_key)
+
+
+def upload_info(batch: str | None, tags: Sequence[str], filename: str = "") -> UploadInfo:
+    """What readers are shown; surrounding blanks are stripped, and a tag that is given twice counts once.
+
+    `filename` must be clean. Raises Problem("bad_request") with the one that is not possible.
+    """
+    named = tuple(dict.fromkeys(_word("tag", tag) for tag in tags))  # in their order
     if len(named) > MOST_TAGS:
         raise Problem("bad_request", detail=f"tag: at most {MOST_TAGS} can be given")
-    return UploadOptions(_languages(languages), _word("batch", batch) if batch is not None else None, named, force)
+    return UploadInfo(filename, _word("batch", batch) if batch is not None else None, named)
 
 
 def _languages(text: str | None) -> tuple[str, ...]:

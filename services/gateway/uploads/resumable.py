@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect
 
 from services.gateway.problems import Problem
 from services.gateway.uploads import filenames, tus
-from services.gateway.uploads.ingest import Offer, Uploads
-from services.gateway.uploads.options import upload_options
+from services.gateway.uploads.ingest import IncomingUpload, Uploads
+from services.gateway.uploads.options import upload_info, upload_options
 from services.gateway.uploads.quotas import Quotas
 from services.gateway.uploads.tus import Checksum
 from shared.errors import Rejected
@@ -78,7 +78,7 @@ class ResumableUploads:
             raise Rejected("empty_file")
         self._uploads.check_size(length)
         document_id = str(uuid.uuid4())
-        offer(tenant, document_id, metadata)  # so is this
+        incoming_upload(tenant, document_id, metadata)  # so is this
         upload = PartialUpload(document_id, tenant, length, metadata, utcnow() + EXPIRES_AFTER)
         await self._quotas.hold_rows(tenant, "resumable", self._rows.count)
         # Refused now, not after the last byte; and with what others were announced to bring, for they may never end.
@@ -150,7 +150,7 @@ class ResumableUploads:
     async def _join(self, upload: PartialUpload) -> PartialUpload:
         parts = await self._rows.parts(upload.document_id)
         await self._rows.prolong(upload.document_id, utcnow() + EXPIRES_AFTER)
-        whole = offer(upload.tenant, upload.document_id, upload.metadata, self._read(parts))
+        whole = incoming_upload(upload.tenant, upload.document_id, upload.metadata, self._read(parts))
         try:
             taken = await self._uploads.take(whole, upload.length)
         except Rejected:
@@ -190,19 +190,18 @@ async def _nothing() -> AsyncIterator[bytes]:
     yield
 
 
-def offer(tenant: str, document_id: str, metadata: str, chunks: AsyncIterator[bytes] | None = None) -> Offer:
-    """What the metadata of an upload says. Raises Problem("bad_request")."""
-    said = tus.metadata(metadata)
-    return Offer(
+def incoming_upload(
+    tenant: str, document_id: str, metadata: str, chunks: AsyncIterator[bytes] | None = None
+) -> IncomingUpload:
+    """The upload that the `Upload-Metadata` of tus describes. Raises Problem("bad_request")."""
+    given = tus.metadata(metadata)
+    filename = filenames.clean(given.get("filename") or given.get("name"))
+    tags = [tag for tag in given.get("tags", "").split(",") if tag.strip()]
+    return IncomingUpload(
         tenant=tenant,
         document_id=document_id,
-        filename=filenames.clean(said.get("filename") or said.get("name")),
-        content_type=(said.get("filetype") or said.get("type") or "")[:255] or None,
+        info=upload_info(given.get("batch") or None, tags, filename),
+        content_type=(given.get("filetype") or given.get("type") or "")[:255] or None,
         chunks=chunks or _nothing(),
-        options=upload_options(
-            said.get("languages"),
-            said.get("batch") or None,
-            [tag for tag in said.get("tags", "").split(",") if tag.strip()],
-            force=tus.is_yes(said.get("force")),
-        ),
+        options=upload_options(given.get("languages"), force=tus.is_yes(given.get("force"))),
     )
