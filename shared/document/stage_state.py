@@ -128,7 +128,7 @@ def want(state: StageState) -> StageState:
 def reopen(state: StageState, *, had_input: bool, lost: bool) -> StageState:
     """The state in a new run: what is whole stays, what was under way is wanted, the rest follows by itself.
 
-    `lost`: the stored result is gone; to conclude again restores it.
+    `lost`: the stored result may be gone; to conclude again restores it, and costs little where it is there.
     """
     if state.status == "completed" and not state.partial and not lost:
         return state

@@ -145,10 +145,10 @@ def _document(state: DocumentState, fact: Fact) -> DocumentState:
 
 
 def _is_lost(state: DocumentState, stage: str) -> bool:
-    """Whether the stage after this one failed because this one's result is gone or damaged."""
+    """Whether a later stage failed because a result before it is gone or damaged, which may be this stage's."""
     names = list(state.stages)
-    following = names[names.index(stage) + 1 :][:1]
-    errors = [state.stages[name].error for name in following if state.stages[name].status == "failed"]
+    later = [state.stages[name] for name in names[names.index(stage) + 1 :]]
+    errors = [stage_state.error for stage_state in later if stage_state.status == "failed"]
     return any(error is not None and error.code == RESULT_MISSING for error in errors)
 
 

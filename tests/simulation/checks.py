@@ -74,12 +74,6 @@ def maybe_at_rest(world: Any) -> bool:
     return all(state.status in TERMINAL or state.erased for state in world.states.values())
 
 
-def beyond_repair(world: Any) -> set[str]:
-    """Documents that lost the result of the first of three stages: a retry makes only that of the stage before anew."""
-    lost = {name.split("/")[1] for name in world.damaged if "/ocr/" in name and len(world.scenario.stages) > 2}
-    return {name for name, document_id in world.people.accepted.items() if document_id in lost}
-
-
 # ---- at rest
 
 

@@ -113,7 +113,7 @@ class World:
             for name in names:
                 await self.people.wish(Wish(0.0, "retry", name))
             self.violations += await self._rest(tasks)
-        for name in set(checks.to_retry(self)) - checks.beyond_repair(self):
+        for name in checks.to_retry(self):
             self.wrong("I13", name, "is not whole after three retries")
 
     async def _rest(self, tasks: list["asyncio.Task[None]"]) -> list[Violation]:

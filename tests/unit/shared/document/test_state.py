@@ -290,3 +290,14 @@ def test_a_retry_concludes_a_stage_again_whose_stored_result_was_lost() -> None:
 
     assert (ocr.status, ocr.wanted, ocr.done) == ("pending", True, 1)  # its slices stay done
     assert chunk.wanted
+
+
+def test_a_retry_concludes_every_stage_again_before_one_that_missed_a_result() -> None:
+    """The third stage reads the first one's result too, and its failure does not name the one that is lost."""
+    lost_input = Failure(code="result_missing", facts={"name": "extract"}, retryable=True)
+    log = [uploaded(), *whole("ocr"), *whole("chunk"), started("extract")]
+    log += [failed(PLAN, stage="extract", plan=None, error=lost_input)]
+    log += [given_up("extract", final=True, error=lost_input), retry()]
+    stages = fold(log).stages
+
+    assert [stage.wanted for stage in stages.values()] == [True, True, True]
