@@ -35,9 +35,11 @@ from services.gateway.http.middleware import (
     OriginMiddleware,
     TracingMiddleware,
 )
+from services.gateway.live.document_reader import DocumentReader
 from services.gateway.live.hub import Hub
 from services.gateway.live.sse import EventStreams
 from services.gateway.live.tick_throttle import TickThrottle
+from services.gateway.live.update_dispatcher import UpdateDispatcher
 from services.gateway.live.updates_consumer import UpdatesConsumer
 from services.gateway.live.websocket import WebSockets
 from services.gateway.metrics import Metrics
@@ -48,7 +50,6 @@ from services.gateway.queries.time_travel import TimeTravel
 from services.gateway.search.query_embedder import QueryEmbedder
 from services.gateway.search.vector_index import VectorIndex
 from services.gateway.settings import GatewaySettings
-from services.gateway.uploads.deduplication import Claims
 from services.gateway.uploads.ingest import Uploads
 from services.gateway.uploads.quotas import Quotas
 from services.gateway.uploads.resumable import ResumableUploads
@@ -57,6 +58,7 @@ from shared.kafka.producer import Producer
 from shared.storage import blob_names, mongo
 from shared.storage.api_keys import Keys
 from shared.storage.blobs import Blobs
+from shared.storage.upload_claims import Claims
 
 APPEND_WITHIN = 10.0  # seconds until an upload is answered with 503
 READY_FOR = 1.0  # seconds for which an answer of /readyz is good
@@ -83,11 +85,15 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         quotas = Quotas(projections, settings.quotas)
         uploads = Uploads(blobs, claims, producer, quotas, await claims.prepare(), **limits)
         metrics = Metrics()
-        hub = Hub(projections, metrics.delivered, accepted=lambda key: blobs.exists(blob_names.meta(*key)))
-        await hub.start()
+        reader = DocumentReader(projections, accepted=lambda key: blobs.exists(blob_names.meta(*key)))
+        await reader.start()
+        hub = Hub(reader, metrics.delivered)
+        dispatcher = UpdateDispatcher(reader, hub)
         origin_policy = OriginPolicy(settings.origins, trust_network=settings.gateway_trust_network)
         each, status = limits_of(settings), ServiceStatus(database)
-        feed = UpdatesConsumer(settings.kafka, settings.partitions, on_updates=hub.receive, on_gap=hub.reload)
+        feed = UpdatesConsumer(
+            settings.kafka, settings.partitions, on_updates=dispatcher.receive, on_gap=dispatcher.reload
+        )
         yield Gateway(
             blobs=blobs,
             producer=producer,
@@ -103,11 +109,13 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             vector_index=VectorIndex(projections),
             page_images=pictures,
             time_travel=TimeTravel(projections, settings.kafka, settings.partitions),
+            reader=reader,
             hub=hub,
+            dispatcher=dispatcher,
             updates=feed,
             readiness=ShortCache(partial(health.look, feed, blobs, status), READY_FOR),
             websockets=WebSockets(
-                hub, origin_policy, authenticator, each, most_subscriptions=settings.subscriptions_per_socket
+                hub, origin_policy, authenticator, each, max_subscriptions=settings.subscriptions_per_socket
             ),
             event_streams=EventStreams(hub, each),
             origin_policy=origin_policy,

@@ -13,9 +13,11 @@ from services.gateway.auth.origins import OriginPolicy
 from services.gateway.auth.tokens import Tokens
 from services.gateway.concurrency.fair_slots import FairSlots
 from services.gateway.concurrency.short_cache import ShortCache
+from services.gateway.live.document_reader import DocumentReader
 from services.gateway.live.hub import Hub
 from services.gateway.live.sse import EventStreams
 from services.gateway.live.tick_throttle import TickThrottle
+from services.gateway.live.update_dispatcher import UpdateDispatcher
 from services.gateway.live.updates_consumer import UpdatesConsumer
 from services.gateway.live.websocket import WebSockets
 from services.gateway.metrics import Metrics
@@ -27,13 +29,13 @@ from services.gateway.queries.time_travel import TimeTravel
 from services.gateway.search.query_embedder import QueryEmbedder
 from services.gateway.search.vector_index import VectorIndex
 from services.gateway.targets import DocumentKey
-from services.gateway.uploads.deduplication import Claims
 from services.gateway.uploads.ingest import Uploads
 from services.gateway.uploads.quotas import Quotas
 from services.gateway.uploads.resumable import ResumableUploads
 from shared.events.standalone_job import is_job_id
 from shared.kafka.producer import Producer
 from shared.storage.blobs import Blobs
+from shared.storage.upload_claims import Claims
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ class Gateway:
     vector_index: VectorIndex
     page_images: PageImages
     time_travel: TimeTravel
+    reader: DocumentReader
     hub: Hub
+    dispatcher: UpdateDispatcher
     updates: UpdatesConsumer
     readiness: ShortCache[dict[str, str]]
     websockets: WebSockets
@@ -90,6 +94,7 @@ VectorIndexDep = Annotated[VectorIndex, _component(lambda gateway: gateway.vecto
 PageImagesDep = Annotated[PageImages, _component(lambda gateway: gateway.page_images)]
 TimeTravelDep = Annotated[TimeTravel, _component(lambda gateway: gateway.time_travel)]
 HubDep = Annotated[Hub, _component(lambda gateway: gateway.hub)]
+ReaderDep = Annotated[DocumentReader, _component(lambda gateway: gateway.reader)]
 UpdatesConsumerDep = Annotated[UpdatesConsumer, _component(lambda gateway: gateway.updates)]
 ReadinessDep = Annotated[ShortCache[dict[str, str]], _component(lambda gateway: gateway.readiness)]
 WebSocketsDep = Annotated[WebSockets, _component(lambda gateway: gateway.websockets)]
@@ -120,14 +125,14 @@ def tenant_of(caller: Asking) -> str:
     return caller.tenant
 
 
-async def key_of(document_id: str, caller: Asking, hub: HubDep, request: Request) -> DocumentKey:
+async def key_of(document_id: str, caller: Asking, reader: ReaderDep, request: Request) -> DocumentKey:
     """The document that a path names. Raises Problem("not_allowed") for a token that does not cover the call."""
     caller.require(right_for(request.method), document_id)
     if is_job_id(document_id):
         raise Problem("document.not_found")
     key = DocumentKey(caller.tenant, document_id)
     if caller.batch is not None:
-        caller.require_member((await hub.document(key)).row["view"])
+        caller.require_member((await reader.document(key)).row["view"])
     return key
 
 

@@ -22,7 +22,7 @@ _FINISH_WITHIN: Final = 10  # seconds for requests that are being answered when 
 
 
 class _Server(uvicorn.Server):
-    """Says goodbye to live connections before it waits for the others; uvicorn knows nothing of them."""
+    """Closes live connections before it waits for the others; uvicorn does not know of them."""
 
     def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
         super().__init__(config)
@@ -40,8 +40,8 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: GatewaySettings) -> None:
     """Run one gateway until SIGTERM or SIGINT. Raises what ended its feed, for a supervisor to start it anew."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection takes one
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))  # each connection takes one
     async with app.connect(settings) as gateway:
         config = uvicorn.Config(
             app.build(gateway, settings),
@@ -80,7 +80,7 @@ async def _end(running: list[asyncio.Task[Any]], gateway: Gateway) -> None:
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
-    await gateway.hub.close()
+    await gateway.dispatcher.close()
     for error in failed:
         if error is not None:
             raise error

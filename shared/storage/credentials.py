@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from typing import Final
 
-DEFAULT_TENANT: Final = "default"  # whose everything is while there are no keys, and of keys that name nobody else
+DEFAULT_TENANT: Final = "default"  # owns everything while there are no keys; keys that name no tenant are of this one
 KEY_PREFIX: Final = "psk_"
 TOKEN_PREFIX: Final = "pst_"  # noqa: S105  the beginning of every token is no secret
 PREFIX_LENGTH: Final = 4  # of both

@@ -88,8 +88,8 @@ class LeaseLost(RuntimeError):
 async def _take(rows: Collection, name: str, owner: Owner, free: Row, held: Row) -> tuple[Row, bool]:
     """Let `owner` have the row `name` if it is new or `free` holds; the row as it is now, and whether that was so.
 
-    One write on the id alone, decided inside the database: a guard in the filter of an upsert would turn "somebody has
-    it" into a duplicate-key error, and may not look at the clock.
+    One write on the id alone, decided inside the database: a guard in the filter of an upsert would turn "another
+    has it" into a duplicate-key error, and may not look at the clock.
     """
     token = uuid.uuid4().hex
     mine = {"slot": owner.slot, "boot": owner.boot, "token": token, **held}

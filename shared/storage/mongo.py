@@ -2,7 +2,7 @@
 
 Two databases. `pagestream` holds only what a fold wrote: drop it whenever you like. `pagestream_control` holds claims,
 leases and keys: it is backed up. A projection belongs to a generation; its collections carry the generation's name,
-and one pointer document says which generation is live. Views under the plain names (`documents`, `processing_jobs`, …)
+and one pointer document names the live generation. Views under the plain names (`documents`, `processing_jobs`, …)
 follow the pointer, for people and tools that look into the database.
 """
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from shared.storage.leases import Owner, Ownership
 from shared.storage.mongo import DuplicateKeyError, Mongo, Row
 
-_MOST: Final = 1_000  # uploads that one look of the janitor takes
+_MAX_EXPIRED: Final = 1_000  # uploads that one look of the janitor takes
 
 
 class PartialUpload(NamedTuple):
@@ -84,9 +84,9 @@ class PartialUploads:
         """The upload moves: it expires later."""
         await self._uploads.update_one({"_id": document_id}, {"$set": {"expires_at": expires_at}})
 
-    async def count(self, tenant: str, most: int) -> int:
-        """How many uploads of the tenant there are, finished ones among them; `most` for more."""
-        return int(await self._uploads.count_documents({"tenant": tenant}, limit=most))
+    async def count(self, tenant: str, limit: int) -> int:
+        """How many uploads of the tenant there are, finished ones among them; `limit` for more."""
+        return int(await self._uploads.count_documents({"tenant": tenant}, limit=limit))
 
     async def announced(self, tenant: str) -> int:
         """The bytes that the tenant's uploads will have which are not whole yet."""
@@ -113,7 +113,7 @@ class PartialUploads:
 
     async def expired(self, now: datetime) -> list[PartialUpload]:
         """Uploads that have not moved for too long, finished ones among them; the oldest first."""
-        rows = self._uploads.find({"expires_at": {"$lte": now}}).sort("expires_at", 1).limit(_MOST)
+        rows = self._uploads.find({"expires_at": {"$lte": now}}).sort("expires_at", 1).limit(_MAX_EXPIRED)
         return [_upload(row) async for row in rows]
 
     async def has_expired(self, document_id: str, now: datetime) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from services.gateway.uploads.deduplication import Claims
 from services.progress.deciders import janitor as module
 from services.progress.deciders.janitor import KEEP, Janitor
 from shared.events.document import DocumentUploaded, utcnow
@@ -21,6 +20,7 @@ from shared.storage import blob_names
 from shared.storage.blobs import Blobs
 from shared.storage.mongo import Mongo
 from shared.storage.partial_uploads import Part, PartialUpload, PartialUploads
+from shared.storage.upload_claims import Claims
 
 OLD = KEEP + timedelta(minutes=1)
 
@@ -197,7 +197,8 @@ async def test_whoever_finds_a_claim_while_its_blobs_are_removed_finds_the_blobs
             winners.append(await claims.claim_content(fact.document_id, first, force=False))  # noqa: B023
 
         janitor = Janitor(house.database, "g1", house.blobs)
-        janitor._claims = tuple(Interrupted(rows, upload) for rows in janitor._claims)  # type: ignore[assignment]
+        for rows in ("_uploads", "_keys"):
+            setattr(janitor._claims, rows, Interrupted(getattr(janitor._claims, rows), upload))
         await janitor.clean()
         if not winners:
             break
@@ -255,7 +256,7 @@ async def test_an_upload_that_a_request_is_about_to_end_is_left_to_it(house: Hou
 
 
 async def test_a_round_holds_no_more_than_it_may_remove(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST", 3)
+    monkeypatch.setattr(module, "_MAX_REMOVED", 3)
     known = await house.store(erased=False)
     for _ in range(8):
         await house.store()

@@ -10,7 +10,6 @@ import pytest
 
 from services.gateway.problems import Problem
 from services.gateway.uploads import resumable
-from services.gateway.uploads.deduplication import Claims
 from services.gateway.uploads.ingest import Uploads
 from services.gateway.uploads.quotas import Quotas
 from services.gateway.uploads.resumable import EXPIRES_AFTER, ResumableUploads
@@ -22,6 +21,7 @@ from shared.storage.blobs import Blobs
 from shared.storage.leases import Owner, Ownership
 from shared.storage.mongo import Mongo
 from shared.storage.partial_uploads import PartialUpload
+from shared.storage.upload_claims import Claims
 from tests.support.facts import uploaded
 
 

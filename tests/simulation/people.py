@@ -138,7 +138,7 @@ class People:
     async def _read(self, name: str, key: DocumentKey) -> None:
         drops = self._world.drops
         try:
-            found = await self.at_gateway(lambda gateway: gateway.hub.document(key))
+            found = await self.at_gateway(lambda gateway: gateway.reader.document(key))
         except (NoAnswer, PyMongoError, Transient):
             return
         except Problem as error:

@@ -9,40 +9,40 @@ from starlette.responses import Response
 
 from services.gateway.api.documents import IdempotencyKey
 from services.gateway.api.schemas import Deleted, Requested
-from services.gateway.dependencies import ClaimsDep, HubDep, Key, ProducerDep, ResumableUploadsDep
+from services.gateway.dependencies import ClaimsDep, Key, ProducerDep, ReaderDep, ResumableUploadsDep
 from services.gateway.http.responses import Json
-from services.gateway.live.hub import Hub
+from services.gateway.live.document_reader import DocumentReader
 from services.gateway.problems import Problem
 from services.gateway.targets import DocumentKey
-from services.gateway.uploads.deduplication import Claims
 from shared.document.state import TERMINAL
 from shared.events.document import CancelRequested, DocumentDeleted, Fact, RetryRequested, utcnow
 from shared.kafka.producer import Producer
+from shared.storage.upload_claims import Claims
 
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["control"])
 
 
 @router.post("/retry", status_code=202, response_model=Requested, summary="Try again what failed or is missing")
 async def retry(
-    hub: HubDep, claims: ClaimsDep, producer: ProducerDep, key: Key, idempotency_key: IdempotencyKey = None
+    reader: ReaderDep, claims: ClaimsDep, producer: ProducerDep, key: Key, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Possible in failed, cancelled and partial; 409 otherwise."""
-    return await _request(hub, claims, producer, key, RetryRequested, idempotency_key, check_retry)
+    return await _request(reader, claims, producer, key, RetryRequested, idempotency_key, check_retry)
 
 
 @router.post("/cancel", status_code=202, response_model=Requested, summary="Stop the work on it; finished pages stay")
 async def cancel(
-    hub: HubDep, claims: ClaimsDep, producer: ProducerDep, key: Key, idempotency_key: IdempotencyKey = None
+    reader: ReaderDep, claims: ClaimsDep, producer: ProducerDep, key: Key, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Possible until it has ended; 409 afterwards."""
-    return await _request(hub, claims, producer, key, CancelRequested, idempotency_key, check_cancel)
+    return await _request(reader, claims, producer, key, CancelRequested, idempotency_key, check_cancel)
 
 
 @router.delete(
     "", status_code=202, response_model=Deleted, summary="Erase it: the file, its text and all that was found"
 )
 async def delete(
-    hub: HubDep,
+    reader: ReaderDep,
     claims: ClaimsDep,
     resumable_uploads: ResumableUploadsDep,
     producer: ProducerDep,
@@ -50,7 +50,7 @@ async def delete(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """From the moment of the fact on the document does not exist for anyone; erasing follows."""
-    await hub.document(key)
+    await reader.document(key)
     await claims.release(key.document_id)
     await resumable_uploads.forget_document(key.document_id)
     await producer.append(_fact(DocumentDeleted, key, idempotency_key))
@@ -73,7 +73,7 @@ def check_cancel(view: dict[str, Any]) -> None:
 
 
 async def _request(
-    hub: Hub,
+    reader: DocumentReader,
     claims: Claims,
     producer: Producer,
     key: DocumentKey,
@@ -81,7 +81,7 @@ async def _request(
     idempotency_key: str | None,
     check: Callable[[dict[str, Any]], None],
 ) -> Response:
-    view = (await hub.document(key)).row["view"]
+    view = (await reader.document(key)).row["view"]
     name = f"{key.tenant}/{kind.__name__}/{key.document_id}/{idempotency_key}"
     if not (idempotency_key and await claims.is_known(name)):
         check(view)

@@ -17,6 +17,7 @@ from services.gateway.dependencies import (
     Key,
     LimitsDep,
     ProjectionsDep,
+    ReaderDep,
     Tenant,
     UploadsDep,
     caller_of,
@@ -29,14 +30,14 @@ from services.gateway.queries import cursors
 from services.gateway.queries.projections import DOCUMENTS, ListFilter
 from services.gateway.targets import DocumentKey, Target
 from services.gateway.uploads import filenames, multipart
-from services.gateway.uploads.incoming_body import told
+from services.gateway.uploads.incoming_body import paced
 from services.gateway.uploads.ingest import IncomingUpload
 from services.gateway.uploads.options import upload_info, upload_options
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 STATUSES: Final = "uploaded|processing|processed|completed|failed|retrying|cancelling|cancelled"
-MOST: Final = 200  # documents in one answer
+MAX_LISTED: Final = 200  # documents in one answer
 _BREATH: Final = 0.1  # seconds between two readings for one long poll
 
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255)]
@@ -58,7 +59,7 @@ async def upload(
     request: Request,
     uploads: UploadsDep,
     limits: LimitsDep,
-    hub: HubDep,
+    reader: ReaderDep,
     tenant: Tenant,
     holders: Holding,
     filename: Annotated[str | None, Query(max_length=1024)] = None,
@@ -73,14 +74,14 @@ async def upload(
     info = upload_info(batch, tags)
     options = upload_options(languages, force=force, idempotency_key=idempotency_key)
     with limits.upload(holders, declared) as arrived:
-        chunks = told(request.stream(), uploads.checking(arrived), limits.pace)
+        chunks = paced(request.stream(), uploads.checking(arrived), limits.pace)
         filename, content_type, chunks = await _file_of(request, chunks, filename)
         info = info._replace(filename=filename)
         incoming = IncomingUpload(tenant, info, content_type, chunks, options)
         taken = await uploads.take(incoming, declared)
     document_id = taken.fact.document_id
     if document_id == incoming.document_id:  # not where an Idempotency-Key stands for an earlier one
-        hub.memory.put(DocumentKey(tenant, document_id), info)
+        reader.upload_info.put(DocumentKey(tenant, document_id), info)
     body = {"document_id": document_id, "duplicate": taken.duplicate, "links": _links(document_id)}
     headers = {"Location": f"/v1/documents/{document_id}"}
     return Json(body, status_code=200 if taken.duplicate else 202, headers=headers)
@@ -106,7 +107,7 @@ async def list_documents(
     tenant: Tenant,
     request: Request,
     status: Annotated[str | None, Query(pattern=f"^({STATUSES})$")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     batch: BatchName = None,
     tags: Tags = (),
@@ -141,7 +142,7 @@ async def viewed(
     """The view of a document or standalone job, as soon as it is newer than `since`."""
 
     async def read() -> tuple[str, Mapping[str, Any]]:
-        found = (await hub.document(key)).row["view"]
+        found = (await hub.reader.document(key)).row["view"]
         return f"{found['epoch']}:{found['version']}", found
 
     tag, body = await newer(hub, limits, request, Target.of_key(*key), read, wait, since)
@@ -161,20 +162,20 @@ async def newer(
     clock = asyncio.get_running_loop().time
     until = clock() + wait
     held = limits.connections.one(holders_of(caller_of(request), request)) if wait else nullcontext()
-    with held, hub.news.expecting(target) as news:
+    with held, hub.reader.changes.expecting(target) as changed:
         while True:
-            news.clear()
+            changed.clear()
             began = clock()
             tag, body = await read()
             if not wait or since is None or is_newer(tag, since) or hub.closing.is_set():
                 return tag, body
-            if not await within(news, until):
+            if not await within(changed, until):
                 return tag, body
             await asyncio.sleep(min(began + _BREATH, until) - clock())  # what changes together is read once
 
 
 def is_newer(tag: str, since: str) -> bool:
-    """Whether `tag` (`epoch:version`) says more than `since`; what cannot be compared does."""
+    """Whether `tag` (`epoch:version`) is newer than `since`; a tag that cannot be compared counts as newer."""
     epoch, _, version = tag.rpartition(":")
     known_epoch, _, known = since.rpartition(":")
     if epoch == known_epoch and version.isdecimal() and known.isdecimal():

@@ -67,7 +67,7 @@ async def _database(status: ServiceStatus) -> dict[str, str]:
 
 
 def projection_state(row: Row | None) -> str:
-    """ "ok", or the sentence that says why the overview cannot be trusted."""
+    """ "ok", or a sentence with the reason why the views cannot be trusted."""
     if row is None or silence(row) > SILENT_AFTER:
         return "the service progress has not been heard of for 10 seconds"
     if row.get("halted"):
@@ -84,7 +84,7 @@ def silence(row: Row) -> float:
 
 
 async def _check(name: str, probe: Callable[[], Awaitable[None]]) -> str:
-    """ "ok", or a sentence that names no machine: whoever asks need not have a key. The log has the driver's words."""
+    """ "ok", or a sentence that names no machine: this call needs no key. The log has the driver's words."""
     try:
         async with asyncio.timeout(_WITHIN):
             await probe()

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.gateway.api.documents import MOST, IdempotencyKey, Since, Wait, viewed
+from services.gateway.api.documents import MAX_LISTED, IdempotencyKey, Since, Wait, viewed
 from services.gateway.api.schemas import JobList, JobReported, JobView, Started
 from services.gateway.dependencies import (
     BlobsDep,
@@ -19,12 +19,13 @@ from services.gateway.dependencies import (
     ProducerDep,
     ProjectionsDep,
     QuotasDep,
+    ReaderDep,
     Tenant,
     TickThrottleDep,
 )
 from services.gateway.http.body_limit import SmallBody
 from services.gateway.http.responses import Json
-from services.gateway.live.hub import Hub
+from services.gateway.live.document_reader import DocumentReader
 from services.gateway.problems import Problem
 from services.gateway.queries import cursors
 from services.gateway.queries.projections import JOBS, Found, ListFilter
@@ -79,7 +80,7 @@ class Failed(_Body):
     action: str = Field(default="", max_length=1_000)
 
 
-@router.post("", status_code=201, response_model=Started, summary="Start a job that somebody else works on")
+@router.post("", status_code=201, response_model=Started, summary="Start a job that another program works on")
 async def start(
     quotas: QuotasDep,
     projections: ProjectionsDep,
@@ -103,9 +104,9 @@ async def start(
 
 
 @router.post("/{job_id}/progress", status_code=202, response_model=JobReported, summary="Say how far it is")
-async def progress(hub: HubDep, tick_throttle: TickThrottleDep, key: JobKey, body: Report) -> Response:
+async def progress(reader: ReaderDep, tick_throttle: TickThrottleDep, key: JobKey, body: Report) -> Response:
     """Reports in quick succession are merged; 409 once the job has ended."""
-    found = await hub.document(key)
+    found = await reader.document(key)
     _require_open(found)
     said = {"code": "job.said", "params": {"text": body.message}} if body.message else {}
     tick = {"job_id": key.document_id, "tenant": key.tenant, "percent": body.percent, "at": utcnow(), **said}
@@ -114,17 +115,17 @@ async def progress(hub: HubDep, tick_throttle: TickThrottleDep, key: JobKey, bod
 
 
 @router.post("/{job_id}/complete", status_code=202, response_model=JobReported, summary="It is done")
-async def complete(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey) -> Response:
+async def complete(reader: ReaderDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey) -> Response:
     """Said again it changes nothing; 409 after it has failed."""
     return await _end(
-        hub, producer, blobs, key, JobCompleted.claim(job_id=key.document_id, claim="1", **_about(key.tenant))
+        reader, producer, blobs, key, JobCompleted.claim(job_id=key.document_id, claim="1", **_about(key.tenant))
     )
 
 
 @router.post("/{job_id}/fail", status_code=202, response_model=JobReported, summary="It ended without success")
-async def fail(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey, body: Failed) -> Response:
+async def fail(reader: ReaderDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey, body: Failed) -> Response:
     """The same said again changes nothing; 409 after it has ended in another way."""
-    view = (await hub.document(key)).row["view"]
+    view = (await reader.document(key)).row["view"]
     fact = JobFailed.claim(
         job_id=key.document_id,
         claim=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
@@ -133,7 +134,7 @@ async def fail(hub: HubDep, producer: ProducerDep, blobs: BlobsDep, key: JobKey,
         worded=True,
         **_about(key.tenant),
     )
-    return await _end(hub, producer, blobs, key, fact, {"message": body.message, "action": body.action})
+    return await _end(reader, producer, blobs, key, fact, {"message": body.message, "action": body.action})
 
 
 @router.get("", response_model=JobList, summary="List jobs, newest first")
@@ -141,7 +142,7 @@ async def list_jobs(
     projections: ProjectionsDep,
     tenant: Tenant,
     status: Literal["running", "stalled", "completed", "failed"] | None = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:
     """`{"jobs": [view, …], "next_cursor": … or null}`."""
@@ -160,9 +161,14 @@ async def view(
 
 
 async def _end(
-    hub: Hub, producer: Producer, blobs: Blobs, key: DocumentKey, fact: OfJob, words: dict[str, str] | None = None
+    reader: DocumentReader,
+    producer: Producer,
+    blobs: Blobs,
+    key: DocumentKey,
+    fact: OfJob,
+    words: dict[str, str] | None = None,
 ) -> Response:
-    found = await hub.document(key)
+    found = await reader.document(key)
     if found.row["settled"]["last_event"] != fact.event_id:  # else it is said already
         _require_open(found)
         if words is not None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from services.gateway.api.schemas import ChunkPage, DocumentText, DocumentView, PageList, Timeline
-from services.gateway.dependencies import Asking, BlobsDep, HubDep, Key, PageImagesDep, ProjectionsDep, TimeTravelDep
+from services.gateway.dependencies import Asking, BlobsDep, Key, PageImagesDep, ProjectionsDep, ReaderDep, TimeTravelDep
 from services.gateway.http import json_parts
 from services.gateway.http.responses import Encoded, Json
 from services.gateway.problems import Problem
@@ -24,31 +24,31 @@ from shared.storage.mongo import Row
 
 router = APIRouter(prefix="/v1/documents/{document_id}", tags=["results"])
 
-MOST: Final = 1_000  # chunks or events in one answer
+MAX_ROWS: Final = 1_000  # chunks or events in one answer
 
 # With what people uploaded: it is never run as a page of ours, whatever a browser takes it for.
 _HARMLESS: Final = {"Content-Security-Policy": "sandbox; default-src 'none'", "X-Content-Type-Options": "nosniff"}
 
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
-Limit = Annotated[int, Query(ge=1, le=MOST)]
+Limit = Annotated[int, Query(ge=1, le=MAX_ROWS)]
 Cursor = Annotated[str | None, Query(max_length=512)]
 PageNumber = Annotated[int, Path(ge=1, le=cursors.HIGHEST)]
 Width = Annotated[int, Query(ge=WIDTHS[0], le=WIDTHS[1], description="At most so many pixels wide.")]
 
 
 @router.get("/pages", response_model=PageList, summary="Which pages there are and how far each is")
-async def list_pages(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
+async def list_pages(reader: ReaderDep, blobs: BlobsDep, key: Key) -> Response:
     """`{"pages": [{"page", "status"}]}`; empty until the pages are counted."""
-    row = (await hub.document(key)).row
+    row = (await reader.document(key)).row
     plan = await _plan(blobs, key, row)
     return Json({"pages": page_status.statuses(plan, _slices(row)) if plan else []})
 
 
 @router.get("/pages/{page}", response_model=Page, summary="One page with its words; there as soon as it is done")
-async def page_of(hub: HubDep, blobs: BlobsDep, key: Key, page: PageNumber) -> Response:
+async def page_of(reader: ReaderDep, blobs: BlobsDep, key: Key, page: PageNumber) -> Response:
     """`{"page", "text", "source", "confidence", "width", "height", "words": […]}`, 409 while it is not there yet."""
-    row = (await hub.document(key)).row
+    row = (await reader.document(key)).row
     number, slice_ = await _slice_of(blobs, key, row, page)
     name = blob_names.slice_result(key.tenant, key.document_id, "ocr", row["plans"]["ocr"], number)
     status = _slices(row).status(number)
@@ -72,7 +72,7 @@ async def page_of(hub: HubDep, blobs: BlobsDep, key: Key, page: PageNumber) -> R
     summary="One page as a JPEG image; there as soon as the pages are counted",
 )
 async def image_of(
-    hub: HubDep,
+    reader: ReaderDep,
     page_images: PageImagesDep,
     blobs: BlobsDep,
     key: Key,
@@ -87,10 +87,10 @@ async def image_of(
     A token gets the next narrower of the widths that are kept: 16, 64, 200, 1000 and 1600 pixels.
     """
     width = width if caller.right == "all" else kept(width)
-    row = (await hub.document(key)).row
+    row = (await reader.document(key)).row
     _, slice_ = await _slice_of(blobs, key, row, page)
     plan_id = row["plans"]["ocr"]
-    # The same plan draws the same page. Whoever has it asks each time, since the right to see it may be gone by then.
+    # The same plan draws the same page. A browser revalidates it each time: the right to see it may be gone by then.
     headers = {"ETag": f'"{plan_id}-{page}-{width}"', "Cache-Control": "private, no-cache", **_HARMLESS}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
@@ -104,9 +104,9 @@ async def image_of(
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     summary="The whole text, as JSON with the offsets of the pages, or as text/plain",
 )
-async def text(hub: HubDep, blobs: BlobsDep, key: Key, request: Request) -> Response:
+async def text(reader: ReaderDep, blobs: BlobsDep, key: Key, request: Request) -> Response:
     """`{"document_id", "text", "pages": [{"page", "start", "end", …}]}`; plain text where only that is accepted."""
-    row = (await hub.document(key)).row
+    row = (await reader.document(key)).row
     _require(row, "ocr", "text")
     name = row["results"]["ocr"]
     with _readable("text"):
@@ -118,11 +118,11 @@ async def text(hub: HubDep, blobs: BlobsDep, key: Key, request: Request) -> Resp
 
 @router.get("/chunks", response_model=ChunkPage, summary="The text in chunks that can be searched")
 async def chunks(
-    hub: HubDep, projections: ProjectionsDep, key: Key, limit: Limit = 200, cursor: Cursor = None
+    reader: ReaderDep, projections: ProjectionsDep, key: Key, limit: Limit = 200, cursor: Cursor = None
 ) -> Response:
     """`{"chunks": [{"index", "text", "pages", "start", "end", "heading_path"}], "next_cursor"}`."""
     start = cursors.read(cursor, int)[0] if cursor else 0
-    row = (await hub.document(key)).row
+    row = (await reader.document(key)).row
     _require(row, "chunk", "list of chunks")
     rows = await projections.chunks(key, limit=limit + 1, start=start)
     more = cursors.write(rows[limit]["index"]) if len(rows) > limit else None
@@ -130,9 +130,9 @@ async def chunks(
 
 
 @router.get("/extraction", response_model=Extraction, summary="What kind of document it is and what was found in it")
-async def extraction(hub: HubDep, projections: ProjectionsDep, blobs: BlobsDep, key: Key) -> Response:
+async def extraction(reader: ReaderDep, projections: ProjectionsDep, blobs: BlobsDep, key: Key) -> Response:
     """`{"document_type", "language", "title", "summary", "keywords", "findings", "warnings"}`."""
-    row = (await hub.document(key)).row
+    row = (await reader.document(key)).row
     _require(row, "extract", "extraction")
     found = await projections.extraction(key)
     if found is None:
@@ -150,9 +150,9 @@ async def extraction(hub: HubDep, projections: ProjectionsDep, blobs: BlobsDep, 
     responses={200: {"content": {"application/octet-stream": _BINARY}}},
     summary="The uploaded file, as it came",
 )
-async def file(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
+async def file(reader: ReaderDep, blobs: BlobsDep, key: Key) -> Response:
     """The bytes, always as a download: what people upload must never run as a page of ours."""
-    view = (await hub.document(key)).row["view"]
+    view = (await reader.document(key)).row["view"]
     stream = blobs.reading(blob_names.source(*key))
     try:
         first = await anext(stream, b"")
@@ -168,14 +168,14 @@ async def file(hub: HubDep, blobs: BlobsDep, key: Key) -> Response:
 
 @router.get("/timeline", response_model=Timeline, summary="What happened to it, in the order of the log")
 async def timeline(
-    hub: HubDep, projections: ProjectionsDep, key: Key, limit: Limit = 500, cursor: Cursor = None
+    reader: ReaderDep, projections: ProjectionsDep, key: Key, limit: Limit = 500, cursor: Cursor = None
 ) -> Response:
     """`{"events": [{"version", "event_id", "type", "at", "stage", "attempt", "page", "summary"}], "next_cursor"}`.
 
     `summary` is a sentence in English; `code` and `params` are for those who translate it.
     """
     after = cursors.read(cursor, int)[0] if cursor else -1
-    await hub.document(key)
+    await reader.document(key)
     rows = await projections.timeline(key, limit=limit + 1, after=after)
     more = cursors.write(rows[limit - 1]["offset"]) if len(rows) > limit else None
     events = [{"event_id": row["_id"].rpartition("/")[2], **_public(row)} for row in rows[:limit]]
@@ -188,10 +188,10 @@ async def timeline(
     summary="The document view as it was at a version of its timeline",
 )
 async def as_it_was(
-    time_travel: TimeTravelDep, hub: HubDep, key: Key, version: Annotated[int, Path(ge=1, le=cursors.HIGHEST)]
+    time_travel: TimeTravelDep, reader: ReaderDep, key: Key, version: Annotated[int, Path(ge=1, le=cursors.HIGHEST)]
 ) -> Response:
     """The view after the last fact up to that version, folded from the log; 404 for one before the first."""
-    return Json(await time_travel.view(key, version, (await hub.document(key)).row["view"]))
+    return Json(await time_travel.view(key, version, (await reader.document(key)).row["view"]))
 
 
 async def _slice_of(blobs: Blobs, key: DocumentKey, row: Row, page: int) -> tuple[int, Slice]:

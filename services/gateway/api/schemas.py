@@ -124,7 +124,7 @@ class JobList(BaseModel):
 
 
 class Accepted(BaseModel):
-    """An upload is in the log; `duplicate` says that these bytes were here already."""
+    """An upload is in the log; `duplicate` is true when these bytes were here already."""
 
     document_id: str
     duplicate: bool

@@ -1,4 +1,4 @@
-"""Hand somebody the right to watch or to steer one document or batch: capability tokens over HTTP."""
+"""Capability tokens over HTTP: the right to watch or to steer one document or batch, to be handed on."""
 
 from datetime import timedelta
 from typing import Annotated, Final, Literal
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.gateway.api.schemas import Scope, TokenCreated, TokenList
 from services.gateway.auth.callers import Caller
-from services.gateway.dependencies import Asking, AuthenticatorDep, HubDep, QuotasDep, Tenant, TokensDep
+from services.gateway.dependencies import Asking, AuthenticatorDep, QuotasDep, ReaderDep, Tenant, TokensDep
 from services.gateway.http.body_limit import SmallBody
 from services.gateway.http.responses import Json
 from services.gateway.queries import cursors
@@ -46,11 +46,11 @@ class TokenRequest(BaseModel):
     summary="A token for one document or batch: watch it, or also retry and cancel",
 )
 async def create(
-    hub: HubDep, quotas: QuotasDep, tokens: TokensDep, asking: Asking, tenant: Tenant, wish: TokenRequest
+    reader: ReaderDep, quotas: QuotasDep, tokens: TokensDep, asking: Asking, tenant: Tenant, wish: TokenRequest
 ) -> Response:
     """`{"token", "expires_at", "id"}`; the token is shown this once. Erasing a document takes a key."""
     if wish.document_id is not None:
-        await hub.document(DocumentKey(tenant, wish.document_id))
+        await reader.document(DocumentKey(tenant, wish.document_id))
     await quotas.hold_rows(tenant, "tokens", tokens.count)
     ttl = timedelta(seconds=wish.ttl)
     token = await tokens.add(asking, wish.right, ttl, document_id=wish.document_id, batch=wish.batch)

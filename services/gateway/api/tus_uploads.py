@@ -11,7 +11,7 @@ from services.gateway.auth.limits import Holders, Limits
 from services.gateway.dependencies import Holding, LimitsDep, ResumableUploadsDep, Tenant, UploadsDep
 from services.gateway.http.responses import EXPECTED, as_problem, problem_answer
 from services.gateway.uploads import tus
-from services.gateway.uploads.incoming_body import told
+from services.gateway.uploads.incoming_body import paced
 from services.gateway.uploads.ingest import Uploads
 from services.gateway.uploads.resumable import ResumableUploads
 from shared.storage.partial_uploads import PartialUpload
@@ -20,7 +20,7 @@ _PREFIX: Final = "/v1/uploads"
 
 
 class _Tus(APIRoute):
-    """Every answer says which protocol it speaks, refusals too; every request but OPTIONS must."""
+    """Every answer names the version of the protocol, refusals too; every request but OPTIONS must name it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The route's own handler, within the protocol."""
@@ -119,7 +119,7 @@ async def _receive(
     checksum = tus.Checksum.of(request.headers)
     declared = uploads.check_length(request.headers.get("content-length"))
     with limits.upload(holders, declared) as arrived:
-        chunks = told(request.stream(), arrived, limits.pace)
+        chunks = paced(request.stream(), arrived, limits.pace)
         offset = await resumable_uploads.receive(upload, at, chunks, checksum)
     return (await resumable_uploads.finish(upload) if offset == upload.length else upload), offset
 

@@ -59,7 +59,7 @@ class BatchProgress:
         }
 
     def _count(self, standing: Standing | None, sign: int) -> None:
-        """Count one more, or one less: every change of a batch is told with its progress, so nothing is summed then."""
+        """Count one more, or one less: each frame of a batch carries its progress, which is never summed then."""
         if standing is None or standing.status is None:
             return
         self._statuses[standing.status] += sign

@@ -1,4 +1,4 @@
-"""The close codes of the socket, and what the AsyncAPI document says of each."""
+"""The close codes of the socket, and their meanings in the AsyncAPI document."""
 
 from typing import Final
 

@@ -68,7 +68,7 @@ def current(document_id: str, epoch: str, version: int, ref: Ref = None) -> Fram
 
 
 def deleted(document_id: str, epoch: str, version: int, feed: Mapping[str, Any] | None = None) -> Frame:
-    """The document is gone; ends the subscription to it. `feed` says that it was a row, and of what."""
+    """The document is gone; ends the subscription to it. `feed` names the feed of which it was a row."""
     return Frame({"op": "deleted", "document_id": document_id, "epoch": epoch, "version": version, **(feed or {})})
 
 

@@ -16,7 +16,7 @@ log = logs.get(__name__)
 async def enforce(authenticator: Authenticator, hub: Hub, sockets: WebSockets, streams: EventStreams) -> None:
     """Close the connections of every caller whose key or token was revoked or has expired. Runs until cancelled.
 
-    While the database is away, nobody new gets in, and those who are in stay.
+    While the database is away, no new connection is let in, and open ones stay.
     """
     while True:
         await asyncio.sleep(LOOK_EVERY)

@@ -33,14 +33,14 @@ class Session:
         *,
         limits: Limits,
         holders: Holders,
-        most_subscriptions: int,
+        max_subscriptions: int,
     ) -> None:
         self._hub = hub
         self._viewer = viewer
         self._caller = caller
         self._limits = limits
         self._holders = holders
-        self._most = most_subscriptions
+        self._limit = max_subscriptions
         self._held = 0  # subscriptions that count for the holders
         self._allowance = Allowance(_BURST, _PER_SECOND)
         self._opening: dict[asyncio.Task[None], Target] = {}
@@ -102,8 +102,8 @@ class Session:
     def _make_room(self, target: Target) -> None:
         """Count this subscription too, and those that have ended by themselves no longer. Raises Problem."""
         wanted = len(self._hub.targets_of(self._viewer) | {target, *self._opening.values()})
-        if wanted > self._most:
-            raise Problem("too_many_subscriptions", limit=self._most)
+        if wanted > self._limit:
+            raise Problem("too_many_subscriptions", limit=self._limit)
         self._limits.subscriptions.take(self._holders, wanted - self._held)
         self._held = wanted
 
@@ -115,7 +115,7 @@ class Session:
     async def _show(self, target: Target, ref: Ref, have: Position | None, *, sole: bool) -> None:
         try:
             if self._caller.batch is not None and target.kind == "document":
-                found = await self._hub.document(DocumentKey(target.tenant, target.name))
+                found = await self._hub.reader.document(DocumentKey(target.tenant, target.name))
                 self._caller.require_member(found.row["view"])
             # One list after the other: a reader that takes none is owed no second. The same for many documents.
             async with self._list if target.is_feed else self._documents:

@@ -1,4 +1,4 @@
-"""Server-sent events: the same frames over plain HTTP, for whoever cannot open a WebSocket."""
+"""Server-sent events: the same frames over plain HTTP, for clients that cannot open a WebSocket."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ from services.gateway.live.hub import Hub
 from services.gateway.live.outbox import Outbox, Slot
 from services.gateway.targets import Position, Target
 
-_SIGN_OF_LIFE: Final = 15.0  # seconds; a client that hears nothing for 45 s comes back
+_SIGN_OF_LIFE: Final = 15.0  # seconds; a client reconnects after 45 s of silence
 _RETRY_MS: Final = (1_000, 5_000)  # drawn per stream, so that not all come back in the same moment
 
 

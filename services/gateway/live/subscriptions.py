@@ -71,13 +71,13 @@ class Subscriptions(Generic[M]):
     def __init__(self) -> None:
         self._watches: dict[Target, dict[M, _Watch]] = {}
         self._targets: dict[M, set[Target]] = {}
-        self._tallies: dict[Target, BatchProgress] = {}  # of the batches that are watched
+        self._batches: dict[Target, BatchProgress] = {}  # of the batches that are watched
         self._newest: OrderedDict[Target, Position] = OrderedDict()
 
     def join(self, target: Target, member: M) -> None:
         """`member` watches `target`; a snapshot is about to be read for it."""
         if target.kind == "batch":
-            self._tallies.setdefault(target, BatchProgress())
+            self._batches.setdefault(target, BatchProgress())
         watch = self._watches.setdefault(target, {}).setdefault(member, _Watch())
         watch.waiting += 1
         self._targets.setdefault(member, set()).add(target)
@@ -126,7 +126,7 @@ class Subscriptions(Generic[M]):
         members = self._watches.get(target, {})
         if members.pop(member, None) is not None and not members:
             del self._watches[target]
-            self._tallies.pop(target, None)
+            self._batches.pop(target, None)
         targets = self._targets.get(member, set())
         targets.discard(target)
         if not targets:
@@ -149,22 +149,22 @@ class Subscriptions(Generic[M]):
 
     def has_batches(self, tenant: str) -> bool:
         """Whether anybody watches a batch of the tenant's."""
-        return any(target.tenant == tenant for target in self._tallies)
+        return any(target.tenant == tenant for target in self._batches)
 
     def recount(self, target: Target) -> None:
         """Everybody who watches the batch has joined anew: what was not heard of it is in what is about to be read."""
-        if target in self._tallies:
-            self._tallies[target] = BatchProgress()
+        if target in self._batches:
+            self._batches[target] = BatchProgress()
 
     def fill(self, target: Target, epoch: str, found: Iterable[tuple[str, Standing]]) -> None:
         """All documents of a watched batch, as they were read after `join`."""
-        if tally := self._tallies.get(target):
-            tally.fill(epoch, found)
+        if progress := self._batches.get(target):
+            progress.fill(epoch, found)
 
     def progress(self, target: Target) -> dict[str, Any]:
         """How far the documents of a watched batch are together; empty for any other target."""
-        tally = self._tallies.get(target)
-        return {"progress": tally.progress()} if tally else {}
+        progress = self._batches.get(target)
+        return {"progress": progress.progress()} if progress else {}
 
     def watched(self) -> Iterable[tuple[Target, list[M]]]:
         """Everything that is watched, and by whom."""
@@ -174,7 +174,7 @@ class Subscriptions(Generic[M]):
         """Decide who is shown `change`, and remember that they were."""
         fanout: Fanout[M] = Fanout()
         document = Target.of_key(change.tenant, change.document_id)
-        if not self._is_news(document, change):
+        if not self._is_newest(document, change):
             return fanout
         for member, watch in self._watches.get(document, {}).items():
             if watch.waiting:
@@ -188,7 +188,7 @@ class Subscriptions(Generic[M]):
         if document.kind == "document":
             fanout.feed = self._feed_members(Target.of_feed(change.tenant), change)
         if batch := self._batch_of(change):
-            self._tallies[batch].note(change.epoch, change.document_id, _standing(change))
+            self._batches[batch].note(change.epoch, change.document_id, _standing(change))
             fanout.batch, fanout.batch_members = batch, self._feed_members(batch, change)
         if change.is_deletion:
             for member in fanout.updates:
@@ -199,23 +199,23 @@ class Subscriptions(Generic[M]):
         """The watched batch that the document is in; of a deleted one the name may be forgotten."""
         if change.batch is not None:
             target = Target.of_batch(change.tenant, change.batch)
-            return target if target in self._tallies else None
+            return target if target in self._batches else None
         if not change.is_deletion:
             return None
-        mine = (target for target, tally in self._tallies.items() if change.document_id in tally)
+        mine = (target for target, progress in self._batches.items() if change.document_id in progress)
         return next((target for target in mine if target.tenant == change.tenant), None)
 
     def _feed_members(self, target: Target, change: Change) -> list[M]:
-        told = []
+        members = []
         for member, watch in self._watches.get(target, {}).items():
             if watch.waiting:
                 watch.late[change.document_id] = change
             elif watch.epoch == change.epoch and _is_newer(change, watch):
                 watch.shown.pop(change.document_id, None)  # from here on what is newest is newest for everybody
-                told.append(member)
-        return told
+                members.append(member)
+        return members
 
-    def _is_news(self, document: Target, change: Change) -> bool:
+    def _is_newest(self, document: Target, change: Change) -> bool:
         newest = self._newest.get(document)
         if newest is not None and newest.epoch == change.epoch and change.version <= newest.version:
             return False

@@ -1,7 +1,7 @@
 """The topic `updates`, read from its end: what the fold changed, for those who watch.
 
 Every gateway reads all partitions, without a consumer group: each has its own watchers. It is ready once its positions
-are fixed; from then on nothing is missed, and whoever reads a snapshot afterwards sees everything before it.
+are fixed; from then on nothing is missed, and a snapshot that is read afterwards has everything before it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from shared.runtime import logs
 log = logs.get(__name__)
 
 _POLL_MS: Final = 1_000
-_MOST: Final = 2_000  # records at once
+_MAX_RECORDS: Final = 2_000  # records at once
 _BACKLOG: Final = 256  # more records than this at once mean that we are behind
 _BEHIND_MS: Final = 250  # and so do records that were written this far apart and came at once
 EPOCH_KEY: Final = "epoch"
@@ -87,7 +87,7 @@ class UpdatesConsumer:
         fetching = FetchWatchdog(consumer)
         while True:
             try:
-                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MOST)
+                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
             except OffsetOutOfRangeError:
                 log.warning("updates were lost to retention; every watcher gets a new snapshot")
                 await self._go_to_end(consumer)
@@ -100,7 +100,7 @@ class UpdatesConsumer:
 
 
 def is_behind(records: Sequence[ConsumerRecord]) -> bool:
-    """Whether what was read at once says that fan-out takes longer than changes do: then only the newest counts.
+    """Whether so much was read at once that fan-out must be slower than the changes: then only the newest counts.
 
     Showing every state would keep all watchers late for as long as the load lasts; a state that is merged away loses
     nothing, since each is whole. By the records' own clock, which need not be ours.

@@ -132,13 +132,13 @@ class WebSockets:
         authenticator: Authenticator,
         limits: Limits,
         *,
-        most_subscriptions: int,
+        max_subscriptions: int,
     ) -> None:
         self._hub = hub
         self._origin_policy = origin_policy
         self._authenticator = authenticator
         self._limits = limits
-        self._most_subscriptions = most_subscriptions
+        self._max_subscriptions = max_subscriptions
         self._serving = True
         self.open: set[Socket] = set()
         self.slow: set[Socket] = set()
@@ -179,7 +179,7 @@ class WebSockets:
             self.handler_tasks.discard(cast("asyncio.Task[None]", task))
 
     async def let_go_of_the_slow(self) -> None:
-        """Close, for ever, whoever stays behind."""
+        """Until cancelled, close each connection that stays behind."""
         while True:
             await asyncio.sleep(1)
             now = asyncio.get_running_loop().time()
@@ -244,7 +244,7 @@ class WebSockets:
             partial(self.part, socket),
             limits=self._limits,
             holders=holders,
-            most_subscriptions=self._most_subscriptions,
+            max_subscriptions=self._max_subscriptions,
         )
         try:
             if socket.sole:
@@ -273,7 +273,7 @@ class WebSockets:
 
 
 def _select(_: ServerProtocol, offered: "list[Subprotocol] | Any") -> Subprotocol | None:
-    """Programs may offer none; whoever offers some is answered ours or none, and browsers then hang up."""
+    """A client may offer none. One that offers some is answered ours or none; browsers close on none."""
     return SUBPROTOCOL if SUBPROTOCOL in offered else None
 
 

@@ -13,7 +13,7 @@ _SILENCE_SECONDS: Final = 60.0  # without a byte: the sender is gone
 _WINDOW_SECONDS: Final = 30.0  # over which the pace is measured
 
 
-async def told(chunks: AsyncIterator[bytes], arrived: Callable[[int], None], pace: BodyPace) -> AsyncIterator[bytes]:
+async def paced(chunks: AsyncIterator[bytes], arrived: Callable[[int], None], pace: BodyPace) -> AsyncIterator[bytes]:
     """The same chunks; `arrived` is called with the size of each.
 
     Only the time counts in which we wait for the sender, not that in which it waits for us.

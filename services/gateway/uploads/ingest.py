@@ -1,6 +1,6 @@
 """An upload: stream it into the store, claim its content, append the fact. In this order, so that a crash heals.
 
-Blobs before the claim, the claim before the event. Whoever finds a claim appends the claimed fact again, so an upload
+Blobs before the claim, the claim before the event. An upload that finds a claim appends the claimed fact again, so one
 that was cut short between the two is finished by the next one.
 """
 
@@ -15,7 +15,6 @@ from typing import Final
 
 from services.gateway.concurrency.fair_slots import FairSlots
 from services.gateway.problems import Problem
-from services.gateway.uploads.deduplication import Claims, KeyReused, Upload
 from services.gateway.uploads.options import DEFAULTS, UploadOptions
 from services.gateway.uploads.quotas import Quotas, Room
 from shared import media_types
@@ -26,6 +25,7 @@ from shared.harness.contract import Document
 from shared.kafka.producer import Producer
 from shared.storage import blob_names
 from shared.storage.blobs import Blobs
+from shared.storage.upload_claims import Claims, KeyReused, Upload
 
 HEAD: Final = 4096  # bytes that `sniff` wants to see
 QUEUE_SECONDS: Final = 30.0  # how long an upload waits for a place; meanwhile the client's bytes wait in its socket
@@ -73,7 +73,7 @@ class Uploads:
         self._places = FairSlots(at_once, "too_many_uploads", QUEUE_SECONDS)
 
     def check_length(self, declared: str | None) -> int:
-        """The declared length, 0 without one. Raises Problem("too_large") for what says of itself that it is."""
+        """The declared length, 0 without one. Raises Problem("too_large") for a length above the limit."""
         length = int(declared) if declared is not None and declared.isdecimal() else 0
         self._check_body(length)
         return length

@@ -9,7 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from services.gateway.problems import Problem
 
 _FIELD: Final = b"file"
-_MOST_HEADER: Final = 1024  # bytes; the parser takes quadratic time for parameters
+_MAX_HEADER: Final = 1024  # bytes; the parser takes quadratic time for parameters
 
 
 def boundary_of(content_type: str) -> bytes | None:
@@ -17,8 +17,8 @@ def boundary_of(content_type: str) -> bytes | None:
 
     Raises Problem("bad_multipart") when there is none, and for a Content-Type that is far too long.
     """
-    if len(content_type) > _MOST_HEADER:
-        raise Problem("bad_multipart", detail=f"the Content-Type is longer than {_MOST_HEADER} characters")
+    if len(content_type) > _MAX_HEADER:
+        raise Problem("bad_multipart", detail=f"the Content-Type is longer than {_MAX_HEADER} characters")
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
         return None
@@ -103,8 +103,8 @@ class FilePart:
 
     def _on_headers_finished(self) -> None:
         disposition = self._headers.get(b"content-disposition", b"")
-        if len(disposition) > 2 * _MOST_HEADER:  # with a name of 1,024 characters
-            raise Problem("bad_multipart", detail=f"a Content-Disposition is longer than {2 * _MOST_HEADER} bytes")
+        if len(disposition) > 2 * _MAX_HEADER:  # with a name of 1,024 characters
+            raise Problem("bad_multipart", detail=f"a Content-Disposition is longer than {2 * _MAX_HEADER} bytes")
         _, options = parse_options_header(disposition)
         if options.get(b"name") != _FIELD:
             return

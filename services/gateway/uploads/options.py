@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from services.gateway.problems import Problem
 from shared.document.upload_info import UploadInfo
 
-MOST_TAGS: Final = 16
-MOST_CHARACTERS: Final = 100  # of a batch's name and of a tag
+MAX_TAGS: Final = 16
+MAX_CHARACTERS: Final = 100  # of a batch's name and of a tag
 
 _LANGUAGES: Final = re.compile(r"[a-z]{3}(_[a-z]+){0,2}([,+ ][a-z]{3}(_[a-z]+){0,2}){0,7}")
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -36,8 +36,8 @@ def upload_info(batch: str | None, tags: Sequence[str], filename: str = "") -> U
     `filename` must be clean. Raises Problem("bad_request") with the one that is not possible.
     """
     named = tuple(dict.fromkeys(_word("tag", tag) for tag in tags))  # in their order
-    if len(named) > MOST_TAGS:
-        raise Problem("bad_request", detail=f"tag: at most {MOST_TAGS} can be given")
+    if len(named) > MAX_TAGS:
+        raise Problem("bad_request", detail=f"tag: at most {MAX_TAGS} can be given")
     return UploadInfo(filename, _word("batch", batch) if batch is not None else None, named)
 
 
@@ -51,6 +51,6 @@ def _languages(text: str | None) -> tuple[str, ...]:
 
 def _word(name: str, text: str) -> str:
     word = text.strip()
-    if not 0 < len(word) <= MOST_CHARACTERS or _UNPRINTABLE.search(word):
-        raise Problem("bad_request", detail=f"{name}: 1 to {MOST_CHARACTERS} printable characters are possible")
+    if not 0 < len(word) <= MAX_CHARACTERS or _UNPRINTABLE.search(word):
+        raise Problem("bad_request", detail=f"{name}: 1 to {MAX_CHARACTERS} printable characters are possible")
     return word

@@ -71,7 +71,7 @@ class Quotas:
 
     @asynccontextmanager
     async def room(self, tenant: str, size: int) -> AsyncIterator[Room]:
-        """Room for one upload of `size` bytes; whoever enters says what it became. Raises Problem."""
+        """Hold room for one upload of `size` bytes; the caller reports what it became. Raises Problem."""
         quota = self._of(tenant)
         room = Room(size)
         if quota is None:
@@ -87,7 +87,7 @@ class Quotas:
                 rooms.discard(room)
 
     async def hold_rows(self, tenant: str, name: Rows, count: Callable[[str, int], Awaitable[int]]) -> None:
-        """Raise Problem unless the tenant may have one more row; `count(tenant, most)` says how many there are."""
+        """Raise Problem unless the tenant may have one more row; `count(tenant, most)` counts them."""
         limit = getattr(self._of(tenant) or Quota(), name)
         if limit is not None:
             _hold(name, limit, await count(tenant, max(1, limit)), 1)

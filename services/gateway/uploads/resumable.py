@@ -33,14 +33,14 @@ _TURN_WITHIN: Final = 60.0  # seconds to wait while another request makes the sa
 
 
 class Body:
-    """The bytes of one request, at most `most` of them; a connection that breaks off ends them early.
+    """The bytes of one request, at most `limit` of them; a connection that breaks off ends them early.
 
     So does a sender that is refused on the way, for being too slow: what has arrived counts all the same.
     """
 
-    def __init__(self, chunks: AsyncIterator[bytes], most: int, checksum: Checksum | None) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], limit: int, checksum: Checksum | None) -> None:
         self._chunks = chunks
-        self._left = most
+        self._left = limit
         self.refusal: Problem | None = None
         self.checksum = checksum
 

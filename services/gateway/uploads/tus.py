@@ -13,7 +13,7 @@ from services.gateway.problems import Problem
 
 VERSION: Final = "1.0.0"
 CONTENT_TYPE: Final = "application/offset+octet-stream"
-MOST_METADATA: Final = 8 * 1024  # characters of Upload-Metadata
+MAX_METADATA: Final = 8 * 1024  # characters of Upload-Metadata
 _EXTENSIONS: Final = "creation,creation-with-upload,checksum,termination,expiration"
 _ALGORITHMS: Final = ("sha1", "sha256", "sha512")
 _YES: Final = ("1", "true", "yes")
@@ -51,8 +51,8 @@ def number(headers: Mapping[str, str], name: str) -> int:
 
 def metadata(text: str) -> dict[str, str]:
     """The pairs of Upload-Metadata: `name base64,name base64,…`. Raises Problem("bad_request")."""
-    if len(text) > MOST_METADATA:
-        raise Problem("bad_request", detail=f"Upload-Metadata is longer than {MOST_METADATA} characters")
+    if len(text) > MAX_METADATA:
+        raise Problem("bad_request", detail=f"Upload-Metadata is longer than {MAX_METADATA} characters")
     pairs = (pair.strip().partition(" ") for pair in text.split(",") if pair.strip())
     try:
         return {name: base64.b64decode(value.strip(), validate=True).decode() for name, _, value in pairs}
@@ -71,7 +71,7 @@ def expires(at: datetime) -> str:
 
 
 class Checksum:
-    """What the client says the bytes of one request add up to."""
+    """The checksum that the client gives for the bytes of one request."""
 
     def __init__(self, algorithm: str, wanted: bytes) -> None:
         self._digest = hashlib.new(algorithm, usedforsecurity=False)

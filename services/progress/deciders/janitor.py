@@ -15,10 +15,10 @@ from shared.events.standalone_job import is_job_id
 from shared.projecting.fences import fenced
 from shared.runtime import logs
 from shared.runtime.failpoints import provoke, reach
-from shared.storage import claim_expiry
 from shared.storage.blobs import Blobs
 from shared.storage.mongo import Mongo
 from shared.storage.partial_uploads import PartialUpload, PartialUploads
+from shared.storage.upload_claims import Claims
 
 log = logs.get(__name__)
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 KEEP: Final = timedelta(hours=24)  # blobs without an event, idempotency keys
 _GRACE: Final = timedelta(hours=1)  # for an expired upload: a gateway's clock may be behind, a request may be under way
 _AT_ONCE: Final = 500  # documents in one query
-_MOST: Final = 10_000  # documents that one round removes; there is a next one
+_MAX_REMOVED: Final = 10_000  # documents that one round removes; there is a next one
 _A_FEW: Final = 20  # unfinished uploads: more than this and
 _IN_SO_MANY: Final = 20  # one in so many is a log that has lost a partition, or the store of another system
 
@@ -52,8 +52,7 @@ class Janitor:
         self._documents = database.projection("documents", generation)
         self._blobs = blobs
         self._partial = PartialUploads(database)
-        self._keys = database.control["idempotency_keys"]
-        self._claims = (database.control["uploads"], self._keys)
+        self._claims = Claims(database)
         self._witness = ""  # a document that the projection knows as long as it is there
 
     async def clean(self) -> None:
@@ -61,7 +60,7 @@ class Janitor:
 
         What one document's data raises is noted, and the others are looked at.
         """
-        await self._keys.delete_many(claim_expiry.forgotten(utcnow() - KEEP))
+        await self._claims.forget_keys(utcnow() - KEEP)
         row = await self._documents.find_one({}, {"_id": 1})
         if row is None:
             return  # an empty projection cannot show what is not needed
@@ -95,7 +94,7 @@ class Janitor:
             await self._blobs.delete_parts(tenant, document_id)
         elif upload.result is not None:
             await self._partial.remove(document_id)
-        elif await self._is_unclaimed(document_id) and not await self._known([document_id]):
+        elif await self._claims.forget(document_id, utcnow() - KEEP) and not await self._known([document_id]):
             await self._partial.remove(document_id)
             await self._blobs.delete_document(tenant, document_id)
 
@@ -112,7 +111,7 @@ class Janitor:
                         await self._blobs.delete_document(*one)  # what came late
                     elif one.document_id not in erased and await self._is_left(one):
                         strange += 1
-                        orphans += [one] if strange <= _MOST else []
+                        orphans += [one] if strange <= _MAX_REMOVED else []
         if strange > max(_A_FEW, known // _IN_SO_MANY):
             log.error("the store holds too much that the log does not know; is it another's?", count=strange)
             return
@@ -137,22 +136,13 @@ class Janitor:
         document_id = one.document_id
         if await self._known([document_id]) or not await self._is_left(one):
             return
-        if not await self._is_unclaimed(document_id):
+        if not await self._claims.forget(document_id, utcnow() - KEEP):
             return
         reach("janitor.unclaimed")
         # No upload finds it from now on; one that found it before may have appended its fact.
         if not await self._known([document_id]) and await self._is_left(one):
             await self._blobs.delete_document(*one)
             log.info("removed blobs without an event", document_id=document_id)
-
-    async def _is_unclaimed(self, document_id: str) -> bool:
-        """Remove old claims on the document that were not made or found for long; return whether none is left."""
-        for rows in self._claims:
-            await rows.delete_many({"document_id": document_id, **claim_expiry.forgotten(utcnow() - KEEP)})
-        for rows in self._claims:
-            if await rows.find_one({"document_id": document_id}, {"_id": 1}):
-                return False
-        return True
 
     async def _known(self, ids: Collection[str]) -> dict[str, bool]:
         """Whether each document is erased, for those that the log knows. Raises _Gone."""

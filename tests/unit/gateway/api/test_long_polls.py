@@ -15,9 +15,9 @@ from services.gateway.targets import Target
 FEED = Target.of_feed("acme")
 
 
-def hub_and_limits(news: ChangeWaiters, connections: int = 1) -> Any:
+def hub_and_limits(changes: ChangeWaiters, connections: int = 1) -> Any:
     limits = SimpleNamespace(connections=Allotment("too_many_connections", connections))
-    return SimpleNamespace(news=news, closing=asyncio.Event()), limits
+    return SimpleNamespace(reader=SimpleNamespace(changes=changes), closing=asyncio.Event()), limits
 
 
 REQUEST = cast(
@@ -29,7 +29,7 @@ REQUEST = cast(
 
 
 async def test_a_list_that_stays_the_same_is_not_read_for_each_change_of_others() -> None:
-    news, reads = ChangeWaiters(), []
+    changes, reads = ChangeWaiters(), []
 
     async def read() -> tuple[str, dict[str, Any]]:
         reads.append(1)
@@ -37,32 +37,32 @@ async def test_a_list_that_stays_the_same_is_not_read_for_each_change_of_others(
 
     async def others() -> None:
         while True:
-            news.wake(FEED)
+            changes.wake(FEED)
             await asyncio.sleep(0.001)
 
     busy = asyncio.create_task(others())
     async with asyncio.timeout(5):
-        assert await documents.newer(*hub_and_limits(news), REQUEST, FEED, read, 1.0, "g:1") == ("g:1", {})
+        assert await documents.newer(*hub_and_limits(changes), REQUEST, FEED, read, 1.0, "g:1") == ("g:1", {})
     busy.cancel()
     assert 2 <= len(reads) <= 1.0 / documents._BREATH + 2
 
 
 async def test_a_change_after_a_quiet_time_is_answered_at_once() -> None:
-    news, tags = ChangeWaiters(), ["g:1", "g:2"]
+    changes, tags = ChangeWaiters(), ["g:1", "g:2"]
 
     async def read() -> tuple[str, dict[str, Any]]:
         return tags.pop(0), {}
 
-    asking = asyncio.create_task(documents.newer(*hub_and_limits(news), REQUEST, FEED, read, 30, "g:1"))
+    asking = asyncio.create_task(documents.newer(*hub_and_limits(changes), REQUEST, FEED, read, 30, "g:1"))
     await asyncio.sleep(2 * documents._BREATH)
-    news.wake(FEED)
+    changes.wake(FEED)
     async with asyncio.timeout(5):
         assert await asking == ("g:2", {})
 
 
 async def test_who_waits_counts_as_a_connection_until_it_is_answered() -> None:
-    news = ChangeWaiters()
-    parts = hub_and_limits(news)
+    changes = ChangeWaiters()
+    parts = hub_and_limits(changes)
 
     async def read() -> tuple[str, dict[str, Any]]:
         return "g:1", {}

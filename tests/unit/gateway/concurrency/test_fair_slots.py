@@ -74,7 +74,7 @@ async def test_an_image_more_than_may_wait_is_refused_and_who_asks_for_one_that_
         await finished.wait()
         return b"drawn"
 
-    monkeypatch.setattr(page_images, "_MOST_WAITING", 1)
+    monkeypatch.setattr(page_images, "_MAX_WAITING", 1)
     monkeypatch.setattr(PageImages, "_draw", draw)
     async with PageImages(Blobs.open(f"file://{tmp_path}"), 1) as gallery:
 
@@ -99,7 +99,7 @@ async def test_the_images_of_one_tenant_keep_nobody_else_waiting(
         await finished.wait()
         return b"drawn"
 
-    monkeypatch.setattr(page_images, "_MOST_OF_ONE", 2)
+    monkeypatch.setattr(page_images, "_MAX_OF_ONE", 2)
     monkeypatch.setattr(PageImages, "_draw", draw)
     async with PageImages(Blobs.open(f"file://{tmp_path}"), 1) as gallery:
 

@@ -44,7 +44,7 @@ def conversation(hub, viewer, counted):
     taking = SimpleNamespace(take=lambda holders, amount: counted.append(amount))
     limits = SimpleNamespace(frames=SimpleNamespace(take=lambda holders, now: True), subscriptions=taking)
     caller = SimpleNamespace(tenant="default", batch=None, require_watching=lambda target: None)
-    return Session(hub, viewer, caller, hang_up=None, limits=limits, holders=(), most_subscriptions=5)
+    return Session(hub, viewer, caller, hang_up=None, limits=limits, holders=(), max_subscriptions=5)
 
 
 def subscribe(talk, document_id) -> None:
@@ -119,7 +119,7 @@ async def test_of_many_documents_only_some_are_on_their_way_until_the_reader_has
 
     hub.subscribe = opens
     talk = conversation(hub, viewer, [])
-    talk._most = 1_000
+    talk._limit = 1_000
     for number in range(1_000):
         subscribe(talk, f"d{number}")
     for _ in range(10):

@@ -163,6 +163,6 @@ async def test_who_asks_for_much_keeps_nobody_else_waiting() -> None:
         await asyncio.sleep(0)
         return dict.fromkeys(keys, "there")
 
-    bulk = BatchLoader(fetch, most=2, owner=lambda key: key[0])
+    bulk = BatchLoader(fetch, limit=2, owner=lambda key: key[0])
     await asyncio.gather(*(bulk.get(key) for key in ("a1", "a2", "a3", "a4", "b1", "b2")))
     assert asked == [["a1", "b1"], ["a2", "b2"], ["a3", "a4"]]

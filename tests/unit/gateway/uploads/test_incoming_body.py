@@ -8,7 +8,7 @@ import pytest
 from services.gateway.auth.limits import BodyPace
 from services.gateway.problems import Problem
 from services.gateway.uploads import incoming_body
-from services.gateway.uploads.incoming_body import told
+from services.gateway.uploads.incoming_body import paced
 from services.gateway.uploads.resumable import Body
 
 PACE = BodyPace(bytes_per_second=1_000, seconds=2.0)
@@ -28,7 +28,7 @@ async def body(chunk: bytes, every: float) -> AsyncIterator[bytes]:
 
 async def read(chunks: AsyncIterator[bytes], pause: float = 0.0, most: int = 1_000) -> int:
     size = 0
-    async for chunk in told(chunks, lambda _: None, PACE):
+    async for chunk in paced(chunks, lambda _: None, PACE):
         size += len(chunk)
         await asyncio.sleep(pause)
         most -= 1
@@ -59,7 +59,7 @@ async def test_time_in_which_the_sender_waits_for_us_does_not_count() -> None:
 
 
 async def test_of_a_resumable_upload_that_is_too_slow_what_has_arrived_counts() -> None:
-    arrived = Body(told(body(b"xy", 0.03), lambda _: None, PACE), most=1_000, checksum=None)
+    arrived = Body(paced(body(b"xy", 0.03), lambda _: None, PACE), limit=1_000, checksum=None)
     kept = b""
     while data := await asyncio.wait_for(arrived.read(), 2):
         kept += data

@@ -1,16 +1,17 @@
 """Claims in the control database: which document stands for which bytes, and for which Idempotency-Key.
 
-A claim holds the whole `DocumentUploaded` that it stands for, so whoever finds it can append the identical fact again.
+A claim holds the whole `DocumentUploaded` that it stands for, so an upload that finds it appends the same fact again.
+Finding leaves a trace in the same write, and forgetting looks at the trace in the same write: one of the two comes
+first, and the other sees it.
 """
 
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from shared.events.document import DocumentUploaded, decode, utcnow
-from shared.storage import claim_expiry
-from shared.storage.mongo import DuplicateKeyError, Mongo, Row
+from shared.storage.mongo import Collection, DuplicateKeyError, Mongo, Row
 
 
 @dataclass(frozen=True)
@@ -77,17 +78,36 @@ class Claims:
         await self._uploads.delete_many({"document_id": document_id})
         await self._keys.delete_many({"document_id": document_id})
 
+    async def forget_keys(self, since: datetime) -> None:
+        """Remove the Idempotency-Keys that were neither made nor found since then."""
+        await self._keys.delete_many(_unused(since))
 
-async def _insert_or_find(rows: Any, row: Row) -> Row:
-    """`row` itself if it is new, else what stands in its place, and is not forgotten for a day then."""
+    async def forget(self, document_id: str, since: datetime) -> bool:
+        """Remove the document's claims that were neither made nor found since then; whether none is left."""
+        for rows in (self._uploads, self._keys):
+            await rows.delete_many({"document_id": document_id, **_unused(since)})
+        for rows in (self._uploads, self._keys):
+            if await rows.find_one({"document_id": document_id}, {"_id": 1}):
+                return False
+        return True
+
+
+async def _insert_or_find(rows: Collection, row: Row) -> Row:
+    """`row` itself if it is new, else what stands in its place, with a trace that it was found."""
     while True:
         try:
             await rows.insert_one(row)
         except DuplicateKeyError:
-            if found := await claim_expiry.find(rows, row["_id"]):
+            found: Row | None = await rows.find_one_and_update({"_id": row["_id"]}, {"$set": {"found_at": utcnow()}})
+            if found:
                 return found
         else:
             return row
+
+
+def _unused(since: datetime) -> Row:
+    """The query for claims that were neither made nor found since then."""
+    return {"at": {"$lte": since}, "found_at": {"$not": {"$gt": since}}}
 
 
 def _stored(fact: DocumentUploaded) -> Row:
