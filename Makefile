@@ -7,7 +7,7 @@ COMPILED := cli.programs, services.gateway.server, services.progress.app, shared
 	services.ocr.handlers, services.chunker.handlers, services.extractor.handlers
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test simulate soak check check-web fix docs bench lock clean
+.PHONY: help install up demo test coverage simulate soak check check-web fix docs bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ demo: $(INSTALLED) ## start everything, run the sample documents, keep running
 
 test: $(INSTALLED) ## run all tests, the real parts included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+
+coverage: $(INSTALLED) ## the lines and branches that the unit, contract and integration tests reach
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadscope \
+		--no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 simulate: $(INSTALLED) ## SEEDS=1000 worlds with faults in virtual time (FROM=, JOBS=); SEED=n tells one at length
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --shrink,--from $(FROM) --seeds $(SEEDS) --jobs $(JOBS))

@@ -29,7 +29,7 @@ from shared.storage.mongo import Mongo, Row
 
 DUE_SECONDS: Final = 60.0  # for writing and folding what falls due afterwards
 IDLE: Final = 200  # facts that are measured before
-MOST: Final = 100_000  # facts that are measured; the work ends before
+LIMIT: Final = 100_000  # facts that are measured; the work ends before
 TENANT: Final = "default"
 STAGE: Final = "nobody"
 _AT_ONCE: Final = 5_000
@@ -59,11 +59,11 @@ async def measure(folder: Path, pages: int, documents: int) -> None:
         report("nothing beside", await times(url, producer, IDLE), IDLE_MS)
         book = await written(producer, database, blobs_in(folder), pages)
         erasing = erased(client, database, book)
-        report(f"{pages} pages are erased", await until(erasing, frames(url, producer, MOST)), BUSY_MS)
+        report(f"{pages} pages are erased", await until(erasing, frames(url, producer, LIMIT)), BUSY_MS)
 
         due = await failed(producer, database, documents)
         report(
-            f"{documents} retries are due", await until(requested(database, due), frames(url, producer, MOST)), BUSY_MS
+            f"{documents} retries are due", await until(requested(database, due), frames(url, producer, LIMIT)), BUSY_MS
         )
 
 

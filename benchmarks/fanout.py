@@ -69,7 +69,7 @@ class Load:
         self._subscribe = orjson.dumps({"op": "subscribe", "ref": 1, "document_id": document_id}).decode()
 
     async def listen(self, sockets: int, seconds: int) -> str:
-        """What the load generator says of `sockets` that listen for `seconds`."""
+        """The report of the load generator about `sockets` that listen for `seconds`."""
         words = ["-url", self._url, "-n", str(sockets), "-sub", self._subscribe, "-ready", '"ref":1']
         process = await asyncio.create_subprocess_exec(
             self._program, *words, "-d", f"{seconds}s", stdout=asyncio.subprocess.PIPE
@@ -103,7 +103,7 @@ async def measure(wanted: argparse.Namespace) -> None:
 
 
 async def watched(client: PagestreamClient, producer: Producer) -> dict[str, Any]:
-    """The view of a new document whose stages nobody runs."""
+    """The view of a new document whose stages no worker runs."""
     document_id = str(uuid.uuid4())
     for fact in begin(document_id, 1):
         await producer.append(fact)

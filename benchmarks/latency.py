@@ -1,6 +1,6 @@
 """From a fact that is appended to the frame at a socket that watches: through the log, the fold, MongoDB, the gateway.
 
-One document of a stage that nobody runs, and each fact waits for its own frame: first while everything else is idle,
+One document of a stage that no worker runs, and each fact waits for its own frame: first while everything else is idle,
 then while a book of scans has every core.
 
     python -m benchmarks.latency [--facts 500]

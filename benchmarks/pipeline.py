@@ -34,7 +34,7 @@ OnPages: TypeAlias = Callable[[int], object]  # told how many pages are done, wh
 
 
 def quietly(done: int) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def blobs_in(folder: Path) -> Blobs:
 async def completed(
     client: PagestreamClient, document_id: str, told: Callable[[int], object] = lambda done: None
 ) -> None:
-    """Wait until the document has ended, and insist that it is completed; `told` hears how many pages are done."""
+    """Wait until the document has ended. Raises RuntimeError unless it is completed. `told` gets the pages done."""
     view: Mapping[str, Any] = {}
     async for state in client.watch([document_id]):
         view = state.view or {}

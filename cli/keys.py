@@ -58,7 +58,7 @@ async def _list() -> int:
             revoked = f"{key['revoked_at']:%Y-%m-%d %H:%M}" if key["revoked_at"] else ""
             table.add_row(key["_id"], key["tenant"], key["name"], f"{key['created_at']:%Y-%m-%d %H:%M}", revoked)
     console().print(
-        table if table.row_count else "There are no keys: whoever reaches the gateway on this machine may call."
+        table if table.row_count else "There are no keys: every program on this machine may call the gateway."
     )
     return exits.COMPLETED
 

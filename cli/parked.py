@@ -15,7 +15,7 @@ from shared.runtime.settings import read
 from stack import running
 from stack.settings import StackSettings
 
-app = typer.Typer(help="Records that nobody could read: list them, see why, put them back.", no_args_is_help=True)
+app = typer.Typer(help="Records that could not be read: list them, see why, put them back.", no_args_is_help=True)
 
 ParkedId = Annotated[str, typer.Argument(metavar="ID", help="The record's id, as `parked list` shows it.")]
 _SHOWN: Final = 2_000  # bytes of a record

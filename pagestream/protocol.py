@@ -13,7 +13,7 @@ View = dict[str, Any]  # of a document or a job, as the HTTP interface has it
 Frame = dict[str, Any]
 
 TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
-MOST_ROWS: Final = 500  # of a feed that is followed for weeks: the newest stay
+MAX_ROWS: Final = 500  # of a feed that is followed for weeks: the newest stay
 
 
 class Position(NamedTuple):
@@ -129,8 +129,8 @@ def reduce(state: State, frame: Frame) -> State:
         case "current":
             return state if state.status == "live" else replace(state, status="live", frame=frame)
         case "error":
-            told = {**frame, **state.target.fields}
-            return replace(state, status="refused", error=frame.get("error") or {"code": "unknown"}, frame=told)
+            named = {**frame, **state.target.fields}
+            return replace(state, status="refused", error=frame.get("error") or {"code": "unknown"}, frame=named)
         case _:  # "unsubscribed", and what a newer server may say
             return state
 
@@ -177,6 +177,6 @@ def _with_rows(state: State, rows: Mapping[str, View], frame: Frame) -> State:
 
 
 def _newest(rows: dict[str, View]) -> dict[str, View]:
-    if len(rows) > MOST_ROWS:
+    if len(rows) > MAX_ROWS:
         del rows[min(rows, key=lambda name: str(rows[name]["uploaded_at"]))]
     return rows

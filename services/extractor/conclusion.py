@@ -8,7 +8,7 @@ from services.extractor.fields.kinds import UNKNOWN
 from services.extractor.fields.totals import settle_totals
 from services.extractor.findings import Finding, best, contradict, merge, surest
 
-MOST: Final = 20_000  # findings of one document: a table of 31,000 rows has five in each
+MAX_FINDINGS: Final = 20_000  # findings of one document: a table of 31,000 rows has five in each
 
 
 def conclude_findings(
@@ -21,7 +21,7 @@ def conclude_findings(
     kind = whole.get("document_type", UNKNOWN)
     settled, mismatches = settle_totals(sorted(found, key=lambda f: f.start))
     merged = merge(contradict(_promoted(_one_vendor(settled), kind, first_page)))
-    findings = surest(merged, MOST)
+    findings = surest(merged, MAX_FINDINGS)
     warnings = [{"code": "sum_mismatch", "text": sentence} for sentence in mismatches]
     warnings += [{"code": "partial", "text": _missed(pages)} for pages in missing]
     if len(findings) < len(merged):
@@ -55,7 +55,7 @@ def _one_vendor(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _promoted(findings: Sequence[Finding], kind: str, page: int) -> list[Finding]:
-    """The findings, where the first page's first unlabelled date is the document's, if none says so itself.
+    """The findings, where the first page's first unlabelled date is the document's, if no date is labelled as that.
 
     Likewise the bare "# 1042" at the top of an invoice is its number.
     """

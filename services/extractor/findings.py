@@ -62,11 +62,11 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(best.values(), key=lambda f: (f.page, f.start, f.end, f.field))
 
 
-def surest(findings: list[Finding], most: int) -> list[Finding]:
-    """At most `most` of the findings, in their order: the most confident, of equals the first."""
-    if len(findings) <= most:
+def surest(findings: list[Finding], limit: int) -> list[Finding]:
+    """At most `limit` of the findings, in their order: the most confident, of equals the first."""
+    if len(findings) <= limit:
         return findings
-    kept = {id(finding) for finding in sorted(findings, key=lambda f: -f.confidence)[:most]}
+    kept = {id(finding) for finding in sorted(findings, key=lambda f: -f.confidence)[:limit]}
     return [finding for finding in findings if id(finding) in kept]
 
 

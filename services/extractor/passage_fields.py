@@ -49,10 +49,10 @@ FINDERS: Final[tuple[tuple[str, Finder], ...]] = (
 
 
 def find_fields(
-    text: str, start: int, end: int, paging: Paging, hints: Hints, most: int
+    text: str, start: int, end: int, paging: Paging, hints: Hints, limit: int
 ) -> Iterator[tuple[str, list[Finding]]]:
-    """(what was looked for, at most `most` findings) for each finder on text[start:end]; offsets are the text's."""
+    """(what was looked for, at most `limit` findings) for each finder on text[start:end]; offsets are the text's."""
     passage = text[start:end]
     for name, finder in FINDERS:
-        found = islice(finder(passage, hints), most)
+        found = islice(finder(passage, hints), limit)
         yield name, [finding.at(start, paging.page_at(start + finding.start)) for finding in found]

@@ -35,7 +35,7 @@ class Paging:
         return self._numbers[index] if index >= 0 else 1
 
 
-def cut(text: str, pages: Sequence[Mapping[str, Any]], most_pages: int, most_characters: int) -> list[Passage]:
+def cut(text: str, pages: Sequence[Mapping[str, Any]], max_pages: int, max_characters: int) -> list[Passage]:
     """Passages that cover all pages with text, each of at most so many pages and characters.
 
     They end where pages do; a page longer than a passage is cut at a line's end, else hard.
@@ -46,28 +46,28 @@ def cut(text: str, pages: Sequence[Mapping[str, Any]], most_pages: int, most_cha
         if not text[start:end].strip():
             continue
         last = passages[-1] if passages else None
-        if last and number - last.first < most_pages and end - last.start <= most_characters:
+        if last and number - last.first < max_pages and end - last.start <= max_characters:
             passages[-1] = Passage(last.start, end, last.first, number)
         else:
-            passages += [Passage(a, b, number, number) for a, b in _parts(text, start, end, most_characters)]
+            passages += [Passage(a, b, number, number) for a, b in _parts(text, start, end, max_characters)]
     return passages
 
 
-def _parts(text: str, start: int, end: int, most: int) -> list[tuple[int, int]]:
+def _parts(text: str, start: int, end: int, limit: int) -> list[tuple[int, int]]:
     parts = []
-    while end - start > most:
-        line_end = text.rfind("\n", start + most // 2, start + most)
-        stop = line_end + 1 if line_end > 0 else start + most
+    while end - start > limit:
+        line_end = text.rfind("\n", start + limit // 2, start + limit)
+        stop = line_end + 1 if line_end > 0 else start + limit
         parts.append((start, stop))
         start = stop
     return [*parts, (start, end)]
 
 
-def sample(text: str, most: int) -> str:
-    """The text, or of a longer one `most` characters: its beginning and parts spread over it, cut at spaces."""
-    if len(text) <= most:
+def sample(text: str, limit: int) -> str:
+    """The text, or of a longer one `limit` characters: its beginning and parts spread over it, cut at spaces."""
+    if len(text) <= limit:
         return text
-    part = most // (SAMPLES + 1)
+    part = limit // (SAMPLES + 1)
     parts = [text[: 2 * part]]
     for index in range(1, SAMPLES):
         start = 2 * part + (len(text) - 3 * part) * index // (SAMPLES - 1)

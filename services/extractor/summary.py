@@ -10,7 +10,7 @@ LONGEST: Final = 400
 FEWEST_WORDS: Final = 6
 SHORT_LINE: Final = 35  # characters; a longer line goes on in the next
 PROSE: Final = 0.8  # of a sentence are letters and spaces
-MOST_SENTENCES: Final = 2_000  # looked at
+MAX_SENTENCES: Final = 2_000  # looked at
 LEAD: Final = 0.15  # bonus of the first sentence, halved with each that follows: texts open with what they are about
 
 _COLUMNS: Final = re.compile(r"\S(?:[ \t]{3}|\t|[ ]?\|)")
@@ -31,7 +31,7 @@ def sentences_of(text: str) -> list[str]:
             prose = sum(c.isalpha() or c == " " for c in sentence) >= PROSE * len(sentence)
             if SHORTEST <= len(sentence) <= LONGEST and len(words) >= FEWEST_WORDS and prose and sentence[-1] in _ENDS:
                 found.append(sentence)
-    return found[:MOST_SENTENCES]
+    return found[:MAX_SENTENCES]
 
 
 def _blocks(text: str) -> Iterator[str]:
@@ -48,8 +48,8 @@ def _blocks(text: str) -> Iterator[str]:
     yield " ".join(block)
 
 
-def summarize(text: str, stop_words: Collection[str], most: int) -> str:
-    """At most `most` sentences, "" when the text has none; a sentence scores by its words' frequency in the text."""
+def summarize(text: str, stop_words: Collection[str], limit: int) -> str:
+    """At most `limit` sentences, "" when the text has none; a sentence scores by its words' frequency in the text."""
     sentences = list(dict.fromkeys(sentences_of(text)))
     words = [[w for w in map(str.lower, _WORD.findall(s)) if w not in stop_words] for s in sentences]
     frequency = Counter(word for sentence in words for word in sentence)
@@ -58,5 +58,5 @@ def summarize(text: str, stop_words: Collection[str], most: int) -> str:
         sum(frequency[word] for word in set(sentence)) / (highest * max(8, len(sentence))) + LEAD / 2**index
         for index, sentence in enumerate(words)
     ]
-    chosen = sorted(range(len(sentences)), key=lambda i: scores[i], reverse=True)[:most]
+    chosen = sorted(range(len(sentences)), key=lambda i: scores[i], reverse=True)[:limit]
     return " ".join(sentences[index] for index in sorted(chosen))

@@ -1,1 +1,1 @@
-"""Takes uploads over HTTP and carries every change to whoever watches."""
+"""Takes uploads over HTTP, answers queries, and sends every change to the clients that watch."""

@@ -48,7 +48,7 @@ class Metrics:
         )
         self._latency = Histogram(
             "pagestream_fact_to_frame_seconds",
-            "From a fact (by its author's clock) to the frame about it, for documents that somebody watches.",
+            "From a fact (by its author's clock) to the frame about it, for documents that a client watches.",
             buckets=_LATENCY,
             registry=self.registry,
         )

@@ -14,7 +14,7 @@ class GatewaySettings(SharedSettings):
     """Where the gateway listens, whom it trusts and how much it takes."""
 
     gateway_host: str = "127.0.0.1"  # beyond this machine only with keys
-    gateway_trust_network: bool = False  # while there are no keys, whoever reaches the address may do everything
+    gateway_trust_network: bool = False  # while there are no keys, every caller may do everything
     metrics: Literal["loopback", "key"] = "loopback"  # who may read /metrics: programs on this machine, or also keys
     gateway_port: int = Field(default=8000, ge=1, le=65535)
     max_upload: int = Field(default=1024**3, ge=1)  # bytes of one document
@@ -38,7 +38,7 @@ class GatewaySettings(SharedSettings):
 
     @property
     def open_house(self) -> bool:
-        """Whether nobody is asked for a key while there are none: on this machine, or where the network is trusted."""
+        """Whether no key is asked for while there are none: on this machine, or where the network is trusted."""
         return is_loopback(self.gateway_host) or self.gateway_trust_network
 
     @field_validator("origins")

@@ -29,7 +29,7 @@ from shared.errors import Rejected
 from shared.harness.contract import Result, Slice, Task
 from shared.media_types import Kind
 
-_MOST_NESTED: Final = 3  # mails within mails as files; a mail forwarded as such counts as one with its envelope
+_MAX_NESTED: Final = 3  # mails within mails as files; a mail forwarded as such counts as one with its envelope
 
 
 def sliced(task: Task, settings: OcrSettings, depth: int = 0) -> tuple[Slice, ...]:
@@ -157,7 +157,7 @@ def _attachment_sliced(
     if number >= settings.max_attachments:
         facts = {"what": "The number of attachments", "got": f"more than {settings.max_attachments}"}
         raise Rejected("too_large", **facts, limit=settings.max_attachments, setting="PAGESTREAM_OCR_MAX_ATTACHMENTS")
-    if depth >= _MOST_NESTED:
+    if depth >= _MAX_NESTED:
         raise Rejected("corrupt_document", detail="e-mails are nested too deeply")
     with _written(task, attachment) as inner:
         return sliced(inner, settings, depth + 1)

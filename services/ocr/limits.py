@@ -5,15 +5,15 @@ from pathlib import Path
 from shared.errors import Rejected
 
 
-def check_pages(count: int, most: int) -> None:
-    """Raise Rejected("too_many_pages") for more than `most`."""
-    if count > most:
-        raise Rejected("too_many_pages", got=count, limit=most, setting="PAGESTREAM_OCR_MAX_PAGES")
+def check_pages(count: int, limit: int) -> None:
+    """Raise Rejected("too_many_pages") for more than `limit`."""
+    if count > limit:
+        raise Rejected("too_many_pages", got=count, limit=limit, setting="PAGESTREAM_OCR_MAX_PAGES")
 
 
-def bounded(path: Path, most: int, *, what: str, setting: str) -> bytes:
-    """The file's bytes. Raises Rejected("too_large") for more than `most`, which `setting` sets."""
+def bounded(path: Path, limit: int, *, what: str, setting: str) -> bytes:
+    """The file's bytes. Raises Rejected("too_large") for more than `limit`, which `setting` sets."""
     size = path.stat().st_size
-    if size > most:
-        raise Rejected("too_large", what=what, got=f"{size} bytes", limit=f"{most} bytes", setting=setting)
+    if size > limit:
+        raise Rejected("too_large", what=what, got=f"{size} bytes", limit=f"{limit} bytes", setting=setting)
     return path.read_bytes()

@@ -161,7 +161,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def slices(kind: str, sources: Sequence[Source]) -> tuple[Slice, ...]:
-    """The slices of a document of `kind`, whose page n is to be read as `sources[n - 1]` says: pages that need OCR one
+    """The slices of a document of `kind`, whose page n is read from `sources[n - 1]`: pages that need OCR one
     by one, pages with text in runs.
     """
     slices: list[Slice] = []

@@ -29,7 +29,7 @@ def cleaned(text: str) -> str:
 
 
 def is_text(text: str) -> bool:
-    """Whether `text`, as a text layer gave it, says something, in whatever script.
+    """Whether `text`, as a text layer gave it, can be read, in any script.
 
     Fonts without a mapping give private-use or control characters, or a readable alphabet shifted: those are told by
     characters without a meaning, by too few letters, and in Latin script by vowels and frequent letters missing.

@@ -47,7 +47,7 @@ async def print_versions(document_id: str, version: int | None) -> None:
     except Rejected as error:
         print(orjson.dumps({"error": " ".join(describe(error.code, error.facts))}).decode())
         return
-    print(orjson.dumps(view.render(state, LiveOverlay(), given=NOTHING, epoch="log")).decode())
+    print(orjson.dumps(view.render(state, LiveOverlay(), info=NOTHING, epoch="log")).decode())
 
 
 if __name__ == "__main__":

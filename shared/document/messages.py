@@ -52,7 +52,7 @@ CATALOG: Final[Mapping[str, str]] = {
     "job.completed": "Done",
     "job.failed": "Failed: {reason}",
     "rebuild.replaying": "{done} of {total} records replayed",
-    # What the timeline says of each type of fact; of a slice, by what it is a slice of.
+    # The sentence of the timeline for each type of fact; for a slice, by the kind of slice.
     "timeline.DocumentUploaded": "Uploaded",
     "timeline.StageStarted": "Stage {stage} started, attempt {attempt}",
     "timeline.StagePlanned": "Stage {stage} planned: {slices} pieces",

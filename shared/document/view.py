@@ -16,13 +16,13 @@ QUEUE: Final = "queue.waiting"
 OUTSIDE: Final = ".waiting_for_"  # a provider, space: nothing that the stage itself could do faster
 
 
-def render(state: DocumentState, live: LiveOverlay, *, given: UploadInfo, epoch: str) -> dict[str, Any]:
+def render(state: DocumentState, live: LiveOverlay, *, info: UploadInfo, epoch: str) -> dict[str, Any]:
     """The whole small view of one document."""
     eta = percent.eta(state, live)
     stages = {stage: render_stage(state, stage_state, live) for stage, stage_state in state.stages.items()}
     return {
         "document_id": state.document_id,
-        **given.to_row(),
+        **info.to_row(),
         "content_type": state.media_type,
         "bytes": state.size,
         "status": state.status,
@@ -116,8 +116,8 @@ def _waiting_message(state: DocumentState, stage_state: StageState, live: LiveOv
     before = state.before(stage_state.stage)
     if before is not None and before.status != "completed":
         return message("stage.waiting")
-    told = next((held.params for held in percent.held_of(live, stage_state.stage) if held.code == QUEUE), {})
-    return message(QUEUE, **told)
+    params = next((held.params for held in percent.held_of(live, stage_state.stage) if held.code == QUEUE), {})
+    return message(QUEUE, **params)
 
 
 def _running_message(stage_state: StageState, live: LiveOverlay) -> Message:

@@ -53,7 +53,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _convert(target: Path, quantization: str | None) -> None:
     partial = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed process left; the lock says nobody is at it
+    shutil.rmtree(partial, ignore_errors=True)  # what a killed process left; the lock is free: no process is at it
     partial.mkdir()
     spec = _spec(weights_folder())
     spec.validate()

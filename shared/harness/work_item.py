@@ -10,7 +10,7 @@ F = TypeVar("F", bound=StageFact)
 
 _SHORT_SECONDS: Final = 0.25  # a third of a scanned page: what a letter takes in the stages after its OCR is less
 _NAME: Final = 256  # characters of a name; no coordinator sends a longer name or a larger number
-_MOST: Final = 2**31
+_MAX_NUMBER: Final = 2**31
 MAX_LOSSES: Final = 3  # claims of one slice that ended without a word
 
 
@@ -22,9 +22,9 @@ class WorkItem(BaseModel):
     document_id: str = Field(max_length=_NAME)
     tenant: str = Field(max_length=_NAME)
     stage: str = Field(max_length=_NAME)
-    attempt: int = Field(ge=1, le=_MOST)
+    attempt: int = Field(ge=1, le=_MAX_NUMBER)
     plan: str | None = Field(max_length=_NAME)
-    slice: int = Field(ge=CONCLUDE, le=_MOST)
+    slice: int = Field(ge=CONCLUDE, le=_MAX_NUMBER)
     run: int = 0  # 1 + a person's retries when it was sent; 0 in items of before
     repeats: int = 0  # how often the stage was tried before in this run
     cause: str | None = None  # the fact that the coordinator sent it after

@@ -17,8 +17,8 @@ log = logs.get(__name__)
 _ID, _REASON, _FROM = "parked-id", "parked-reason", "parked-from"
 _LENGTH: Final = "parked-length"  # of the whole value in bytes, where the record holds its beginning only
 _OURS: Final = frozenset({_ID, _REASON, _FROM, _LENGTH})
-_MOST_VALUE: Final = 512 * 1024  # bytes; the producer takes 1 MiB, a broker takes more where it is compressed
-_MOST_OTHER: Final = 16 * 1024  # bytes of the key, and of all headers together
+_MAX_VALUE: Final = 512 * 1024  # bytes; the producer takes 1 MiB, a broker takes more where it is compressed
+_MAX_OTHER: Final = 16 * 1024  # bytes of the key, and of all headers together
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ async def park(producer: Producer, record: ConsumerRecord, reason: str) -> None:
     log.warning("parked", place=place, reason=reason)
     value, key = record.value or b"", record.key
     about = [(_ID, place.encode()), (_REASON, reason[:500].encode()), (_FROM, record.topic.encode())]
-    if len(value) > _MOST_VALUE:
+    if len(value) > _MAX_VALUE:
         about.append((_LENGTH, str(len(value)).encode()))
     headers = [*_few(record.headers), *about]
-    await producer.send(topics.PARKED, value[:_MOST_VALUE], key=key and key[:_MOST_OTHER], headers=headers)
+    await producer.send(topics.PARKED, value[:_MAX_VALUE], key=key and key[:_MAX_OTHER], headers=headers)
 
 
 def _few(headers: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
     """The headers, as many as there is room for."""
-    room = _MOST_OTHER
+    room = _MAX_OTHER
     for name, value in headers:
         room -= len(name) + len(value or b"")
         if room >= 0:

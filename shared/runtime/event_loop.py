@@ -1,7 +1,7 @@
 """The event loop of every service: uvloop's, with aiokafka made fit for it.
 
 A write to a connection that has just gone is swallowed by asyncio's transports and raises RuntimeError in uvloop's.
-aiokafka expects OSError at most: the task that refreshes a client's metadata, that fetches or that says the heartbeat
+aiokafka expects OSError at most: the task that refreshes a client's metadata, that fetches or that sends the heartbeat
 dies of anything else without a word, and the client waits for it for ever (aio-libs/aiokafka#1038). So the error is
 told as what it is, a broken connection.
 """

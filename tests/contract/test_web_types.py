@@ -66,7 +66,7 @@ def test_every_target_that_the_protocol_knows_is_typed() -> None:
 def render() -> dict[str, Any]:
     log = [uploaded(), started(), planned(slices=2, pages=2), done(0, pages=(1, 1))]
     failing = [failed(1, error=BAD_PAGE, pages=(2, 2)), concluded(partial=True)]
-    return view.render(fold([*log, *failing]), LiveOverlay(), given=UploadInfo("lease.pdf"), epoch="k3f9")
+    return view.render(fold([*log, *failing]), LiveOverlay(), info=UploadInfo("lease.pdf"), epoch="k3f9")
 
 
 def job_view() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The log asked afterwards: a document as it was at a version, and records that nobody could read."""
+"""The log asked afterwards: a document as it was at a version, and records that could not be read."""
 
 import uuid
 

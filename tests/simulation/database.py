@@ -30,7 +30,7 @@ from tests.simulation.query import Row
 from tests.simulation.scheduler import EPOCH, Scheduler, loop
 
 _AWARE: Final = CodecOptions(tz_aware=True, tzinfo=UTC)
-_MOST: Final = 16 * 1024 * 1024  # bytes of a row
+_MAX_ROWS: Final = 16 * 1024 * 1024  # bytes of a row
 _DUPLICATE: Final = 11000
 
 
@@ -369,7 +369,7 @@ class Collection:
 
     def _keep(self, row: Row) -> None:
         raw = encode(row)
-        if len(raw) > _MOST:
+        if len(raw) > _MAX_ROWS:
             raise DocumentTooLarge(f"BSON document too large ({len(raw)} bytes)")
         self._table[row["_id"]] = Kept(raw, decode(raw, _AWARE))
 

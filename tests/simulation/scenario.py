@@ -14,8 +14,8 @@ RATES: Final = (
     "db_slow", "db_broken", "db_torn", "kafka_slow", "unconfirmed", "refused", "store_unavailable", "transient",
     "crash", "bug", "slow_child", "ticks",
 )  # fmt: skip
-_MOST: Final = {"db_slow": 0.05, "db_broken": 0.05, "db_torn": 0.3, "kafka_slow": 0.05, "unconfirmed": 0.03}
-_MOST_OF_CHILD: Final = {"transient": 0.3, "crash": 0.2, "bug": 0.1, "slow_child": 0.3, "ticks": 1.0}
+_LIMIT: Final = {"db_slow": 0.05, "db_broken": 0.05, "db_torn": 0.3, "kafka_slow": 0.05, "unconfirmed": 0.03}
+_CHILD_LIMIT: Final = {"transient": 0.3, "crash": 0.2, "bug": 0.1, "slow_child": 0.3, "ticks": 1.0}
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _document(random: Random, number: int, *, many: bool) -> Document:
 
 
 def _rates(random: Random) -> dict[str, float]:
-    most = {**dict.fromkeys(RATES, 0.03), **_MOST, **_MOST_OF_CHILD}
+    most = {**dict.fromkeys(RATES, 0.03), **_LIMIT, **_CHILD_LIMIT}
     return {name: round(random.uniform(0, most[name]), 3) if random.random() < 0.25 else 0.0 for name in RATES}
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 EPOCH: Final = 1_773_489_600.0  # the world's clock at virtual second 0: 2026-03-14 12:00 UTC
 
 _HOME: ContextVar["Process"] = ContextVar("process")  # whose callback it is: tasks and futures inherit it
-_MOST_AT_ONCE: Final = 200_000  # callbacks without any time passing: something spins
+_MAX_AT_ONCE: Final = 200_000  # callbacks without any time passing: something spins
 
 
 class Spinning(Exception):
@@ -179,7 +179,7 @@ class Scheduler(asyncio.AbstractEventLoop):
             return
         self.process = process
         self.steps += 1
-        if self.steps - self._steps_at_jump > _MOST_AT_ONCE:
+        if self.steps - self._steps_at_jump > _MAX_AT_ONCE:
             raise Spinning(f"{process.name}: {handle!r}"[:300])
         handle._run()
         self.process = self.outside

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from tests.simulation.run import Outcome
 from tests.simulation.scenario import RATES, Scenario
 
-MOST = 120  # lines; the beginning and the end of a longer story
+MAX_LINES = 120  # lines; the beginning and the end of a longer story
 
 
 def tell(outcome: Outcome) -> str:
@@ -32,6 +32,6 @@ def _world(scenario: Scenario) -> Iterator[str]:
 
 def _lines(story: Sequence[tuple[float, str, str]]) -> Iterator[str]:
     told = [f"{at:9.3f}  {who:20} {what}" for at, who, what in story]
-    if len(told) > MOST:
-        told = [*told[: MOST // 2], f"           … {len(told) - MOST} lines …", *told[-MOST // 2 :]]
+    if len(told) > MAX_LINES:
+        told = [*told[: MAX_LINES // 2], f"           … {len(told) - MAX_LINES} lines …", *told[-MAX_LINES // 2 :]]
     yield from told

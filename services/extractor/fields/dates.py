@@ -15,7 +15,7 @@ from services.extractor.findings import Finding
 
 ReadWritten = Callable[[str], date | None]
 
-MOST_WRITTEN: Final = 2_000  # candidates given to the reader in one pass; it takes 1 ms each
+MAX_WRITTEN: Final = 2_000  # candidates given to the reader in one pass; it takes 1 ms each
 NEAR: Final = 16  # characters between a label and its date: ": Tue, "
 BEFORE: Final = 60  # characters in which a label is looked for
 
@@ -66,7 +66,7 @@ def _candidates(text: str, hints: Hints, read_written: ReadWritten) -> Iterator[
         numbered = _date(year, month, number)
         if numbered:
             yield _finding(match, numbered, 0.95, "numeric_date")
-    for match in islice(_WRITTEN.finditer(text), MOST_WRITTEN):
+    for match in islice(_WRITTEN.finditer(text), MAX_WRITTEN):
         written = read_written(match.group())
         if written and EARLIEST <= written.year <= LATEST:
             yield _finding(match, written, 0.95, "written_date")

@@ -14,7 +14,7 @@ from services.extractor.findings import Finding
 ReadIban = Callable[[str], tuple[int, str] | None]
 ReadVat = Callable[[str], str | None]
 
-MOST_CHECKED: Final = 500  # candidates in one pass
+MAX_CHECKED: Final = 500  # candidates in one pass
 
 _IBAN: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ \u00a0-]?[A-Z0-9]){11,30}")
 _VAT: Final = re.compile(
@@ -41,7 +41,7 @@ _HASH: Final = re.compile(r"^[ \t]{0,40}#[ \t]{0,2}(?P<value>[A-Za-z0-9][\w./-]{
 
 def find_ibans(text: str, read_iban: ReadIban) -> Iterator[Finding]:
     """The IBANs whose check digits are right; normalized without spaces."""
-    for match in islice(_IBAN.finditer(text), MOST_CHECKED):
+    for match in islice(_IBAN.finditer(text), MAX_CHECKED):
         checked = read_iban(match.group())
         if checked:
             length, compact = checked
@@ -51,7 +51,7 @@ def find_ibans(text: str, read_iban: ReadIban) -> Iterator[Finding]:
 
 def find_vat_numbers(text: str, read_vat: ReadVat) -> Iterator[Finding]:
     """The VAT numbers of Europe whose check digits are right; normalized without spaces, with the country."""
-    for match in islice(_VAT.finditer(text), MOST_CHECKED):
+    for match in islice(_VAT.finditer(text), MAX_CHECKED):
         printed, compact = _longest_vat(match.group(), read_vat)
         if compact:
             labelled = bool(_VAT_LABEL.search(text, max(0, match.start() - 30), match.start()))

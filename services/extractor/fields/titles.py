@@ -39,7 +39,7 @@ _COMMON_HOSTS: Final = frozenset(
 )  # fmt: skip
 
 
-def _lines(text: str, most: int) -> Iterator[tuple[int, str]]:
+def _lines(text: str, limit: int) -> Iterator[tuple[int, str]]:
     """(offset, first column) of the first lines that are not blank."""
     offset = count = 0
     for line in text.splitlines(keepends=True):
@@ -47,7 +47,7 @@ def _lines(text: str, most: int) -> Iterator[tuple[int, str]]:
         if stripped:
             yield offset + line.index(stripped[0]), _COLUMN.split(stripped, maxsplit=1)[0]
             count += 1
-        if count == most:
+        if count == limit:
             return
         offset += len(line)
 

@@ -37,7 +37,7 @@ _WORD: Final = re.compile(r"[^\W\d_]{1,40}")
 _COLUMN: Final = re.compile(r"[ \t]{2,80}|[\t|]")
 _RATE: Final = re.compile(r"\d{1,3}(?:[.,]\d{1,3})?[ ]?%")
 ROUNDING: Final = Decimal("0.02")  # sums may be off by this much
-MOST_ON_A_LINE: Final = 20  # labels; a line with more is no line of sums
+MAX_ON_A_LINE: Final = 20  # labels; a line with more is no line of sums
 
 
 def find_labelled(folded: str, amounts: Sequence[Amount]) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def find_labelled(folded: str, amounts: Sequence[Amount]) -> Iterator[Finding]:
     for line_start, labels in by_line.items():
         line_end = _line_end(folded, line_start)
         within = amounts[bisect_left(starts, line_start) : bisect_left(starts, line_end)]
-        if len(labels) > MOST_ON_A_LINE:
+        if len(labels) > MAX_ON_A_LINE:
             continue
         if within:
             yield from _beside(folded, line_end, labels, within)

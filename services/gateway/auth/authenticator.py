@@ -16,13 +16,13 @@ LOOK_EVERY: Final = 1.0  # seconds for which an answer of the database is truste
 
 
 class Authenticator:
-    """`open_house`: while there are no keys, whoever reaches the address is the one tenant."""
+    """`open_house`: while there are no keys, every caller that reaches the address is the one tenant."""
 
     def __init__(self, keys: Keys, tokens: Tokens, *, open_house: bool) -> None:
         self._keys = keys
         self._tokens = tokens
         self._open_house = open_house
-        self._any_keys = True  # until the database says otherwise
+        self._any_keys = True  # until the database was asked
         self._lookups = BatchLoader(self._look_up)
         self._known: dict[str, Caller] = {}
 

@@ -23,7 +23,7 @@ _OFFERED: Final = "bearer."
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who signed in, or anybody on this machine while there are no keys.
+    """A caller that signed in, or any caller on this machine while there are no keys.
 
     `name` tells callers apart: `key:ID`, `token:ID`, or `local`.
     """
@@ -49,7 +49,7 @@ class Caller:
     def require(self, right: Right, document_id: str) -> None:
         """Raise Problem("not_allowed") unless they have `right` on the document, whether it exists or not.
 
-        For a token on a batch `require_member` says the rest.
+        For a token on a batch `require_member` checks the rest.
         """
         covered = self.right == "all" or self.batch is not None or document_id == self.document_id
         if right not in _GRANTS[self.right] or not covered:

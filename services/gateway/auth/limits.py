@@ -66,18 +66,18 @@ class Pace:
 
 
 class Allotment:
-    """What each holder has of one thing, `most` at the most; `code` is the refusal of more."""
+    """Counts what each holder has of one thing, at most `limit`; `code` is the refusal of more."""
 
-    def __init__(self, code: str, most: int, *, retry_after: int = RETRY_AFTER) -> None:
+    def __init__(self, code: str, limit: int, *, retry_after: int = RETRY_AFTER) -> None:
         self._code = code
-        self._most = most
+        self._limit = limit
         self._retry_after = retry_after
         self._held: Counter[str] = Counter()
 
     def take(self, holders: Holders, amount: int = 1) -> None:
-        """Let each of `holders` have `amount` more (or less, below zero). Raises Problem; then nobody has more."""
-        if amount > 0 and any(self._held[holder] + amount > self._most for holder in holders):
-            raise Problem(self._code, limit=self._most, retry_after=self._retry_after)
+        """Give each of `holders` `amount` more (or less, below zero). Raises Problem; then none of them has more."""
+        if amount > 0 and any(self._held[holder] + amount > self._limit for holder in holders):
+            raise Problem(self._code, limit=self._limit, retry_after=self._retry_after)
         for holder in holders:
             self._held[holder] += amount
             if not self._held[holder]:
@@ -120,7 +120,7 @@ class Limits:
 
     @contextmanager
     def upload(self, holders: Holders, declared: int) -> Iterator[Callable[[int], None]]:
-        """An upload of `declared` bytes (0 where none are) in hand; what is yielded is told of all that arrive.
+        """Hold an upload of `declared` bytes (0 where none are); what is yielded must be called with all that arrive.
 
         Raises Problem, also from what is yielded.
         """

@@ -21,7 +21,7 @@ class Token(NamedTuple):
 
 
 class Tokens:
-    """A token is its row: whoever removes the row revokes it; the database removes those that expired."""
+    """A token is its row: removing the row revokes it, and the database removes those that expired."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._rows: Collection = mongo.control["tokens"]
@@ -53,9 +53,9 @@ class Tokens:
         )
         return Token(row["_id"], secret, stored)
 
-    async def count(self, tenant: str, most: int) -> int:
-        """How many tokens of the tenant there are, those that expired within a minute among them; `most` for more."""
-        return int(await self._rows.count_documents({"tenant": tenant}, limit=most))
+    async def count(self, tenant: str, limit: int) -> int:
+        """How many tokens of the tenant there are, those that expired within a minute among them; `limit` for more."""
+        return int(await self._rows.count_documents({"tenant": tenant}, limit=limit))
 
     async def revoke(self, tenant: str, token_id: str) -> None:
         """The token opens nothing any more. Raises Problem("token.not_found")."""

@@ -1,4 +1,4 @@
-"""Many readers, few queries: whoever asks while a query runs shares the next one."""
+"""Many readers, few queries: callers that ask while a query runs share the next one."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-MOST: Final = 500  # keys in one query
+MAX_KEYS: Final = 500  # keys in one query
 
 
 class BatchLoader(Generic[K, V]):
@@ -18,12 +18,12 @@ class BatchLoader(Generic[K, V]):
         self,
         fetch: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]],
         *,
-        most: int = MOST,
+        limit: int = MAX_KEYS,
         owner: Callable[[K], Hashable] = lambda _: None,
     ) -> None:
-        """`most` keys in one query; the owners of keys take turns, so that one who asks for many delays nobody else."""
+        """`limit` keys in one query; the owners of keys take turns, so that an owner of many keys delays no other."""
         self._fetch = fetch
-        self._most = most
+        self._limit = limit
         self._owner = owner
         self._wanted: dict[K, asyncio.Future[V | None]] = {}
         self._turns: OrderedDict[Hashable, deque[K]] = OrderedDict()
@@ -50,7 +50,7 @@ class BatchLoader(Generic[K, V]):
 
     def _next(self) -> list[K]:
         keys: list[K] = []
-        while self._turns and len(keys) < self._most:
+        while self._turns and len(keys) < self._limit:
             owner, asked = self._turns.popitem(last=False)
             keys.append(asked.popleft())
             if asked:
@@ -69,6 +69,6 @@ class BatchLoader(Generic[K, V]):
 
 
 def _seen(future: "asyncio.Future[V | None]") -> None:
-    """An asker that went away meanwhile is no reason for a warning about an error that nobody looked at."""
+    """Mark the error as seen: a caller that went away is no reason for a warning about an unseen error."""
     if not future.cancelled():
         future.exception()

@@ -1,4 +1,4 @@
-"""An answer that is good for a moment: whoever asks meanwhile gets the same, and it is worked out once."""
+"""An answer that is good for a moment: callers that ask meanwhile share it, and it is computed once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

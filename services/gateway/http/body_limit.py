@@ -11,12 +11,12 @@ from starlette.types import Message
 
 from services.gateway.problems import Problem
 
-MOST_BYTES: Final = 64 * 1024
+MAX_BYTES: Final = 64 * 1024
 _WITHIN: Final = 30.0  # seconds for the whole body
 
 
 class SmallBody(APIRoute):
-    """A route whose requests have at most MOST_BYTES, which come within half a minute."""
+    """A route whose requests have at most MAX_BYTES, which come within half a minute."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, with a body that is read before it is called. It answers 413 and 408."""
@@ -49,5 +49,5 @@ async def _whole(request: Request) -> bytes:
 
 
 def _hold(size: int) -> None:
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise HTTPException(413)

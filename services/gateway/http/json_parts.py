@@ -62,7 +62,7 @@ async def plain_text(blobs: Blobs, name: str) -> AsyncIterator[bytes]:
 
 
 async def _blocks(said: bytes) -> AsyncIterator[bytes]:
-    """What a JSON string says."""
+    """The text of a JSON string."""
     at, end = 1, len(said) - 1
     while at < end:
         cut = end if end - at <= _BLOCK else _seam(said, at, at + _BLOCK)

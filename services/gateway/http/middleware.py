@@ -78,7 +78,7 @@ async def _with_guards(send: Send, message: Message, *, embeddable: bool) -> Non
 
 
 class AuthenticationMiddleware:
-    """Lets nobody in who cannot say who they are; the routes find the caller in the request's state."""
+    """Refuses requests without a valid key or token; routes find the caller in the request's state."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator, limits: Limits, *, metrics_need_key: bool) -> None:
         self._app = app
@@ -120,7 +120,7 @@ def _is_local(scope: Scope) -> bool:
 
 
 class _AuthenticatedSend:
-    """The way of an answer: one that took long (somebody waited for news) asks once more who gets it."""
+    """Sends the answer; for one that took long (a long poll) the caller's right is checked once more."""
 
     def __init__(
         self, authenticator: Authenticator, secret: str | None, scope: Scope, receive: Receive, send: Send

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from services.gateway.http.body_limit import MOST_BYTES
+from services.gateway.http.body_limit import MAX_BYTES
 from services.gateway.problems import Problem
 from shared.errors import PagestreamError, Transient
 from shared.kafka.producer import Unconfirmed
@@ -96,7 +96,7 @@ def as_problem(error: Exception, request: Request) -> Problem:
         case HTTPException(status_code=405):
             return Problem("method_not_allowed", method=request.method)
         case HTTPException(status_code=413):
-            return Problem("body_too_large", limit=f"{MOST_BYTES:,}")
+            return Problem("body_too_large", limit=f"{MAX_BYTES:,}")
         case HTTPException(status_code=404):
             return Problem("not_found", path=request.url.path)
         case _:

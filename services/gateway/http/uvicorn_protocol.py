@@ -41,7 +41,7 @@ class Http(HttpToolsProtocol):
             self._refuse(refusal)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody is waited for any more."""
+        """No request is waited for any more."""
         self._has_head()
         self._end_unwanted()
         self._end_unread()
@@ -82,7 +82,7 @@ class Http(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Answered, perhaps before its body was there: what nobody wants has its time too."""
+        """Answered, perhaps before its body arrived: a body that is not needed has a deadline too."""
         super().on_response_complete()
         if not self.cycle.response_complete or self.transport.is_closing():
             return
@@ -156,5 +156,5 @@ class Http(HttpToolsProtocol):
         lines: list[Any] = [status, *(name + b": " + value for name, value in headers), b"", answer.body]
         self.transport.write(b"\r\n".join(lines))
         self.transport.write_eof()
-        # Closed at once, what is still on its way here would take the answer from whoever sends it.
+        # Closed at once, what is still on its way here would take the answer from the client that sends it.
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)

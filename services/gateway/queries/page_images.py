@@ -1,7 +1,7 @@
 """Pages as images, drawn in guarded children: what people upload is never opened in the process that serves them.
 
 The children are those of the stages' harness (own session, limits on memory and time, private folder, killed as a
-group), a few of them, started when somebody looks at a page and ended when nobody has for a while.
+group), a few of them, started when a page is asked for and ended after a while without a request.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ WIDTHS: Final = (16, 2400)  # pixels, least and most
 KEPT: Final = (WIDTHS[0], 64, 200, DEFAULT_WIDTH, 1600)
 
 _PAINTER: Final = "services.ocr.page_drawing"  # started as a program by this name, never imported
-_MOST_WAITING: Final = 64  # images; a page that is scrolled through asks for a dozen
-_MOST_OF_ONE: Final = 32  # of one tenant
+_MAX_WAITING: Final = 64  # images; a page that is scrolled through asks for a dozen
+_MAX_OF_ONE: Final = 32  # of one tenant
 _DEADLINE: Final = 20.0  # seconds for one image
 _MEMORY_MB: Final = 1536  # address space of one child: 250 million pixels of a scan, twice
 _IDLE_SECONDS: Final = 30.0
@@ -36,18 +36,18 @@ _RETRY_AFTER: Final = 2  # seconds
 
 
 def kept(width: int) -> int:
-    """The widest of the stored widths that is no wider than `width`: drawn once, whoever asks."""
+    """The widest of the stored widths that is no wider than `width`: drawn once for all callers."""
     return max(each for each in KEPT if each <= width)
 
 
 class PageImages:
-    """Draws pages, a few at once; whoever asks for what is being drawn gets the same one."""
+    """Draws pages, a few at once; callers that ask for the same one share it."""
 
     def __init__(self, blobs: Blobs, at_once: int) -> None:
         self._blobs = blobs
         self._pool = Pool(_PAINTER, at_once, _IDLE_SECONDS)
         self._drawing: dict[str, asyncio.Task[bytes]] = {}
-        self._waiting = Allotment("too_many_images", _MOST_OF_ONE, retry_after=_RETRY_AFTER)
+        self._waiting = Allotment("too_many_images", _MAX_OF_ONE, retry_after=_RETRY_AFTER)
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(temp_folders.sweep)
@@ -72,7 +72,7 @@ class PageImages:
         return await asyncio.shield(self._drawing[name])
 
     def _begin(self, key: DocumentKey, name: str, slice_: Slice, page: int, width: int) -> None:
-        if len(self._drawing) >= _MOST_WAITING:
+        if len(self._drawing) >= _MAX_WAITING:
             raise Problem("too_many_images", retry_after=_RETRY_AFTER)
         self._waiting.take((key.tenant,))
         self._drawing[name] = task = asyncio.create_task(self._draw(key, name, slice_, page, width))

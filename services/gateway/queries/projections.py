@@ -201,10 +201,10 @@ class Projections:
             return Usage(row["documents"], row["pages"], row["bytes"])
         return Usage(0, 0, 0)
 
-    async def open_jobs(self, tenant: str, most: int) -> int:
-        """How many standalone jobs of the tenant have not ended; `most` for more."""
+    async def open_jobs(self, tenant: str, limit: int) -> int:
+        """How many standalone jobs of the tenant have not ended, counted up to `limit`."""
         wanted = {"tenant": tenant, "view.status": {"$nin": sorted(ENDED)}}
-        return int(await self._of("jobs").count_documents(wanted, limit=most))
+        return int(await self._of("jobs").count_documents(wanted, limit=limit))
 
     async def failures(self, tenant: str | None) -> dict[str, int]:
         """How many documents of a tenant failed, by code; of all tenants for None."""
@@ -226,12 +226,12 @@ class Projections:
         `most` is the first of `bounds` that they did not pass, None above the last.
         """
         took = {"$divide": [{"$subtract": ["$completed_at", "$started_at"]}, 1000]}
-        most = {"$switch": {"branches": [_up_to(bound) for bound in bounds], "default": None}}
+        bound = {"$switch": {"branches": [_up_to(seconds) for seconds in bounds], "default": None}}
         sums = {"count": {"$sum": 1}, "seconds": {"$sum": "$took"}}
         steps: list[Row] = [
             {"$match": {"started_at": {"$ne": None}, "completed_at": {"$ne": None}}},
             {"$project": {"type": 1, "status": 1, "took": took}},
-            {"$group": {"_id": {"type": "$type", "status": "$status", "most": most}, **sums}},
+            {"$group": {"_id": {"type": "$type", "status": "$status", "most": bound}, **sums}},
         ]
         return [row async for row in self._of("processing_jobs").aggregate(steps)]
 

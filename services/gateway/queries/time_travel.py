@@ -20,7 +20,7 @@ _AT_ONCE: Final = 4  # readings of the log; each has connections of its own
 
 
 class TimeTravel:
-    """Reads the facts of one document where the timeline says they stand in the log, a few documents at once."""
+    """Reads the facts of one document at the offsets of the log that the timeline names, a few documents at once."""
 
     def __init__(self, projections: Projections, address: str, partitions: int) -> None:
         self._projections = projections
@@ -50,4 +50,4 @@ class TimeTravel:
             state = await versions.at_version(versions.facts(records, key.document_id), version)
         if state is None:
             raise Problem("version.not_found", version=version)
-        return view.render(state, LiveOverlay(), given=UploadInfo.of(now), epoch=now["epoch"])
+        return view.render(state, LiveOverlay(), info=UploadInfo.of(now), epoch=now["epoch"])

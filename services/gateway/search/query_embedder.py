@@ -1,6 +1,6 @@
 """What a person searches as a vector, by the chunker's model in a child process: loading it would stop every socket.
 
-The child is started by the first search and ended when nobody has searched for a while: it takes about 130 MB.
+The child is started by the first search and ended after a while without a search: it takes about 130 MB.
 """
 
 import asyncio

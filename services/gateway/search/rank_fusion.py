@@ -6,7 +6,7 @@ from typing import Final
 
 _WORD: Final = re.compile(r"\w+")
 _DAMPING: Final = 60  # of reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
-_MOST_HIGHLIGHTS: Final = 50
+_MAX_HIGHLIGHTS: Final = 50
 
 
 def words_of(query: str) -> list[str]:
@@ -30,4 +30,4 @@ def highlights(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
     """Where words of the search stand in the text: [start, end) in characters, in order, never as markup."""
     wanted = set(words)
     found = (match.span() for match in _WORD.finditer(text) if match[0].casefold() in wanted)
-    return [span for span, _ in zip(found, range(_MOST_HIGHLIGHTS), strict=False)]
+    return [span for span, _ in zip(found, range(_MAX_HIGHLIGHTS), strict=False)]

@@ -1,7 +1,7 @@
 """The vectors of a tenant's chunks in memory: near ones are found by comparing with all, without an index.
 
-10,000 chunks are 15 MB and compared within 5 ms. Beyond MOST only the newest documents are found by meaning; by words
-all are.
+10,000 chunks are 15 MB and compared within 5 ms. Beyond MAX_CHUNKS only the newest documents are found by meaning; by
+words all are.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.gateway.queries.projections import Projections, Stored
 
-MOST: Final = 50_000  # vectors of one tenant
+MAX_CHUNKS: Final = 50_000  # vectors of one tenant
 TENANTS: Final = 4  # whose vectors are kept
 NEAR: Final = 0.3  # cosine; unrelated sentences of this model lie below (see the tests of the model)
 
@@ -57,9 +57,9 @@ class VectorIndex:
         known = {i: document for i, document in kept.documents.items() if wanted.get(i) == document.result}
         new = [document for document in stored if document.document_id not in known]
         if new or len(known) != len(kept.documents):
-            known |= await self._load(tenant, new, MOST - sum(len(document.ids) for document in known.values()))
+            known |= await self._load(tenant, new, MAX_CHUNKS - sum(len(document.ids) for document in known.values()))
             parts = [document.matrix for document in known.values() if document.ids]
-            matrix = await asyncio.to_thread(np.vstack, parts) if parts else kept.matrix  # 77 MB of MOST: some 20 ms
+            matrix = await asyncio.to_thread(np.vstack, parts) if parts else kept.matrix  # at most 77 MB: 20 ms
             ids = [i for document in known.values() for i in document.ids]
             kept.documents, kept.ids, kept.matrix = known, ids, matrix
         return kept

@@ -14,7 +14,7 @@ from shared.errors import Rejected
 _CHUNK: Final = 64 * 1024
 # Names as files have them; the prefixes are those of the standard, and every known writer uses them.
 _SILENT: Final = frozenset({"text:tracked-changes", "office:annotation", "text:index-title-template"})
-_TEMPLATES: Final = "-source"  # a table of contents is there as text too; its `…-source` says how it was made
+_TEMPLATES: Final = "-source"  # a table of contents is there as text too; its `…-source` describes how it was made
 
 
 def pages(container: bytes) -> list[str]:

@@ -29,14 +29,14 @@ class DueDocuments:
             self._at[document_id] = time
             heappush(self._later, (time, document_id))
 
-    def take(self, time: float, most: int) -> list[str]:
-        """At most `most` of those that are due at `time`, the longest due first; they are forgotten here."""
+    def take(self, time: float, limit: int) -> list[str]:
+        """At most `limit` of those that are due at `time`, the longest due first; they are forgotten here."""
         while self._later and self._later[0][0] <= time:
             at, document_id = heappop(self._later)
             if self._at.get(document_id) == at:
                 del self._at[document_id]
                 self._now[document_id] = None
-        taken = list(islice(self._now, most))
+        taken = list(islice(self._now, limit))
         for document_id in taken:
             del self._now[document_id]
         return taken

@@ -21,7 +21,7 @@ class DocumentRow(Struct, frozen=True):
 
     state: DocumentState
     live: LiveOverlay
-    given: UploadInfo
+    info: UploadInfo
     offset: int
 
     @property
@@ -46,9 +46,9 @@ def tick(before: DocumentRow, progress: Progress) -> DocumentRow:
     return before if live is before.live else replace(before, live=live)
 
 
-def named(before: DocumentRow, given: UploadInfo) -> DocumentRow:
+def named(before: DocumentRow, info: UploadInfo) -> DocumentRow:
     """The projection with what the uploader said, which is no fact of the log."""
-    return replace(before, given=given)
+    return replace(before, info=info)
 
 
 def settle(projection: DocumentRow) -> DocumentRow:
@@ -64,7 +64,7 @@ def to_row(projection: DocumentRow, epoch: str) -> Row:
     """The row of the collection `documents`."""
     state = projection.state
     deleted = state.status == "deleted"
-    shown = view.render(state, projection.live, given=projection.given, epoch=epoch)
+    shown = view.render(state, projection.live, info=projection.info, epoch=epoch)
     return {
         "tenant": state.tenant,
         "uploaded_at": state.uploaded_at,
@@ -75,7 +75,7 @@ def to_row(projection: DocumentRow, epoch: str) -> Row:
         "results": {stage: stage_state.result for stage, stage_state in state.stages.items() if stage_state.result},
         "slices": {stage: _slices(projection, stage_state) for stage, stage_state in state.stages.items()},
         "offset": projection.offset,
-        **(NOTHING if deleted else projection.given).to_row(),
+        **(NOTHING if deleted else projection.info).to_row(),
         "settled": codec.to_row(state),
         "live": {
             "ticks": projection.live.ticks,

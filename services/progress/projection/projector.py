@@ -67,16 +67,16 @@ class Projector:
         touched = {entry.fact.document_id for entry in batch.facts} | {tick.document_id for tick in batch.ticks}
         kept = await self._states.load(touched)
         known = frozenset(kept)
-        told = self._fold(batch, kept)
+        timelines = self._fold(batch, kept)
         await self._name(batch, kept)
         shown = {i: self._settled(kept[i]) for i in touched & kept.keys()}
         self._states.keep(shown)
-        return partial(self._write, batch, told, shown, shown.keys() - known, jobs)
+        return partial(self._write, batch, timelines, shown, shown.keys() - known, jobs)
 
     async def _write(
         self,
         batch: Batch,
-        told: Mapping[str, list[Row]],
+        timelines: Mapping[str, list[Row]],
         shown: Mapping[str, DocumentRow],
         new: Set[str],
         standalone: Mapping[str, JobRow],
@@ -85,7 +85,7 @@ class Projector:
         rows = self._rows(shown)
 
         async def put(ids: Sequence[str]) -> None:
-            await self._put({i: rows[i] for i in ids}, told, shown, new)
+            await self._put({i: rows[i] for i in ids}, timelines, shown, new)
 
         for i in await put_all("progress.write", list(rows), put, str):
             self.set_aside += 1
@@ -98,14 +98,18 @@ class Projector:
         await self._publish(rows)
 
     async def _put(
-        self, rows: Mapping[str, Row], told: Mapping[str, list[Row]], shown: Mapping[str, DocumentRow], new: Set[str]
+        self,
+        rows: Mapping[str, Row],
+        timelines: Mapping[str, list[Row]],
+        shown: Mapping[str, DocumentRow],
+        new: Set[str],
     ) -> None:
         """Write the rows of some documents and their timeline lines."""
         for i in rows:
             provoke("progress.write", i)
         jobs = [row for i in rows for row in document_row.stage_rows(shown[i], rows[i])]
         begun = {i for i, row in jobs if row["document_id"] in new}
-        lines = [line for i in rows for line in told.get(i, ())]
+        lines = [line for i in rows for line in timelines.get(i, ())]
         await asyncio.gather(mongo.add(self._timeline, lines), mongo.advance(self._stage_jobs, jobs, begun))
         # The states last: what is in them is not folded again.
         await self._states.store({i: shown[i] for i in rows}, rows, new)
@@ -169,13 +173,13 @@ class Projector:
     async def _name(self, batch: Batch, kept: dict[str, DocumentRow]) -> None:
         """Give new documents their names, batches and tags, which the log does not hold."""
         uploaded = {entry.fact.document_id for entry in batch.facts if entry.fact.type == "DocumentUploaded"}
-        nameless = [kept[i] for i in uploaded if i in kept and not kept[i].given.filename]
+        nameless = [kept[i] for i in uploaded if i in kept and not kept[i].info.filename]
         stored = await self._blobs.get_results(
             [blob_names.meta(found.state.tenant, found.state.document_id) for found in nameless]
         )
         for found, meta in zip(nameless, stored, strict=True):
             # None: erased, or lost with the document's source; its stages will say so.
-            kept[found.state.document_id] = document_row.named(found, _given(found.state.document_id, meta))
+            kept[found.state.document_id] = document_row.named(found, _upload_info(found.state.document_id, meta))
 
     async def _publish(self, rows: Mapping[str, Row]) -> None:
         if self._producer is None:
@@ -202,7 +206,7 @@ async def announce_epoch(producer: Producer, generation: str) -> None:
     await producer.send(topics.UPDATES, orjson.dumps({"epoch": generation}), key="epoch")
 
 
-def _given(document_id: str, meta: Any) -> UploadInfo:
+def _upload_info(document_id: str, meta: Any) -> UploadInfo:
     with fenced("progress.name", document_id):
         return UploadInfo.of(meta) if meta else NOTHING
     return NOTHING

@@ -13,7 +13,7 @@ from shared.storage.blobs import Blobs
 from shared.storage.mongo import Mongo, Row
 
 _LOAD: Final = "progress.load"  # the fence and its failpoint
-_MOST_BYTES: Final = 256 * 1024  # of an extraction in one row: what a reader may wait for while others wait behind it
+_MAX_BYTES: Final = 256 * 1024  # of an extraction in one row: what a reader may wait for while others wait behind it
 
 
 class Found(NamedTuple):
@@ -109,7 +109,7 @@ def _note(one: Found, unusable: set[str]) -> Row:
 def _extraction(one: Found) -> Row:
     """The row of an extraction; the findings of a large one stay in the blob store, under the name in `findings_in`."""
     row = {**one.result, "_id": one.state.document_id, "tenant": one.state.tenant}
-    if mongo.size_of(row) <= _MOST_BYTES:
+    if mongo.size_of(row) <= _MAX_BYTES:
         return row
     return {**row, "findings": [], "findings_in": one.name}
 

@@ -1,11 +1,14 @@
-"""`python -m services.progress.rebuild MODE`: rebuild the projection; see `generation_swap`."""
+"""`python -m services.progress.rebuild [MODE]`: rebuild the projection; see `generation_swap`."""
 
-import sys
-from typing import cast
+import argparse
+from typing import get_args
 
 from services.progress.rebuild.generation_swap import RebuildMode, main
 from shared.runtime import logs
 from shared.runtime.process import run
 
+parser = argparse.ArgumentParser(prog="python -m services.progress.rebuild", description="Rebuild the projection.")
+parser.add_argument("mode", nargs="?", choices=get_args(RebuildMode), default="swap", help="default: %(default)s")
+mode: RebuildMode = parser.parse_args().mode
 logs.configure("rebuild", "ERROR")
-run(main(cast(RebuildMode, sys.argv[1] if len(sys.argv) > 1 else "swap")))
+run(main(mode))

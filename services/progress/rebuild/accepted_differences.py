@@ -14,12 +14,12 @@ from shared.kafka import partition_reader, topics
 from shared.projecting.checkpoint import Positions
 from shared.storage.mongo import Mongo
 
-_MOST: Final = 100_000  # rows; a batch is written at once, and these are more than its records make
+_MAX_SHOWN: Final = 100_000  # rows; a batch is written at once, and these are more than its records make
 
 
 async def explained(mongo: Mongo, live: str, new: str, barrier: Positions, differences: Sequence[str]) -> set[str]:
     """Those of `differences` ("collection/id") which do not show an error of `new`; both stopped at `barrier`."""
-    if len(differences) > _MOST:
+    if len(differences) > _MAX_SHOWN:
         return set()
     ids: dict[str, set[str]] = {}
     for difference in differences:

@@ -15,7 +15,7 @@ import orjson
 from shared.projecting.checkpoint import Positions, positions_to_json
 
 MODULE: Final = "services.progress.rebuild.replay_share"
-_MOST: Final = 8  # more would wait for one database
+_MAX_PROCESSES: Final = 8  # more would wait for one database
 _LINE: Final = 1024 * 1024  # bytes of a line of its log, which may hold a traceback
 
 OnFolded = Callable[[int], None]  # records that were folded since the call before
@@ -27,7 +27,7 @@ async def replay(generation: str, until: Positions, on_folded: OnFolded) -> None
     Raises an ExceptionGroup of one RuntimeError.
     """
     partitions = len({place.partition for place in until})
-    of = min(len(os.sched_getaffinity(0)), partitions, _MOST)
+    of = min(len(os.sched_getaffinity(0)), partitions, _MAX_PROCESSES)
     wanted = positions_to_json(until)
     async with asyncio.TaskGroup() as shares:
         for number in range(of):

@@ -26,7 +26,7 @@ Rank = tuple[int, int, bool, datetime]
 NO_TENANTS: Final[Mapping[str, float]] = MappingProxyType({})
 NOTHING: Final[frozenset[int]] = frozenset()
 AGEING: Final = 4.0  # times the cost of its next slice: what others get before the oldest document has a place
-MOST_PUBLISHED: Final = 100  # documents at most whose place in the queue is published
+MAX_PUBLISHED: Final = 100  # documents at most whose place in the queue is published
 CIRCULATES: Final = 2  # sends without a word before a document counts as one that circulates
 _CONCLUDES: Final = -1  # the grade of what has nothing left but its conclusion
 _UNPLANNED: Final = 1  # of what may be small: beside a letter that is planned it waits, beside a book it does not
@@ -55,7 +55,7 @@ def fill(
             yield SetAside(assignment, error)
     places = _Places(mine, in_flight, ranked)
     yield from places.given(free, slots, passed)
-    yield from places.odd
+    yield from places.set_aside
 
 
 class _Places:
@@ -68,7 +68,7 @@ class _Places:
         self._in_flight = in_flight
         self._ranked = ranked
         self._numbers: dict[int, Iterator[int]] = {}  # what is still to be sent, by place in `mine`
-        self.odd: list[SetAside] = []
+        self.set_aside: list[SetAside] = []
 
     def given(self, free: int, slots: int, passed: Mapping[str, float]) -> Iterator[Send]:
         """The slices that get the `free` places."""
@@ -109,7 +109,7 @@ class _Places:
         try:
             return next(self._numbers[place], None)
         except Exception as error:  # as in `fill`
-            self.odd.append(SetAside(self._mine[place], error))
+            self.set_aside.append(SetAside(self._mine[place], error))
             return None
 
 
@@ -165,13 +165,13 @@ def queue(
 ) -> Iterator[tuple[Assignment, int]]:
     """The first that wait for a worker, and how many of the same tenant's documents that wait come before, in `order`.
 
-    At most MOST_PUBLISHED documents: those further behind wait for long, and an exact place is of no use to them.
+    At most MAX_PUBLISHED documents: those further behind wait for long, and an exact place is of no use to them.
     """
     waiting = [
         a for a in assignments if a.active and a.stage_state.status == "pending" and not in_flight.get(a.document_id)
     ]
     ahead: dict[str, int] = {}
-    for assignment in nsmallest(MOST_PUBLISHED, waiting, key=lambda a: rank(a, NOTHING, served)):
+    for assignment in nsmallest(MAX_PUBLISHED, waiting, key=lambda a: rank(a, NOTHING, served)):
         place = ahead.get(assignment.tenant, 0)
         ahead[assignment.tenant] = place + 1
         yield assignment, place

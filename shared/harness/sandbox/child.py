@@ -34,7 +34,7 @@ from shared.storage.blobs import BlobDamaged, no_space_here, seal, unseal
 READY, REQUEST, BEGUN, TICK, DONE, ERROR = b"h", b"q", b"b", b"t", b"r", b"e"
 ONLINE, OFFLINE = "online", "offline"
 FRAME: Final = struct.Struct(">Ic")
-MOST_SAID: Final = 64 * 1024  # bytes of any frame but a result
+MAX_FRAME: Final = 64 * 1024  # bytes of any frame but a result
 
 _F_SETSIG: Final = 10  # linux/fcntl.h; the module has no name for it
 _TICK_SECONDS: Final = 0.1
@@ -158,7 +158,7 @@ class Ticker:
         self._at, self._fraction = now, fraction
         tick = {"code": code, "fraction": min(1.0, max(0.0, fraction)), "params": params}
         body = orjson.dumps(tick, default=repr)
-        if len(body) < MOST_SAID:  # the worker would not read it, and kill us
+        if len(body) < MAX_FRAME:  # the worker would not read it, and kill us
             send(self._replies, TICK, body)
 
 
@@ -170,7 +170,7 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, BlobDamaged):
         return {"kind": "damaged", "detail": str(error)}
     if not isinstance(error, PagestreamError):
-        return {"kind": "bug", "traceback": summarize(error, most=20)}
+        return {"kind": "bug", "traceback": summarize(error, limit=20)}
     if isinstance(error, Transient):
         return {"kind": "transient", "code": error.code, "facts": error.facts, "retry_after": error.retry_after}
     return {"kind": "rejected", "code": error.code, "facts": error.facts}
@@ -179,7 +179,7 @@ def describe_failure(error: BaseException) -> dict[str, Any]:
 def encode_failure(error: BaseException) -> bytes:
     """The failure as a frame's body; one that is too long for a frame is reported as a bug."""
     body = orjson.dumps(describe_failure(error), default=str, option=orjson.OPT_NON_STR_KEYS)
-    if len(body) < MOST_SAID:
+    if len(body) < MAX_FRAME:
         return body
     return orjson.dumps({"kind": "bug", "traceback": f"{type(error).__name__} with {len(body)} bytes of facts"})
 

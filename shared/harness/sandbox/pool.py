@@ -19,7 +19,7 @@ from shared.harness.sandbox.child import (
     DONE,
     ERROR,
     FRAME,
-    MOST_SAID,
+    MAX_FRAME,
     OFFLINE,
     ONLINE,
     READY,
@@ -142,13 +142,13 @@ class Child:
         return process
 
     async def _exchange(
-        self, process: asyncio.subprocess.Process, body: bytes, begun: Callable[[], None], on_tick: OnTick, most: int
+        self, process: asyncio.subprocess.Process, body: bytes, begun: Callable[[], None], on_tick: OnTick, limit: int
     ) -> bytes:
         assert process.stdin
         process.stdin.write(FRAME.pack(len(body), REQUEST) + body)
         await process.stdin.drain()
         while True:
-            kind, answer = await _receive(process, most)
+            kind, answer = await _receive(process, limit)
             if kind == BEGUN:
                 begun()
             elif kind == TICK:
@@ -172,12 +172,12 @@ def _reschedule(limit: asyncio.Timeout, seconds: float) -> None:
     limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
-async def _receive(process: asyncio.subprocess.Process, most: int = MOST_SAID) -> tuple[bytes, bytes]:
-    """The next frame; a result has at most `most` bytes. Raises TooLong before it is read, IncompleteReadError."""
+async def _receive(process: asyncio.subprocess.Process, limit: int = MAX_FRAME) -> tuple[bytes, bytes]:
+    """The next frame; a result has at most `limit` bytes. Raises TooLong before it is read, IncompleteReadError."""
     assert process.stdout
     try:
         size, kind = FRAME.unpack(await process.stdout.readexactly(FRAME.size))
-        if size > (most if kind == DONE else MOST_SAID):
+        if size > (limit if kind == DONE else MAX_FRAME):
             raise TooLong(kind, size)
         return kind, await process.stdout.readexactly(size)
     except ConnectionError as error:
@@ -188,7 +188,7 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
     """Throw away what a dying process has said, and wait for its end.
 
     A full pipe is paused, and one that is paused is not seen to end: its descriptor would stay open. `Process.wait`
-    would not return either, nor while somebody who left the group still holds the pipe.
+    would not return either, nor while a process that left the group still holds the pipe.
     """
     assert process.stdout
     with contextlib.suppress(TimeoutError):

@@ -27,8 +27,8 @@ def of(error: Exception, item: WorkItem) -> Failure:
     """
     try:
         failure = _of(error, item)
-    except Exception as odd:  # a code or facts that no failure can have
-        failure = _internal(odd, item)
+    except Exception as unusual:  # a code or facts that no failure can have
+        failure = _internal(unusual, item)
     log.info("slice failed", work=item.work_id, code=failure.code, facts=failure.facts)
     return failure
 
@@ -51,7 +51,7 @@ def _of(error: Exception, item: WorkItem) -> Failure:
 def _internal(error: Exception, item: WorkItem) -> Failure:
     """A bug: of the stage, whose traceback comes from the child, or of ours."""
     reference = uuid.uuid4().hex[:12]
-    traceback = str(error) if isinstance(error, ChildFailed) else summarize(error, most=20)
+    traceback = str(error) if isinstance(error, ChildFailed) else summarize(error, limit=20)
     log.error("a work item failed unexpectedly", reference=reference, work=item.work_id, traceback=traceback)
     return Failure(code="internal", facts={"reference": reference}, retryable=True)
 

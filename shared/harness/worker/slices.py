@@ -35,7 +35,7 @@ class SliceRunner:
     blobs: Blobs
     inputs: Inputs
     rank: int = 0  # of the stage in the pipeline: later ones go before earlier ones where cores are short
-    odd: set[str] = field(default_factory=set)  # the work of which a tick was dropped, while it lasts
+    with_dropped_ticks: set[str] = field(default_factory=set)  # the work of which a tick was dropped, while it lasts
 
     async def do(self, item: WorkItem, child: Child) -> Fact:
         """Plan, do one slice or conclude, and store the result; return its fact, which is not appended yet.
@@ -51,7 +51,7 @@ class SliceRunner:
                 case _:
                     return await self._slice(item, child)
         finally:
-            self.odd.discard(item.work_id)
+            self.with_dropped_ticks.discard(item.work_id)
 
     async def _plan(self, item: WorkItem, child: Child) -> Fact:
         sealed = await self._run(item, child, {"function": "plan"})
@@ -167,8 +167,8 @@ class SliceRunner:
         try:
             self.producer.tick(progress_of(item, tick))
         except ValueError as error:
-            if item.work_id not in self.odd:
-                self.odd.add(item.work_id)
+            if item.work_id not in self.with_dropped_ticks:
+                self.with_dropped_ticks.add(item.work_id)
                 log.warning("a tick is dropped", work=item.work_id, reason=str(error).splitlines()[-1][:200])
 
     async def is_kept(self, item: WorkItem, fact: Fact) -> bool:

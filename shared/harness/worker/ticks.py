@@ -6,7 +6,7 @@ from typing import Any, Final
 from shared.events.document import Progress, utcnow
 from shared.harness.work_item import WorkItem
 
-_MOST_BYTES: Final = 4096  # of one tick: it goes to everybody who watches
+_MAX_BYTES: Final = 4096  # of one tick: it goes to everybody who watches
 _CODE: Final = 64  # characters
 _EXACT: Final = 2**53  # what a JSON number can be anywhere
 
@@ -36,6 +36,6 @@ def progress_of(item: WorkItem, tick: Any) -> Progress:
         params=dict(params),
         at=utcnow(),
     )
-    if len(progress.encode()) > _MOST_BYTES:
-        raise ValueError(f"a tick has at most {_MOST_BYTES} bytes")
+    if len(progress.encode()) > _MAX_BYTES:
+        raise ValueError(f"a tick has at most {_MAX_BYTES} bytes")
     return progress

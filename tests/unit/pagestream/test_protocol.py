@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pagestream.protocol import DOCUMENTS, MOST_ROWS, Position, State, Target, reduce, subscription, target_of
+from pagestream.protocol import DOCUMENTS, MAX_ROWS, Position, State, Target, reduce, subscription, target_of
 from tests.support.fake_gateway import told
 
 D1 = Target.of_id("d1")
@@ -126,11 +126,11 @@ def test_a_batch_carries_how_far_it_is_together() -> None:
 
 def test_a_feed_that_is_followed_for_weeks_keeps_its_newest_rows() -> None:
     state = after(feed(), state=State(DOCUMENTS))
-    for n in range(MOST_ROWS + 1):
+    for n in range(MAX_ROWS + 1):
         frame = row("update", 1, f"d{n}")
         frame["document"] = {**frame["document"], "uploaded_at": f"{n:06}"}
         state = reduce(state, frame)
-    assert len(state.rows) == MOST_ROWS
+    assert len(state.rows) == MAX_ROWS
     assert "d0" not in state.rows
 
 

@@ -39,7 +39,7 @@ PARTIAL = [*PARTIAL_OCR, *whole("chunk"), *whole("extract"), completed()]
 
 def shown(log, overlay=None):
     return view.render(
-        fold(log), overlay or LiveOverlay(), given=UploadInfo("lease.pdf", "May", ("rent",)), epoch="k3f9"
+        fold(log), overlay or LiveOverlay(), info=UploadInfo("lease.pdf", "May", ("rent",)), epoch="k3f9"
     )
 
 
