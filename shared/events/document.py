@@ -74,13 +74,23 @@ class StageStarted(StageFact):
 
 
 class StagePlanned(StageFact):
-    """What there is to do: `slices` slices of together `weight` seconds; the list itself is the plan's blob."""
+    """What there is to do: `slices` slices of together `weight` seconds; the list itself is the plan's blob.
+
+    `followed_by` counts the facts that its worker appends right behind it: of slices from the first on, then of the
+    conclusion. A coordinator waits for them instead of sending these slices.
+    """
 
     type: Literal["StagePlanned"]
     plan: str
     slices: int = Field(ge=1)
     weight: float
     page_count: int | None = None
+    followed_by: int | None = None
+
+    @property
+    def done_at_once(self) -> tuple[int, ...]:
+        """The numbers of the slices, and CONCLUDE, whose facts follow."""
+        return (*range(self.slices), CONCLUDE)[: self.followed_by or 0]
 
 
 class SliceFact(StageFact):

@@ -25,5 +25,6 @@ class StageSettings(SharedSettings):
     slice_deadline_seconds: float = Field(default=120.0, gt=0)
     plan_deadline_seconds: float = Field(default=30.0, gt=0)  # of planning, which does not wait for a core
     result_mb: int = Field(default=256, ge=1, le=2048)  # of what one step may return, MiB
+    at_once_seconds: float = Field(default=0.25, ge=0)  # of expected work that one claim does whole; 0: never
     max_attempts: int = Field(default=3, ge=1)  # runs of a stage before only a person can try again
     session_timeout_ms: int = Field(default=10_000, ge=1000)  # of the Kafka consumer group

@@ -135,16 +135,16 @@ async def test_a_slice_that_is_not_in_its_plan_fails_and_the_worker_goes_on(desk
 async def test_a_fact_that_is_too_large_for_the_log_becomes_a_failure(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append, refused = Producer.append, []
+    append_all, refused = Producer.append_all, []
 
-    async def refuses_once(producer: Producer, fact: Any) -> None:
+    async def refuses_once(producer: Producer, facts: Any) -> None:
         if not refused:
-            refused.append(fact)
+            refused.append(facts)
             raise ValueError("a fact is at most 65536 bytes")
-        await append(producer, fact)
+        await append_all(producer, facts)
 
     await desk.put_document({"do": "answer"})
-    monkeypatch.setattr(Producer, "append", refuses_once)
+    monkeypatch.setattr(Producer, "append_all", refuses_once)
     (failed,) = await desk.do(desk.item(0))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == "internal"
@@ -171,7 +171,7 @@ async def test_a_broker_that_does_not_take_the_fact_ends_the_process(
     await desk.put_document({"do": "answer"})
     claimed = await desk.worker.claim(desk.item(0))
     assert claimed
-    monkeypatch.setattr(Producer, "append", unconfirmed)
+    monkeypatch.setattr(Producer, "append_all", unconfirmed)
     with pytest.raises(Unconfirmed):
         await desk.worker.work(desk.item(0), *claimed)
 
@@ -236,6 +236,59 @@ async def test_a_plan_that_nobody_could_carry_out_is_refused(desk: Desk, plan: s
     (failed,) = await desk.do(desk.item(PLAN))
     assert isinstance(failed, SliceFailed)
     assert failed.error.code == ("internal" if plan == "no such pages" else "plan_too_large")
+
+
+# --- what is little is done under one claim ---------------------------------------------------------------------------
+
+
+async def plan_little(desk: Desk, plan: str) -> list[Any]:
+    """The facts that come of planning a document whose text names the plan."""
+    await desk.put_document({"do": "answer"})
+    source = blob_names.source("t", desk.document_id)
+    await desk.worker.slice_runner.blobs.delete(source)
+    await desk.worker.slice_runner.blobs.put(source, plan.encode())
+    return await desk.do(desk.item(PLAN))
+
+
+async def leases_of(desk: Desk) -> list[str]:
+    return [row["_id"] async for row in desk.database.control["leases"].find({"document_id": desk.document_id})]
+
+
+async def test_a_small_plan_is_done_whole_under_its_one_claim_with_the_facts_that_many_claims_give(desk: Desk) -> None:
+    facts = await plan_little(desk, "little answer answer")
+    assert [fact.type for fact in facts] == ["StagePlanned", "SliceCompleted", "SliceCompleted", "StageCompleted"]
+    assert await leases_of(desk) == [desk.item(PLAN).work_id]
+    assert await desk.worker.slice_runner.blobs.exists(facts[-1].result)
+
+    desk.plan_id = facts[0].plan
+    await desk.database.control["leases"].delete_many({"document_id": desk.document_id})
+    slowly = [fact for number in (0, 1, CONCLUDE) for fact in await desk.do(desk.item(number))]
+    assert [fact.event_id for fact in slowly] == [fact.event_id for fact in facts[1:]]
+
+
+async def test_a_slice_of_a_small_plan_that_fails_is_left_to_a_claim_of_its_own(desk: Desk) -> None:
+    planned, done = await plan_little(desk, "little answer bug answer")
+    assert (planned.type, done.type, done.slice) == ("StagePlanned", "SliceCompleted", 0)
+    assert (await desk.lease(desk.item(PLAN)))["ended"]
+    desk.plan_id = planned.plan
+    (failed,) = await desk.do(desk.item(1))
+    assert isinstance(failed, SliceFailed)
+    assert (await desk.lease(desk.item(1)))["strikes"] == 1
+
+
+async def test_where_the_facts_of_a_small_plan_are_too_large_together_the_first_is_said(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_all = Producer.append_all
+
+    async def refuses_many(producer: Producer, facts: Any) -> None:
+        if len(facts) > 1:
+            raise ValueError("a fact is at most 65536 bytes")
+        await append_all(producer, facts)
+
+    monkeypatch.setattr(Producer, "append_all", refuses_many)
+    (planned,) = await plan_little(desk, "little answer")
+    assert planned.type == "StagePlanned"
 
 
 async def test_a_claim_waits_for_a_database_that_is_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,10 @@ class Inputs:
         plan: Plan = self._kept[name]
         return plan
 
+    def remember_plan(self, tenant: str, document_id: str, stage: str, plan_id: str, plan: Plan) -> None:
+        """Keep a plan that was just made, so that it need not be read."""
+        self._keep(blob_names.plan(tenant, document_id, stage, plan_id), plan)
+
     @asynccontextmanager
     async def of(self, item: WorkItem) -> AsyncIterator[dict[str, Any]]:
         """The request's `document`, `source` and `earlier`. Raises Rejected("source_missing"), BlobMissing."""

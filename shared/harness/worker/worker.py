@@ -17,6 +17,7 @@ from shared.events.document import (
     Failure,
     NotAnEnvelope,
     SliceFailed,
+    StagePlanned,
     StageStarted,
     UnknownFact,
     decode,
@@ -109,7 +110,7 @@ class Worker:
                 await _cancelled(doing)  # which kills the child
                 keeping.result()
             reach(f"{item.stage}.stored")
-            await self._append(item, lease, doing.result())
+            await self._append(item, lease, *doing.result())
         except LeaseLost:
             log.warning("lease lost", work=item.work_id)
         except Stopped:
@@ -127,13 +128,17 @@ class Worker:
             keeping.cancel()
             await self.pool.give_back(child)
 
-    async def _append(self, item: WorkItem, lease: Lease, fact: Fact) -> None:
-        """Append what the work has ended in, and end its lease."""
+    async def _append(self, item: WorkItem, lease: Lease, fact: Fact, *more: Fact) -> None:
+        """Append what the work has ended in, with what was done at once after it, and end its lease."""
         await answered(lambda: self.leases.renew(lease))  # who was stopped and goes on must not speak
+        headers = tracing.headers(tracing.current())
         try:
-            await self.producer.append(fact)
+            await self.producer.append_all([(one, headers) for one in (fact, *more)])
         except ValueError as error:  # it is too large for the log
-            fact = await self._failed(item, lease, failures.of(error, item))
+            if not more:
+                fact = await self._failed(item, lease, failures.of(error, item))
+            elif isinstance(fact, StagePlanned):
+                fact = fact.model_copy(update={"followed_by": None})  # the rest is done again, under claims of its own
             await self.producer.append(fact)
         reach(f"{item.stage}.appended")
         await answered(lambda: self.leases.end(lease, fact.encode()))
@@ -164,19 +169,24 @@ class Worker:
     async def _is_stopped(self, item: WorkItem) -> bool:
         return item.is_stopped(await self.mongo.document_status(item.document_id))
 
-    async def _outcome(self, item: WorkItem, lease: Lease, child: Child) -> Fact:
-        """The one fact that this work item ends in; whatever goes wrong is its failure. Raises Unconfirmed."""
+    async def _outcome(self, item: WorkItem, lease: Lease, child: Child) -> list[Fact]:
+        """The fact that this work item ends in, and those of what was done at once after it.
+
+        Whatever goes wrong is the item's failure. Raises Unconfirmed.
+        """
         if lease.losses >= MAX_LOSSES:
-            return await self._failed(item, lease, Failure(code="worker_lost", facts={"strikes": lease.losses}))
+            return [await self._failed(item, lease, Failure(code="worker_lost", facts={"strikes": lease.losses}))]
         try:
             if item.opens:
                 claim = f"{item.stage}/{item.attempt}"
                 await self.producer.append(build_fact(StageStarted, item, claim))
-            return await self._with_quick_tries(item, child)
+            fact = await self._with_quick_tries(item, child)
         except Unconfirmed:
             raise
         except Exception as error:
-            return await self._failed(item, lease, failures.of(error, item))
+            return [await self._failed(item, lease, failures.of(error, item))]
+        more = await self.slice_runner.do_at_once(item, fact, child) if isinstance(fact, StagePlanned) else []
+        return [fact.model_copy(update={"followed_by": len(more)}), *more] if more else [fact]
 
     async def _with_quick_tries(self, item: WorkItem, child: Child) -> Fact:
         for attempt in range(1, _QUICK_TRIES + 1):

@@ -18,7 +18,7 @@ from shared.harness.contract import Plan, Result, Slice, Task
 
 
 def plan(task: Task) -> Plan:
-    """Two slices; where the document's text names another plan, that one."""
+    """Two slices; where the document's text names another plan, that one. `little answer bug` names what slices do."""
     match said := task.source.read_text():
         case "spin":
             while True:
@@ -29,6 +29,8 @@ def plan(task: Task) -> Plan:
             return Plan(engine="restless", slices=(Slice(pages=(1, 10**9)),))
         case "no such pages":
             return Plan(engine="restless", slices=(Slice(pages=(3, 1)),))
+        case little if little.startswith("little "):
+            return Plan(engine=said, slices=tuple(Slice(weight=0.01, args={"do": do}) for do in said.split()[1:]))
         case _:
             return Plan(engine=f"restless/{said}", slices=(Slice(weight=2), Slice(pages=(1, 3))))
 
