@@ -40,7 +40,7 @@ async def serve(settings: ProgressSettings) -> None:
         await live.start()
         await announce_epoch(producer, generation)
         log.info("projector starts", generation=generation)
-        loop = Loop(settings.kafka, generations.checkpoint(database, generation), live)
+        loop = Loop(settings.kafka, generations.checkpoint(database, generation), live, due=live.due)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(loop.run())

@@ -65,6 +65,7 @@ class LiveProjection:
         self._producer = producer
         self._appender = FactAppender(producer)
         self._due = DueDocuments()
+        self.due = asyncio.Event()  # set when a document is due at once that no record is about
         self._errands = BackgroundTasks(loaders, self._done)
         self._stored: dict[str, dict[str, str]] = {}  # the results that are where their endpoints read them
         self._expired: dict[tuple[str, int], float] = {}  # leases, and since when they have been seen so
@@ -164,6 +165,7 @@ class LiveProjection:
             self._due.at(time.monotonic() + _ASIDE_SECONDS, document_id)
         else:
             self._due.now([document_id])
+            self.due.set()
 
     async def append(self) -> None:
         """Append the decided facts until cancelled. Raises Unconfirmed."""

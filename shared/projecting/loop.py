@@ -63,9 +63,22 @@ class Fold(Protocol):
 class Loop:
     """Follows the log from a checkpoint until it is cancelled."""
 
-    def __init__(self, address: str, checkpoint: Checkpoint, fold: Fold, *, patience: float = 0.0) -> None:
-        """`patience`: seconds that a batch may wait until it is written, together with those that follow."""
+    def __init__(
+        self,
+        address: str,
+        checkpoint: Checkpoint,
+        fold: Fold,
+        *,
+        patience: float = 0.0,
+        due: asyncio.Event | None = None,
+    ) -> None:
+        """`patience`: seconds that a batch may wait until it is written, together with those that follow.
+
+        The fold sets `due` when it has something to decide before the next record or the next look at the clock.
+        """
         self._address = address
+        self._due = due or asyncio.Event()
+        self._polling: asyncio.Task[Records] | None = None
         self._checkpoint = checkpoint
         self._fold = fold
         self._patience = patience
@@ -87,7 +100,10 @@ class Loop:
         try:
             async with consuming(self._address, **FOLLOWING) as consumer:
                 await self._start(consumer)
-                await self._follow(consumer, until)
+                try:
+                    await self._follow(consumer, until)
+                finally:
+                    await self._end_poll()
         except Halted as halt:
             self.halted = str(halt)
             log.error("fold halted", reason=self.halted)
@@ -136,7 +152,7 @@ class Loop:
                 if self.caught_up and until is None:
                     hurry = await self._fold.decide()
             try:
-                records = await consumer.getmany(timeout_ms=0 if hurry else POLL_MS, max_records=BATCH)
+                records = await self._poll(consumer, hurry=hurry)
             except OffsetOutOfRangeError as error:
                 raise Halted(f"the log was cut: {error}") from error
             await fetching.look(idle=not records)
@@ -146,6 +162,32 @@ class Loop:
             if time.monotonic() - checked > _CHECK_SECONDS:
                 await self._checkpoint.load()
                 checked = time.monotonic()
+
+    async def _poll(self, consumer: AIOKafkaConsumer, *, hurry: bool) -> Records:
+        """The next records; none where there are none in time, or where something is due before they come."""
+        if self._polling is None:
+            if hurry:
+                found: Records = await consumer.getmany(timeout_ms=0, max_records=BATCH)
+                return found
+            self._polling = asyncio.create_task(consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH))
+        waking = asyncio.create_task(self._due.wait())
+        try:
+            wanted = [self._polling, waking]
+            await asyncio.wait(wanted, timeout=0 if hurry else None, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waking.cancel()
+        self._due.clear()
+        if not self._polling.done():
+            return {}
+        polled, self._polling = self._polling, None
+        return await polled
+
+    async def _end_poll(self) -> None:
+        """End a poll that is under way: its records are read again from the checkpoint."""
+        if self._polling:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+            self._polling = None
 
     async def _take(self, batch: Batch) -> None:
         self._waiting_since = self._waiting_since if self._waiting else time.monotonic()

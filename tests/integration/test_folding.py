@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from shared.kafka.producer import Producer
+from shared.projecting import loop as looping
 from shared.projecting.batch import Batch
 from shared.projecting.checkpoint import Checkpoint, CheckpointGone
 from shared.projecting.loop import Halted, Loop, Write
@@ -75,15 +76,15 @@ class Tape:
         async with kafka.admin(self.settings.kafka) as client:
             await client.delete_records({self.place: RecordsToDelete(before_offset=before)})
 
-    def loop(self, fold: Notebook, patience: float = 0.0) -> Loop:
-        return Loop(self.settings.kafka, self.checkpoint, fold, patience=patience)
+    def loop(self, fold: Notebook, patience: float = 0.0, due: asyncio.Event | None = None) -> Loop:
+        return Loop(self.settings.kafka, self.checkpoint, fold, patience=patience, due=due)
 
     @asynccontextmanager
     async def following(
-        self, fold: Notebook, patience: float = 0.0
+        self, fold: Notebook, patience: float = 0.0, due: asyncio.Event | None = None
     ) -> AsyncIterator[tuple[Loop, "asyncio.Task[None]"]]:
         """The loop running beside the test; ended on leaving unless it has ended by itself."""
-        loop = self.loop(fold, patience)
+        loop = self.loop(fold, patience, due)
         task = asyncio.create_task(loop.run())
         try:
             yield loop, task
@@ -130,6 +131,21 @@ async def test_what_was_applied_but_not_noted_in_the_checkpoint_is_given_again(t
     assert crashing.noted == written
     async with tape.following(reborn):
         await until(lambda: reborn.noted == written)
+
+
+async def test_a_fold_that_has_something_due_decides_at_once_and_misses_no_record(
+    tape: Tape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looping, "POLL_MS", 60_000)
+    fold, due = Notebook(), asyncio.Event()
+    async with tape.following(fold, due=due):
+        await until(lambda: fold.decisions)
+        for written in ([], await tape.write(3)):
+            await until(lambda: len(fold.noted) == len(written))  # noqa: B023
+            decided = len(fold.decisions)
+            due.set()
+            await until(lambda: len(fold.decisions) > decided, within=5)  # noqa: B023
+        assert fold.noted == written
 
 
 async def test_a_patient_fold_writes_several_batches_together_and_its_checkpoint_after_them(tape: Tape) -> None:
