@@ -146,12 +146,15 @@ class ChaosSystem(RunningSystem):
                 self._arms(service).unlink()
 
     @asynccontextmanager
-    async def crashing(self, points: Mapping[str, str]) -> AsyncIterator[None]:
-        """Restart services so that each kills itself once at its failpoint, by service; all must have done so."""
+    async def crashing(self, points: Mapping[str, str], **settings: str) -> AsyncIterator[None]:
+        """Restart services so that each kills itself once at its failpoint, by service; all must have done so.
+
+        `settings` are environment variables for them.
+        """
         marks = {service: self.control / f"crashed-{uuid.uuid4().hex}" for service in points}
         async with self.armed(
             {
-                service: {"PAGESTREAM_CRASH_AT": point, "PAGESTREAM_CRASH_MARK": str(marks[service])}
+                service: {"PAGESTREAM_CRASH_AT": point, "PAGESTREAM_CRASH_MARK": str(marks[service]), **settings}
                 for service, point in points.items()
             }
         ):

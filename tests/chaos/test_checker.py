@@ -27,7 +27,7 @@ RESULTS: Final = {"ocr-result": {}, "chunk-result": {"chunks": [{"text": "one"}]
 
 def at_rest(facts: Sequence[Fact]) -> Observation:
     """What a system shows that has folded `facts` as it should."""
-    kept, rows = None, {}
+    kept, rows = None, dict[str, Any]()
     for offset, fact in enumerate(facts):
         kept = document_row.take(kept, fact, offset)
         assert kept

@@ -75,6 +75,23 @@ async def test_2_every_stage_killed_in_the_same_gap(
     times = turned(turn)
     points = {service: f"{stage}.{gap}#{times[stage]}" for stage, service in STAGES.items()}
     with fault(2, f"each stage killed at {gap}, times {', '.join(map(str, times.values()))}") as strikes:
+        async with system.crashing(points, PAGESTREAM_AT_ONCE_SECONDS="0"):  # each slice under a claim of its own
+            strikes()
+            runs = len(system.runs())
+            document_id = await system.upload(pictures.picture())
+            await assert_as_if_nothing_had_been(system, document_id, expected)
+            assert len(system.runs()) == runs + 1  # no second OCR where the result exists
+            await system.check()
+
+
+@pytest.mark.parametrize("gap", [g if g in QUICK_GAPS else pytest.param(g, marks=pytest.mark.soak) for g in GAPS])
+async def test_2_every_stage_killed_in_the_same_gap_of_work_under_one_claim(
+    system: ChaosSystem, fault: Fault, undisturbed: dict[str, Any], gap: str
+) -> None:
+    """What follows the OCR of one page is little: planned, done and concluded under one claim."""
+    expected = await results_of(system, undisturbed)
+    points = {service: f"{stage}.{gap}#1" for stage, service in STAGES.items()}
+    with fault(2, f"each stage killed at {gap} of work under one claim") as strikes:
         async with system.crashing(points):
             strikes()
             runs = len(system.runs())

@@ -59,7 +59,9 @@ def test_every_fold_takes_a_sample(path) -> None:
     assert settled is not None
     for line in PIPELINE:
         assignment = decide.evolve(None, read_named("DocumentUploaded"), line.stage)
-        assert decide.evolve(assignment, fact, line.stage).state == settled
+        after = decide.evolve(assignment, fact, line.stage)
+        assert after
+        assert after.state == settled
     assert timeline.said_of(fact)["text"]
 
 
@@ -87,6 +89,9 @@ def test_the_samples_tell_one_whole_story() -> None:
 
     assert (state.stages["ocr"].attempt, state.stages["ocr"].done, state.stages["ocr"].pages) == (2, 1, 40)
     assert state.facts == len(order) - 1
+    assert stopped
+    assert again
+    assert gone
     assert (stopped.status, again.status) == ("cancelled", "processing")
     assert (gone.status, gone.erased) == ("deleted", True)
 

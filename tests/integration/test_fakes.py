@@ -293,7 +293,7 @@ async def order_and_positions(address: str, topic: str) -> None:
         place = partition_reader.place_of(topic, "k", 3)
         assert (await found.end_offsets(places))[place] == 5
         assert (await found.beginning_offsets(places))[place] == 0
-        records = []
+        records: list[Any] = []
         while len(records) < 5:
             records += (await found.getmany(timeout_ms=500, max_records=2)).get(place, [])
         assert [(record.offset, record.value) for record in records] == [(n, str(n).encode()) for n in range(5)]

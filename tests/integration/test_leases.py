@@ -40,6 +40,11 @@ async def row(database: Mongo, collection: str, name: str) -> dict[str, Any]:
     return found
 
 
+def granted(claimed: Lease | Ended | None) -> Lease:
+    assert isinstance(claimed, Lease)
+    return claimed
+
+
 async def test_a_claim_is_granted_once_and_says_what_it_is_about(database: Mongo) -> None:
     assert await Leases(database, HERE).claim("w", ABOUT) == Lease("w", claim_count=1, losses=0)
     assert await Leases(database, THERE).claim("w", ABOUT) is None
@@ -49,8 +54,7 @@ async def test_a_claim_is_granted_once_and_says_what_it_is_about(database: Mongo
 
 async def test_an_expired_lease_is_taken_over_and_counts_as_a_loss(database: Mongo) -> None:
     here, there = Leases(database, HERE), Leases(database, THERE)
-    first = await here.claim("w", ABOUT)
-    assert first
+    first = granted(await here.claim("w", ABOUT))
     await expire(database, "leases", "w")
     assert await there.claim("w", ABOUT) == Lease("w", claim_count=2, losses=1)
     with pytest.raises(LeaseLost):
@@ -63,8 +67,7 @@ async def test_an_expired_lease_is_taken_over_and_counts_as_a_loss(database: Mon
 
 async def test_a_lease_of_an_earlier_life_is_taken_over_at_once(database: Mongo) -> None:
     zombie = Leases(database, HERE)
-    lost = await zombie.claim("w", ABOUT)
-    assert lost
+    lost = granted(await zombie.claim("w", ABOUT))
     reborn = Leases(database, Owner(HERE.slot, "boot-2"))
     assert await reborn.claim("w", ABOUT) == Lease("w", claim_count=2, losses=1)
     with pytest.raises(LeaseLost):
@@ -75,8 +78,7 @@ async def test_a_lease_of_an_earlier_life_is_taken_over_at_once(database: Mongo)
 
 async def test_what_an_earlier_life_held_expires_when_the_slot_comes_back(database: Mongo) -> None:
     before = Leases(database, HERE)
-    ended = await before.claim("ended", ABOUT)
-    assert ended
+    ended = granted(await before.claim("ended", ABOUT))
     await before.end(ended, b"fact")
     await before.claim("held", ABOUT)
     await Leases(database, THERE).claim("another's", ABOUT)
@@ -87,8 +89,7 @@ async def test_what_an_earlier_life_held_expires_when_the_slot_comes_back(databa
 
 async def test_a_renewed_lease_is_not_taken_over(database: Mongo) -> None:
     here = Leases(database, HERE)
-    lease = await here.claim("w", ABOUT)
-    assert lease
+    lease = granted(await here.claim("w", ABOUT))
     await expire(database, "leases", "w")
     await here.renew(lease)
     assert await Leases(database, THERE).claim("w", ABOUT) is None
@@ -96,7 +97,7 @@ async def test_a_renewed_lease_is_not_taken_over(database: Mongo) -> None:
 
 async def test_who_claims_what_has_ended_is_given_the_fact_that_it_ended_in(database: Mongo) -> None:
     here = Leases(database, HERE)
-    lease = await here.claim("w", ABOUT)
+    lease = granted(await here.claim("w", ABOUT))
     assert isinstance(lease, Lease)
     await here.end(lease, b"fact")
     await expire(database, "leases", "w")
@@ -111,7 +112,7 @@ async def test_what_has_ended_without_a_fact_opens_again_and_that_is_no_loss(dat
     assert await here.claim("w", ABOUT)
     await expire(database, "leases", "w")
     await book.close(await row(database, "leases", "w"))
-    again = await Leases(database, THERE).claim("w", ABOUT)
+    again = granted(await Leases(database, THERE).claim("w", ABOUT))
     assert again == Lease("w", claim_count=2, losses=0)
     assert (await row(database, "leases", "w"))["ended_at"] is None  # which would remove it a day later
     assert await here.claim("w", ABOUT) is None
@@ -119,10 +120,10 @@ async def test_what_has_ended_without_a_fact_opens_again_and_that_is_no_loss(dat
 
 async def test_what_has_ended_in_a_result_that_is_gone_is_claimed_anew_and_the_fence_holds(database: Mongo) -> None:
     here, there = Leases(database, HERE), Leases(database, THERE)
-    first = await here.claim("w", ABOUT)
+    first = granted(await here.claim("w", ABOUT))
     assert isinstance(first, Lease)
     await here.end(first, b"fact")
-    second = await there.claim("w", ABOUT, anew=True)
+    second = granted(await there.claim("w", ABOUT, anew=True))
     assert second == Lease("w", claim_count=2, losses=0)
     assert await here.claim("w", ABOUT, anew=True) is None  # it is at work again
     with pytest.raises(LeaseLost):
@@ -137,7 +138,7 @@ async def test_a_lease_that_expired_is_lost_when_its_owner_stays_silent_while_th
     book = LeaseBook(database)
     await Leases(database, HERE).claim("silent", ABOUT)
     here = Leases(database, THERE)
-    late = await here.claim("late", ABOUT)
+    late = granted(await here.claim("late", ABOUT))
     assert isinstance(late, Lease)
     for name in ("silent", "late"):
         await expire(database, "leases", name)
@@ -162,7 +163,7 @@ async def test_what_has_just_expired_is_not_sent_again_before_it_is_said_to_be_l
 
 async def test_what_was_given_back_is_in_nobodys_hands(database: Mongo) -> None:
     here, book = Leases(database, HERE), LeaseBook(database)
-    lease = await here.claim("w", ABOUT)
+    lease = granted(await here.claim("w", ABOUT))
     assert isinstance(lease, Lease)
     await here.release(lease)
     assert await book.in_flight("ocr") == {}
@@ -204,10 +205,9 @@ async def test_a_database_that_does_not_answer_takes_the_right_from_nobody(
 
 async def test_a_released_lease_is_free_at_once_and_no_loss(database: Mongo) -> None:
     here, there = Leases(database, HERE), Leases(database, THERE)
-    lease = await here.claim("w", ABOUT)
-    assert lease
+    lease = granted(await here.claim("w", ABOUT))
     await here.release(lease)
-    again = await there.claim("w", ABOUT)
+    again = granted(await there.claim("w", ABOUT))
     assert again == Lease("w", claim_count=2, losses=0)
     await expire(database, "leases", "w")
     assert await here.claim("w", ABOUT) == Lease("w", claim_count=3, losses=1)

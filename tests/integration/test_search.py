@@ -114,7 +114,7 @@ async def test_a_list_of_results_goes_on_where_its_page_ended(http: httpx.AsyncC
     seen: list[int] = []
     cursor = None
     while True:
-        where = {"cursor": cursor} if cursor else {}
+        where: dict[str, Any] = {"cursor": cursor} if cursor else {}
         answer = (await http.get("/v1/search", params={"q": "gadolinium", "limit": 3, **where})).json()
         seen += [one["index"] for one in answer["results"]]
         cursor = answer["next_cursor"]

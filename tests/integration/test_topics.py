@@ -65,7 +65,8 @@ async def test_a_cluster_whose_broker_is_shut_out_of_it_is_asked_again(
         asked.append("topics")
         if len(asked) == 1:
             raise NodeNotReadyError
-        return await real(admin)
+        found: list[str] = await real(admin)
+        return found
 
     monkeypatch.setattr(AIOKafkaAdminClient, "list_topics", at_first_nobody)
     await topics.provision(settings.kafka, partitions=PARTITIONS)

@@ -103,7 +103,7 @@ async def test_what_is_stopped_while_it_waits_is_not_begun_and_its_lease_is_open
 async def test_an_error_that_nobody_expected_is_the_failure_of_its_own_slice(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    work, failed_once = SliceRunner._slice, []
+    work, failed_once = SliceRunner._slice, list[WorkItem]()
 
     async def fails(slices: SliceRunner, item: WorkItem, child: Any) -> Any:
         if not failed_once:
@@ -135,7 +135,7 @@ async def test_a_slice_that_is_not_in_its_plan_fails_and_the_worker_goes_on(desk
 async def test_a_fact_that_is_too_large_for_the_log_becomes_a_failure(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append_all, refused = Producer.append_all, []
+    append_all, refused = Producer.append_all, list[Any]()
 
     async def refuses_once(producer: Producer, facts: Any) -> None:
         if not refused:
@@ -304,4 +304,5 @@ async def test_a_claim_waits_for_a_database_that_is_away(desk: Desk, monkeypatch
     monkeypatch.setattr(type(desk.worker.leases), "claim", away)
     claiming = asyncio.create_task(desk.worker.claim(desk.item(0)))
     claimed = await until(lambda: claiming.done() and claiming.result(), within=10)
+    assert claimed
     await desk.worker.leave(*claimed)

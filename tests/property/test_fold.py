@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.progress.projection import document_row
+from services.progress.projection.document_row import DocumentRow
 from shared.document import percent
 from shared.document.state import TERMINAL, evolve
 from shared.events.document import DocumentDeleted, Fact, Progress, RetryRequested, StageRequested, decode
@@ -26,7 +27,7 @@ from shared.harness.coordinator import decide
 from shared.harness.coordinator.fold import from_row, to_row
 from tests.support import document_facts
 
-AWARE = CodecOptions(tz_aware=True, tzinfo=UTC)
+AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 SEEDS = st.integers(0, 2**32)
 STAGES = ("ocr", "chunk", "extract")
 
@@ -92,15 +93,27 @@ def mixed(seed: int, log: tuple[Fact, ...]) -> list[Fact | Progress]:
     return found
 
 
+def taken(kept: DocumentRow | None, item: Fact | Progress, offset: int) -> DocumentRow:
+    """The row after a fact, or after a tick of a document that is known."""
+    if isinstance(item, Progress):
+        assert kept
+        return document_row.tick(kept, item)
+    after = document_row.take(kept, item, offset)
+    assert after
+    return after
+
+
 @settings(max_examples=100, deadline=None)
 @given(SEEDS, SEEDS)
 def test_what_is_settled_is_the_same_for_every_interleaving_of_ticks_and_every_batching(seed: int, other) -> None:
-    log, random, kept = written(seed), Random(other), None
+    log, random = written(seed), Random(other)
+    kept: DocumentRow | None = None
     for offset, item in enumerate(mixed(other, log)):
-        kept = document_row.tick(kept, item) if isinstance(item, Progress) else document_row.take(kept, item, offset)
+        kept = taken(kept, item, offset)
         if random.random() < 0.3:  # a batch ends here
             kept = document_row.settle(kept)
 
+    assert kept
     assert kept.state == document_facts.fold(log)
 
 
@@ -108,14 +121,10 @@ def test_what_is_settled_is_the_same_for_every_interleaving_of_ticks_and_every_b
 @given(SEEDS, SEEDS)
 def test_a_fold_that_was_stored_and_loaded_goes_on_like_one_that_never_stopped(seed: int, other) -> None:
     items, random = mixed(other, written(seed)), Random(other)
-    one = two = None
+    one: DocumentRow | None = None
+    two: DocumentRow | None = None
     for offset, item in enumerate(items):
-        one, two = (
-            document_row.settle(
-                document_row.tick(kept, item) if isinstance(item, Progress) else document_row.take(kept, item, offset)
-            )
-            for kept in (one, two)
-        )
+        one, two = (document_row.settle(taken(kept, item, offset)) for kept in (one, two))
         if random.random() < 0.1:
             two = document_row.from_row(bson.decode(bson.encode(document_row.to_row(two, "epoch")), AWARE))
 
@@ -143,6 +152,7 @@ def test_the_version_grows_with_every_change_and_what_has_ended_stays_so(seed: i
     state = None
     for fact in written(seed):
         after = evolve(state, fact)
+        assert after
         if state is not None and after is not state:
             assert after.version > state.version
             assert after.updated_at >= state.updated_at
@@ -154,11 +164,12 @@ def test_the_version_grows_with_every_change_and_what_has_ended_stays_so(seed: i
 @settings(max_examples=60, deadline=None)
 @given(SEEDS, SEEDS)
 def test_the_percent_never_goes_back_within_an_attempt_and_100_is_the_end(seed: int, other) -> None:
-    kept, shown = None, 0.0
+    kept: DocumentRow | None = None
+    shown = 0.0
     stages: dict[str, tuple[int, float]] = {}
     for offset, item in enumerate(mixed(other, written(seed))):
         before = kept.state if kept else None
-        kept = document_row.tick(kept, item) if isinstance(item, Progress) else document_row.take(kept, item, offset)
+        kept = taken(kept, item, offset)
         now = percent.of_document(kept.state, kept.live)
         anew = isinstance(item, StageRequested | RetryRequested) and kept.state is not before
 

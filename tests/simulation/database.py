@@ -7,7 +7,7 @@ effect when they fail.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
@@ -24,12 +24,11 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from shared.storage.mongo import UTC
 from tests.simulation import query
 from tests.simulation.query import Row
 from tests.simulation.scheduler import EPOCH, Scheduler, loop
 
-_AWARE: Final = CodecOptions(tz_aware=True, tzinfo=UTC)
+_AWARE: Final[CodecOptions[dict[str, Any]]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _MAX_ROWS: Final = 16 * 1024 * 1024  # bytes of a row
 _DUPLICATE: Final = 11000
 
@@ -320,7 +319,7 @@ class Collection:
     async def delete_many(self, wanted: Mapping[str, Any]) -> Any:
         return await self._client.ask(lambda: self._delete(wanted), tried_again=False)
 
-    async def bulk_write(self, operations: Sequence[UpdateOne | ReplaceOne], *, ordered: bool = True) -> None:
+    async def bulk_write(self, operations: Sequence[UpdateOne | ReplaceOne[Any]], *, ordered: bool = True) -> None:
         def operation(one: Any) -> Callable[[], Any]:
             do = self._update if isinstance(one, UpdateOne) else self._replace
             return lambda: do(one._filter, one._doc, upsert=bool(one._upsert))

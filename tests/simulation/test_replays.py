@@ -90,7 +90,7 @@ async def replay(world: World, checkpoint: Checkpoint, fold: Any, patience: floa
 async def of_coordinator(world: World, scale: int) -> dict[str, Any]:
     """What the coordinator of a stage has stored after a replay."""
     database = mongo_of(world)
-    coordination = CoordinatorFold("ocr", database, Producer(BrokerProducer(world.broker)), 3)  # type: ignore[arg-type]
+    coordination = CoordinatorFold("ocr", database, Producer(BrokerProducer(world.broker)), 3)
     await replay(world, await checkpoint_of("ocr", database, world.broker.partitions), coordination, PATIENCE / scale)
     return {row["_id"]: row["settled"] async for row in database.coordinator("ocr").find({})}
 

@@ -30,7 +30,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="no curl on PAT
 def block(holding: str) -> list[str]:
     """The commands of the README's one block that holds `holding`."""
     (found,) = [block for block in BLOCKS if holding in block]
-    return found.replace("\\\n", "").splitlines()
+    lines: list[str] = found.replace("\\\n", "").splitlines()
+    return lines
 
 
 async def typed(folder: Path, *commands: str) -> str:

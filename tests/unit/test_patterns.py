@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from re import _constants as sre  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
+from re import _constants as sre
+from re import _parser
 from typing import Any, NamedTuple
 
 import pytest
@@ -84,8 +84,8 @@ def everything() -> list[Found]:
                     pattern = re.compile(argument.value)
                 else:
                     continue  # made of parts: it is held by the module once it is compiled
-                if call.func.attr != "compile":  # type: ignore[attr-defined]
-                    one = Found(f"{dotted}:{call.lineno}", pattern, call.func.attr in ANCHORED)  # type: ignore[attr-defined]
+                if call.func.attr != "compile":
+                    one = Found(f"{dotted}:{call.lineno}", pattern, call.func.attr in ANCHORED)
                     found.setdefault((pattern.pattern, pattern.flags, one.anchored), one)
     return list(found.values())
 
@@ -219,7 +219,7 @@ def test_every_pattern_is_found() -> None:
     for folder in ("shared", "services"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             dotted = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-            made = [c for c in calls(ast.parse(file.read_text())) if c.func.attr == "compile"]  # type: ignore[attr-defined]
+            made = [c for c in calls(ast.parse(file.read_text())) if c.func.attr == "compile"]
             if made:
                 held = compiled_in(importlib.import_module(dotted))
                 assert held, f"{dotted} compiles a pattern that this test cannot see"

@@ -20,7 +20,7 @@ LONGEST = 0.05  # seconds of the event loop for one request: the time of the ans
 
 
 def page(number: int) -> dict[str, Any]:
-    nothing = {"confidence": None, "width": None, "height": None, "words": []}
+    nothing: dict[str, Any] = {"confidence": None, "width": None, "height": None, "words": []}
     return {"page": number, "text": TEXT[(number - 1) * 10_000 : number * 10_000], "source": "text_layer", **nothing}
 
 

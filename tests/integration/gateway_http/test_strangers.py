@@ -1,5 +1,6 @@
 """What a page of another site, or a number of any size, comes to."""
 
+import base64
 import uuid
 from itertools import product
 
@@ -65,4 +66,4 @@ def cursors_of_all_kinds() -> list[str]:
     numbers = [cursors.write(number) for number in NUMBERS if abs(number) < 2**63]
     pairs = [cursors.write(number, "x") for number in NUMBERS if abs(number) < 2**63]
     odd = [[2**64 - 1], [1.5], [None], [True], {}, [], "x", [[1]], [1, 2], ["x", 1], [-(2**63), "\x00"]]
-    return [*numbers, *pairs, *(cursors.base64.urlsafe_b64encode(orjson.dumps(one)).decode() for one in odd), "?", "é"]
+    return [*numbers, *pairs, *(base64.urlsafe_b64encode(orjson.dumps(one)).decode() for one in odd), "?", "é"]

@@ -9,6 +9,7 @@ import httpx
 import orjson
 import pytest
 from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from tests.support.gateway import GatewayProcess, Hand
 
@@ -29,7 +30,7 @@ async def test_lists_that_are_asked_for_and_never_read_are_not_kept(
         await hand.put(str(uuid.uuid4()), 1, filename="x" * 200)
     assert len((await http.get("/v1/documents?limit=150")).content) > 60_000
     before = resident(gateway.pid)
-    async with connect(gateway.live, subprotocols=["pagestream.v1"], max_queue=1) as deaf:
+    async with connect(gateway.live, subprotocols=[Subprotocol("pagestream.v1")], max_queue=1) as deaf:
         deaf.transport.pause_reading()
         for ref in range(ASKED):
             await deaf.send(orjson.dumps({"op": "subscribe", "ref": ref, "feed": "documents"}).decode())
@@ -42,6 +43,6 @@ async def test_lists_that_are_asked_for_and_never_read_are_not_kept(
         assert resident(gateway.pid) - before < 8 * 1024 * 1024
         assert slowest < 0.5
         deaf.transport.resume_reading()
-        answered = set()
+        answered = set[str]()
         while len(answered) < ASKED:  # who reads in the end has an answer to each
             answered.add(orjson.loads(await asyncio.wait_for(deaf.recv(), 30)).get("ref"))

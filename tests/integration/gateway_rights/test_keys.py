@@ -14,7 +14,8 @@ from websockets.typing import Origin, Subprotocol
 
 from shared.storage.api_keys import Keys
 from tests.integration.gateway_rights.keyed import CALLS, EVENTS, OTHER, a_document, a_token, bearer, code_of, live_of
-from tests.support.gateway import REPOSITORY, GatewayProcess, Hand
+from tests.support.gateway import GatewayProcess, Hand
+from tests.support.infrastructure import REPOSITORY
 from tests.support.websocket import closing, hear, say
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

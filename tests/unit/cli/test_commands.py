@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -25,7 +26,7 @@ def pagestream(*words: str, **environment: str) -> Result:
     return CliRunner().invoke(app, words, env=environment)
 
 
-def json_lines(result: Result) -> list[dict]:
+def json_lines(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 

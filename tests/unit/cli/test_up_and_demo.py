@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from cli import exits, samples
@@ -59,7 +60,7 @@ def test_what_keeps_the_stack_from_starting_is_told_with_what_to_do(error, code,
     async def work() -> int:
         raise error
 
-    with pytest.raises(exits.typer.Exit) as ended:
+    with pytest.raises(typer.Exit) as ended:
         exits.run(work())
     assert ended.value.exit_code == code
     assert str(error) in capsys.readouterr().err

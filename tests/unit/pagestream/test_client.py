@@ -2,6 +2,7 @@
 
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ def eager(gateway: FakeGateway, token: str | None = None, **options) -> Pagestre
     return PagestreamClient(gateway.url, token, jitter=lambda: 0.0, **options)
 
 
-async def collected(client: PagestreamClient, ids: list[str], **options) -> list[dict]:
+async def collected(client: PagestreamClient, ids: list[str], **options: Any) -> list[dict[str, Any]]:
     async with client:
         return [state.frame async for state in client.watch(ids, **options)]
 
@@ -264,6 +265,7 @@ async def test_where_no_websocket_gets_through_event_streams_carry_the_same_fram
     async with eager(gateway, on_lost=lambda reason, _: lost.append(reason)) as client:
         states = [state async for state in client.watch(["d1"])]
         assert [state.position.version for state in states][-1] == 2
+        assert states[-1].view
         assert states[-1].view["filename"] == "\u2028"
     assert len(lost) == 2
 

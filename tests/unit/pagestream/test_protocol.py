@@ -23,6 +23,7 @@ def versions(*frames: dict[str, Any]) -> list[int]:
     for frame in frames:
         before, state = state, reduce(state, frame)
         if state is not before and not state.is_lost:
+            assert state.position
             shown.append(state.position.version)
     return shown
 
@@ -50,6 +51,7 @@ def test_a_snapshot_of_a_new_epoch_replaces_a_higher_version() -> None:
 
 def test_an_update_of_another_epoch_asks_for_a_snapshot_and_leaves_what_is_shown() -> None:
     lost = after(told("snapshot", 5), told("update", 900, epoch="e0"))
+    assert lost.view
     assert (lost.is_lost, lost.view["version"]) == (True, 5)
     assert "have" not in subscription(lost, 1)
     assert after(told("snapshot", 6), state=lost).position == Position("e1", 6)
@@ -80,11 +82,14 @@ def test_what_is_known_is_resumed_and_only_what_is_newer_counts() -> None:
     current = after({"op": "current", "ref": 0}, state=state)
     assert (current.status, current.view) == ("live", None)
     assert after(told("snapshot", 10, "failed"), state=current) is current
-    assert after(told("update", 11), state=current).view["version"] == 11
+    newer = after(told("update", 11), state=current)
+    assert newer.view
+    assert newer.view["version"] == 11
 
 
 def test_an_error_ends_a_subscription_and_is_told_with_what_it_is_about() -> None:
     refused = after({"op": "error", "ref": 1, "error": {"code": "document.not_found"}})
+    assert refused.error
     assert (refused.ending, refused.error["code"]) == ("refused", "document.not_found")
     assert refused.frame["document_id"] == "d1"
 
@@ -121,7 +126,9 @@ def test_a_batch_carries_how_far_it_is_together() -> None:
     state = after(feed("a", **names, progress=together), state=State(MAY))
     assert (state.progress, set(state.rows)) == (together, {"a"})
     changed = {**row("update", 2, "a", **names), "progress": {**together, "percent": 60.0}}
-    assert after(changed, state=state).progress["percent"] == 60.0
+    progress = after(changed, state=state).progress
+    assert progress
+    assert progress["percent"] == 60.0
 
 
 def test_a_feed_that_is_followed_for_weeks_keeps_its_newest_rows() -> None:

@@ -52,7 +52,7 @@ class Projections:
 
 class Viewer:
     def __init__(self) -> None:
-        self.shown = []
+        self.shown: list[tuple[str, str, int]] = []
 
     def deliver(self, slot, frame) -> None:
         told = orjson.loads(frame.json)
@@ -127,7 +127,7 @@ async def test_an_accepted_upload_is_waited_for_while_the_projection_is_replaced
     projections = Projections()
     row = projections.view()
     found = Found("g1", {"view": row})
-    rows: dict = {}
+    rows: dict[DocumentKey, Found] = {}
 
     async def documents(keys):
         return {key: rows.get(key) for key in keys}

@@ -2,17 +2,19 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import orjson
 
 from services.gateway.live.session import Session
+from services.gateway.targets import Target
 
 
 class SlowHub:
     """Joins at once, as the real one does, and opens when it is told to."""
 
     def __init__(self) -> None:
-        self.watched = set()
+        self.watched = set[Target]()
         self.answers = asyncio.Event()
 
     def targets_of(self, viewer):
@@ -30,7 +32,7 @@ class Viewer:
     """Keeps the refusals that it is shown."""
 
     def __init__(self) -> None:
-        self.refused = []
+        self.refused: list[Any] = []
         self.reading = asyncio.Event()
 
     def deliver(self, target, frame) -> None:
@@ -52,7 +54,7 @@ def subscribe(talk, document_id) -> None:
 
 
 async def test_a_subscription_that_is_being_opened_is_counted_once() -> None:
-    hub, viewer, counted = SlowHub(), Viewer(), []
+    hub, viewer, counted = SlowHub(), Viewer(), list[int]()
     talk = conversation(hub, viewer, counted)
     for number in range(5):
         subscribe(talk, f"d{number}")

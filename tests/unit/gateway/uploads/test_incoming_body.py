@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.requests import ClientDisconnect
 
 from services.gateway.auth.limits import BodyPace
 from services.gateway.problems import Problem
@@ -50,7 +51,7 @@ async def test_a_sender_that_never_ends_is_let_go() -> None:
 
 
 async def test_a_silent_sender_is_taken_for_gone() -> None:
-    with pytest.raises(incoming_body.ClientDisconnect):
+    with pytest.raises(ClientDisconnect):
         await asyncio.wait_for(read(body(b"x" * 100_000, 60)), 3)
 
 

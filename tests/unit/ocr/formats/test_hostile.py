@@ -98,7 +98,7 @@ CASES: dict[str, tuple[Callable[[str], None], Callable[[int], str]]] = {
     **{f"docx: {name}": (word, made) for name, made in XML.items()},
     **{f"odt: {name}": (odt, made) for name, made in XML.items()},
     **{f"text {atom!r}": (plain, lambda n, atom=atom: atom * (n // len(atom))) for atom in TEXT},
-}  # type: ignore[misc]
+}
 
 
 def seconds(read: Callable[[str], None], text: str) -> float:

@@ -1,6 +1,7 @@
 """What is stored of a document, and that it comes back as it was."""
 
 from datetime import UTC
+from typing import Any
 
 import bson
 import pytest
@@ -32,7 +33,7 @@ from tests.support.document_facts import (
     whole,
 )
 
-AWARE = CodecOptions(tz_aware=True, tzinfo=UTC)
+AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 BUSY_LIFE = [
     uploaded(), ticked(PLAN, 0.2), started(), failed(PLAN, plan=None), planned(slices=70, pages=70),

@@ -1,6 +1,7 @@
 """Standalone jobs as people see them."""
 
 from datetime import timedelta
+from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions
@@ -12,7 +13,7 @@ from services.progress.projection.job_row import JobRow
 from shared.events.standalone_job import JobProgress, OfJob
 from tests.support.job_facts import COMPLETED, FAILED, JOB, NOON, STARTED, silent, tick
 
-AWARE: CodecOptions = CodecOptions(tz_aware=True)
+AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 
 def project(*items: OfJob | JobProgress) -> JobRow:
@@ -27,7 +28,7 @@ def project(*items: OfJob | JobProgress) -> JobRow:
     return kept
 
 
-def view(*items: OfJob | JobProgress) -> dict:
+def view(*items: OfJob | JobProgress) -> dict[str, Any]:
     return projection.render(project(*items), "k3f9")
 
 

@@ -135,7 +135,9 @@ def test_a_loss_that_is_said_again_after_the_work_went_on_changes_nothing() -> N
     before = fold([*RUNNING, lost(1), done(0)])
 
     assert evolve(before, lost(1)) is before
-    assert evolve(before, lost(1, strike=2)).stages["ocr"].lost == {1}
+    after = evolve(before, lost(1, strike=2))
+    assert after
+    assert after.stages["ocr"].lost == {1}
 
 
 def test_planning_can_be_lost_before_there_is_a_plan_but_not_afterwards() -> None:

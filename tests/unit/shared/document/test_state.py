@@ -272,6 +272,7 @@ def test_the_version_grows_with_each_fact_that_changes_anything_and_with_no_othe
     for fact in log:
         after = evolve(state, fact)
         assert evolve(after, fact) is after
+        assert after
         assert state is None or after.version == state.version + 1_000_000
         state = after
 

@@ -103,6 +103,7 @@ def test_older_versions_are_lifted_step_by_step(monkeypatch: pytest.MonkeyPatch)
 
     assert isinstance(fact, StageStarted)
     assert (fact.stage, fact.attempt, fact.version) == ("ocr", 2, 3)
+    assert isinstance(newer, StageStarted)
     assert newer.attempt == 2
     with pytest.raises(UnknownFact):
         decode(changed(started(), version=4))
@@ -181,4 +182,6 @@ def test_the_shells_clock_has_the_precision_of_the_database() -> None:
     now = document.utcnow()
 
     assert now.microsecond % 1000 == 0
-    assert now.utcoffset().total_seconds() == 0
+    offset = now.utcoffset()
+    assert offset is not None
+    assert offset.total_seconds() == 0

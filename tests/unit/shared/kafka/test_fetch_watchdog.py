@@ -51,7 +51,7 @@ async def turns(watch: FetchWatchdog, clock: Clock, seconds: float, *, idle: boo
 
 async def test_a_partition_that_stands_still_is_noticed_while_another_flows(clock: Clock) -> None:
     consumer = Consumer()
-    watch = FetchWatchdog(consumer)  # type: ignore[arg-type]
+    watch = FetchWatchdog(consumer)
 
     def flows() -> None:
         consumer.at[A] += 100
@@ -62,13 +62,13 @@ async def test_a_partition_that_stands_still_is_noticed_while_another_flows(cloc
 
 
 async def test_when_nothing_arrives_at_all_it_is_noticed_within_twenty_seconds(clock: Clock) -> None:
-    watch = FetchWatchdog(Consumer())  # type: ignore[arg-type]
+    watch = FetchWatchdog(Consumer())
     with pytest.raises(FetchingStopped):
         await turns(watch, clock, 21, idle=True)
 
 
 async def test_who_was_held_up_elsewhere_does_not_blame_the_consumer(clock: Clock) -> None:
-    watch = FetchWatchdog(Consumer())  # type: ignore[arg-type]
+    watch = FetchWatchdog(Consumer())
     await turns(watch, clock, 11, idle=False)
     clock.now += 120  # the database was away
     await watch.look(idle=False)
@@ -82,4 +82,4 @@ async def test_what_moves_or_has_no_more_is_well(clock: Clock) -> None:
         consumer.at[A] += 1
         consumer.ends[A] += 1
 
-    await turns(FetchWatchdog(consumer), clock, 200, idle=False, flows=flows)  # type: ignore[arg-type]
+    await turns(FetchWatchdog(consumer), clock, 200, idle=False, flows=flows)

@@ -1,5 +1,7 @@
 """The coordinator's core: given what the log says, what is sent and which attempts end."""
 
+from typing import Any
+
 import bson
 import pytest
 from bson.codec_options import CodecOptions
@@ -251,7 +253,7 @@ def test_asked_again_in_the_same_state_it_says_the_same(log) -> None:
 )
 def test_a_coordinator_that_starts_again_knows_what_it_knew(log) -> None:
     before = assigned(log)
-    row = bson.decode(bson.encode(to_row(before)), CodecOptions(tz_aware=True))
+    row: dict[str, Any] = bson.decode(bson.encode(to_row(before)), CodecOptions(tz_aware=True))
 
     assert row["active"] == before.active
     assert from_row(row) == before

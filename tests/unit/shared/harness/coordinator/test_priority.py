@@ -34,7 +34,7 @@ def sent(documents, *, flying=None, served=None, passed=None, slots):
     decisions = decide(
         documents, flying or {}, served or {}, slots, 3, passed or dict.fromkeys(map(name, range(99)), 0)
     )
-    return [(d.assignment.document_id, d.slice) for d in decisions]
+    return [(d.assignment.document_id, d.slice) for d in decisions if isinstance(d, Send)]
 
 
 # --- one decision -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import orjson
 import pytest
@@ -23,8 +24,8 @@ class Worker:
     def __init__(self, error=None, work_error=None) -> None:
         self.error = error
         self.work_error = work_error
-        self.worked = []
-        self.left = []
+        self.worked: list[Any] = []
+        self.left: list[Any] = []
 
     async def claim(self, item):
         if self.error:
