@@ -69,6 +69,7 @@ class Child:
         self._environment = environment
         self._process: asyncio.subprocess.Process | None = None
         self._lifeline: int | None = None  # our end of the pipe whose closing kills the process
+        self._reading = asyncio.Lock()  # of what the process writes
         self.kept_network = ""  # why the kernel left it the network that it was to do without
 
     async def run(
@@ -88,7 +89,8 @@ class Child:
                 process = await self._started()
                 begun = partial(_reschedule, limit, deadline)
                 body = orjson.dumps({**request, **limits})
-                answer = await self._exchange(process, body, begun, on_tick, result_mb * _MIB)
+                async with self._reading:
+                    answer = await self._exchange(process, body, begun, on_tick, result_mb * _MIB)
             sound = True
             return answer
         except (Rejected, Transient, BlobDamaged, ChildFailed):
@@ -118,7 +120,8 @@ class Child:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await _reap(process)
+        async with self._reading:  # a request that is under way reads to the end of its process first
+            await _reap(process)
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process and self._process.returncode is None:
