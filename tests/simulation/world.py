@@ -25,6 +25,7 @@ from tests.support.invariants import Violation
 
 REST_SECONDS: Final = 400.0  # virtual, until everything has come to rest once nothing goes wrong any more
 _LOOK_SECONDS: Final = 2.0
+_LAST_FRAME_SECONDS: Final = 1.0  # within which the last frame arrives once the database is at rest
 _KEPT: Final[list["World"]] = []  # worlds that were: a coroutine that is let go would run its `finally` elsewhere
 
 
@@ -101,6 +102,7 @@ class World:
         for surprise in self.surprises:
             self.wrong("bug", surprise.partition(" ")[0], surprise)
         checks.early(self)
+        await asyncio.sleep(_LAST_FRAME_SECONDS)
         checks.watched(self)
 
     async def _again(self, tasks: list["asyncio.Task[None]"]) -> None:
