@@ -1,5 +1,6 @@
 """Whether a stored or answered value has exactly the shape that a model describes."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -10,7 +11,9 @@ def assert_shape(model: type[BaseModel], value: Any) -> None:
     """The model accepts `value` as JSON without converting it, knows each field at every depth, and misses none."""
     written = orjson.dumps(value)
     read = model.model_validate_json(written, strict=True)
-    assert fields(read.model_dump(mode="json", exclude_unset=True)) == fields(orjson.loads(written))
+    known, given = read.model_dump(mode="json", exclude_unset=True), orjson.loads(written)
+    differ = sorted(set(paths(known)) ^ set(paths(given)))
+    assert fields(known) == fields(given), f"{model.__name__} and the value differ in: {', '.join(differ)}"
 
 
 def fields(value: Any) -> Any:
@@ -22,3 +25,11 @@ def fields(value: Any) -> Any:
             return [fields(one) for one in value]
         case _:
             return None
+
+
+def paths(value: Any, at: str = "") -> Iterator[str]:
+    """The place of each name at every depth, as in `stages.ocr.error` or `pages.failed.0`."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        yield f"{at}{name}"
+        yield from paths(one, f"{at}{name}.")
