@@ -14,6 +14,7 @@ from typing import Final
 from benchmarks.system import started
 
 MEGABYTES: Final = 1200  # all processes together, at most
+CHILD: Final = "shared.harness.sandbox.child"  # the module that runs a stage's functions
 SECONDS: Final = 15.0  # until a second start is ready, at most
 
 
@@ -46,10 +47,21 @@ def report(found: dict[str, float]) -> None:
 def memory(parent: int) -> Iterator[tuple[str, float]]:
     """Name and Pss in MB of every process below `parent`, and of `parent` itself as the supervisor."""
     yield "supervisor", pss(parent)
-    for pid in descendants(parent):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        name = next((word for word in words if word.startswith(("services.", "kafka."))), Path(words[0]).name)
+    for pid, name in programs(parent):
         yield f"{name} ({pid})", pss(pid)
+
+
+def programs(parent: int) -> Iterator[tuple[int, str]]:
+    """Every process below `parent` and what it runs; what ends meanwhile is left out."""
+    for pid in descendants(parent):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if CHILD in words:
+            yield pid, f"child of {words[words.index(CHILD) + 1].rpartition('.')[0]}"
+        else:
+            yield pid, next((word for word in words if word.startswith(("services.", "kafka."))), Path(words[0]).name)
 
 
 def descendants(parent: int) -> Iterator[int]:

@@ -28,7 +28,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 
 from benchmarks.bars import bar
-from benchmarks.idle import descendants
+from benchmarks.idle import programs
 from benchmarks.pages import scanned_pdf
 from benchmarks.pipeline import environment_of
 from benchmarks.system import completed, settings, started
@@ -212,21 +212,13 @@ async def together(
 def cpu_seconds() -> dict[str, float]:
     """CPU seconds so far by program, with those of its children that have ended; our own are left out."""
     found: defaultdict[str, float] = defaultdict(float)
-    for pid in descendants(os.getpid()):
+    for pid, name in programs(os.getpid()):
         try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
             numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        found[name_of(words)] += sum(map(int, numbers[11:15])) / _TICKS
+        found[name] += sum(map(int, numbers[11:15])) / _TICKS
     return dict(found)
-
-
-def name_of(words: Sequence[str]) -> str:
-    """A process by what it runs."""
-    if "shared.harness.sandbox.child" in words:
-        return f"child of {words[words.index('shared.harness.sandbox.child') + 1].rpartition('.')[0]}"
-    return next((word for word in words if word.startswith(("services.", "kafka."))), Path(words[0]).name)
 
 
 async def mongo_statements(running: Running) -> dict[str, int]:

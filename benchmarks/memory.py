@@ -11,12 +11,12 @@ import argparse
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from benchmarks.bars import bar
-from benchmarks.idle import descendants, peak, pss
+from benchmarks.idle import peak, programs, pss
 from benchmarks.pages import scanned_pdf
 from benchmarks.system import completed, system_in
 from pagestream import PagestreamClient
@@ -84,31 +84,16 @@ def write(path: Path, number: int) -> None:
 
 def services() -> dict[str, float]:
     """The memory in MB of each service's own process, without its children."""
-    return {name: pss(pid) for pid, name in ours() if name.startswith("services.")}
+    return {name: pss(pid) for pid, name in programs(os.getpid()) if name.startswith("services.")}
 
 
 async def watch(peaks: dict[str, float]) -> None:
     """Note the highest peak (MB) of any OCR child and of any recogniser, for as long as it runs."""
     while True:
-        for pid, name in ours():
-            if name in ("child of OCR", "tesseract"):
+        for pid, name in programs(os.getpid()):
+            if name in ("child of services.ocr", "tesseract"):
                 peaks[name] = max(peaks.get(name, 0.0), peak(pid))
         await asyncio.sleep(_LOOK_SECONDS)
-
-
-def ours() -> Iterator[tuple[int, str]]:
-    """Every process of the system and what it is; what ends meanwhile is left out."""
-    for pid in descendants(os.getpid()):
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
-        except OSError:
-            continue
-        if "shared.harness.sandbox.child" in words:
-            yield pid, "child of OCR" if "services.ocr.handlers" in words else "child"
-        elif words[-1].startswith("services."):
-            yield pid, words[-1]
-        else:
-            yield pid, Path(words[0]).name
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from statistics import median
 from typing import Final
 
 import httpx
 
-from benchmarks.idle import descendants, peak
+from benchmarks.idle import peak, programs
 from benchmarks.system import completed, system
 
 GROWTH_MB: Final = 32.0
@@ -37,7 +36,7 @@ async def measure(megabytes: int, small: int) -> None:
             await completed(client, document_id)
         report("the stages idle", alone[_WARM_UP:])
         report("one after another", [(await timed(http))[0] for _ in range(small)])
-        gateway = next(pid for pid in descendants(os.getpid()) if b"services.gateway" in command(pid))
+        gateway = next(pid for pid, name in programs(os.getpid()) if name == "services.gateway")
         before = peak(gateway)
         began = time.perf_counter()
         answer = await http.post("/v1/documents", content=stream(megabytes), params={"filename": "large.pdf"})
@@ -67,11 +66,6 @@ async def stream(megabytes: int) -> AsyncIterator[bytes]:
     yield b"%PDF-1.7 " + uuid.uuid4().bytes + bytes(_MEGABYTE - 25)
     for _ in range(megabytes - 1):
         yield bytes(_MEGABYTE)
-
-
-def command(pid: int) -> bytes:
-    """The command line of a process."""
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from shared.events.document import (
     WorkerLost,
 )
 
-JobStatus = Literal["pending", "running", "retrying", "completed", "failed", "cancelled"]
+StageStatus = Literal["pending", "running", "retrying", "completed", "failed", "cancelled"]
 
 
 class FailedSlice(Struct, frozen=True):
@@ -48,7 +48,7 @@ class StageState(Struct, frozen=True):
 
     stage: str
     guess: float
-    status: JobStatus = "pending"
+    status: StageStatus = "pending"
     attempt: int = 1
     run: int = 1
     first_attempt: int = 1
@@ -113,7 +113,7 @@ def evolve(state: StageState, fact: OfStage, *, run: int, input_now: str | None)
         case StageCompleted():
             return _concluded(state, fact) if fact.plan == state.plan else state
         case StageFailed():
-            status: JobStatus = "failed" if fact.final else "retrying"
+            status: StageStatus = "failed" if fact.final else "retrying"
             completed_at = fact.at if fact.final else None
             return replace(state, status=status, error=fact.error, completed_at=completed_at, lost=frozenset())
         case unreachable:

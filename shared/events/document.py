@@ -4,8 +4,9 @@ A fact carries its outcome, never a delta, so applying it twice changes nothing.
 text and findings live in blobs. Two processes that come to the same conclusion derive the same `event_id`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID, uuid5
 
@@ -87,10 +88,14 @@ class StagePlanned(StageFact):
     page_count: int | None = None
     followed_by: int | None = None
 
-    @property
-    def done_at_once(self) -> tuple[int, ...]:
-        """The numbers of the slices, and CONCLUDE, whose facts follow."""
-        return (*range(self.slices), CONCLUDE)[: self.followed_by or 0]
+    def steps(self) -> Iterator[int]:
+        """The numbers of the slices in their order, then CONCLUDE."""
+        yield from range(self.slices)
+        yield CONCLUDE
+
+    def done_at_once(self) -> Iterator[int]:
+        """The steps whose facts follow."""
+        return islice(self.steps(), self.followed_by or 0)
 
 
 class SliceFact(StageFact):

@@ -55,9 +55,13 @@ class Producer:
         finally:
             await _stop(producer)
 
-    async def append(self, fact: Record) -> None:
-        """Append a fact to the log, with the trace it belongs to. Raises Unconfirmed."""
-        await self.append_all([(fact, tracing.headers(tracing.current()))])
+    async def append(self, *facts: Record) -> None:
+        """Append facts to the log in their order, with the trace they belong to.
+
+        Raises ValueError for a fact that is too large, and appends none then. Raises Unconfirmed.
+        """
+        headers = tracing.headers(tracing.current())
+        await self.append_all([(fact, headers) for fact in facts])
 
     async def append_all(self, facts: Sequence[tuple[Record, Headers]]) -> None:
         """Append facts in their order, each with its headers. Raises Unconfirmed: any of them may be in the log."""

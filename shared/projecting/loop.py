@@ -77,7 +77,7 @@ class Loop:
         The fold sets `due` when it has something to decide before the next record or the next look at the clock.
         """
         self._address = address
-        self._due = due or asyncio.Event()
+        self._due = due
         self._polling: asyncio.Task[Records] | None = None
         self._checkpoint = checkpoint
         self._fold = fold
@@ -165,10 +165,10 @@ class Loop:
 
     async def _poll(self, consumer: AIOKafkaConsumer, *, hurry: bool) -> Records:
         """The next records; none where there are none in time, or where something is due before they come."""
+        if self._due is None or (hurry and self._polling is None):
+            found: Records = await consumer.getmany(timeout_ms=0 if hurry else POLL_MS, max_records=BATCH)
+            return found
         if self._polling is None:
-            if hurry:
-                found: Records = await consumer.getmany(timeout_ms=0, max_records=BATCH)
-                return found
             self._polling = asyncio.create_task(consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH))
         waking = asyncio.create_task(self._due.wait())
         try:

@@ -15,7 +15,8 @@ from shared.events.document import DocumentUploaded, Fact, SliceCompleted
 Row = Mapping[str, Any]
 Positions = Mapping[str, int]  # "topic-partition" -> the next offset
 
-_NO_CLAIM: Final = frozenset({"at", "producer", "cause", "due_at", "error"})  # when, who and why say nothing of what
+# When, who, why and what stands behind it in the log say nothing of what happened.
+_NO_CLAIM: Final = frozenset({"at", "producer", "cause", "due_at", "error", "followed_by"})
 _DOCUMENTS: Final = "documents"
 
 

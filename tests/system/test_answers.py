@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 import pytest
@@ -41,29 +41,41 @@ async def document_id(system: RunningSystem, tmp_path: Path) -> str:
     return document_id
 
 
-def answers_of(openapi: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+class Operation(NamedTuple):
+    """One call of the HTTP interface."""
+
+    method: str
+    path: str
+    described: Mapping[str, Any]
+
+
+def operations_of(openapi: Mapping[str, Any]) -> dict[str, Operation]:
+    """Every call, by its id."""
+    return {
+        described["operationId"]: Operation(method.upper(), path, described)
+        for path, methods in openapi["paths"].items()
+        for method, described in methods.items()
+    }
+
+
+def answers_of(operations: Mapping[str, Operation]) -> Iterator[tuple[str, str, str]]:
     """Each operation that answers in JSON: its id, the status and the name of the schema."""
-    for path in openapi["paths"].values():
-        for operation in path.values():
-            for status, response in operation["responses"].items():
-                if status.startswith("2") and JSON in response.get("content", {}):
-                    ref = response["content"][JSON]["schema"].get("$ref", "")
-                    yield operation["operationId"], status, ref.rpartition("/")[2]
+    for name, operation in operations.items():
+        for status, response in operation.described["responses"].items():
+            if status.startswith("2") and JSON in response.get("content", {}):
+                ref = response["content"][JSON]["schema"].get("$ref", "")
+                yield name, status, ref.rpartition("/")[2]
 
 
 async def test_every_answer_has_the_shape_that_openapi_names(
     system: RunningSystem, openapi: dict[str, Any], document_id: str
 ) -> None:
-    named = {(operation, status): schema for operation, status, schema in answers_of(openapi)}
-    paths = {
-        operation["operationId"]: (method.upper(), path)
-        for path, operations in openapi["paths"].items()
-        for method, operation in operations.items()
-    }
+    operations = operations_of(openapi)
+    named = {(operation, status): schema for operation, status, schema in answers_of(operations)}
     seen = set()
 
     async def ask(operation: str, /, *, shown: int = 200, **more: Any) -> Any:
-        method, path = paths[operation]
+        method, path, _ = operations[operation]
         names = {name: more.pop(name) for name in ("document_id", "job_id", "page", "version") if name in more}
         answer = await system.call(method, path.format(**names), **more)
         assert answer.status_code == shown, answer.text
@@ -134,16 +146,13 @@ async def test_a_generated_client_knows_every_answer_and_reads_a_document(
 ) -> None:
     models = importlib.import_module("pagestream_client.models")
 
+    operations = operations_of(openapi)
+
     def call(operation: str) -> Any:
-        tag = next(
-            one["tags"][0]
-            for path in openapi["paths"].values()
-            for one in path.values()
-            if one["operationId"] == operation
-        )
+        (tag,) = operations[operation].described["tags"]
         return importlib.import_module(f"pagestream_client.api.{tag.replace(' ', '_')}.{operation}")
 
-    for operation, _, schema in answers_of(openapi):
+    for operation, _, schema in answers_of(operations):
         hints = typing.get_type_hints(call(operation).asyncio, {**vars(models), **vars(call(operation))})
         assert getattr(models, schema) in typing.get_args(hints["return"]), f"{operation} is typed as {hints['return']}"
 

@@ -4,12 +4,12 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
-from services.gateway.api.schemas import Accepted, DocumentList, DocumentView
+from services.gateway.api.schemas import Accepted, DocumentList, DocumentStatus, DocumentView
 from services.gateway.auth.limits import Limits
 from services.gateway.dependencies import (
     Holding,
@@ -36,7 +36,7 @@ from services.gateway.uploads.options import upload_info, upload_options
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
-STATUSES: Final = "uploaded|processing|processed|completed|failed|retrying|cancelling|cancelled"
+STATUSES: Final = "|".join(get_args(DocumentStatus))
 MAX_LISTED: Final = 200  # documents in one answer
 _BREATH: Final = 0.1  # seconds between two readings for one long poll
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Query, Request
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.gateway.api.documents import MAX_LISTED, IdempotencyKey, Since, Wait, viewed
-from services.gateway.api.schemas import JobList, JobReported, JobView, Started
+from services.gateway.api.schemas import JobList, JobReported, JobStatus, JobView, Started
 from services.gateway.dependencies import (
     BlobsDep,
     HubDep,
@@ -141,7 +141,7 @@ async def fail(reader: ReaderDep, producer: ProducerDep, blobs: BlobsDep, key: J
 async def list_jobs(
     projections: ProjectionsDep,
     tenant: Tenant,
-    status: Literal["running", "stalled", "completed", "failed"] | None = None,
+    status: JobStatus | None = None,
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 50,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
 ) -> Response:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from services.gateway.queries import page_status
 from shared.results import Chunk, TextPage
 
 StageStatus = Literal["pending", "running", "retrying", "stalled", "failed", "cancelled", "completed"]
@@ -161,7 +162,7 @@ class PageStatus(BaseModel):
     """How far one page is."""
 
     page: int
-    status: Literal["pending", "running", "failed", "done"]
+    status: page_status.Status
 
 
 class PageList(BaseModel):

@@ -48,7 +48,7 @@ class DocumentReader:
     async def start(self) -> None:
         """Learn which generation is live. Raises the driver's errors."""
         await self.refresh()
-        self._seen = self.generation
+        self.take_as_seen()
 
     @property
     def generation(self) -> str | None:
@@ -56,7 +56,7 @@ class DocumentReader:
         return self._projections.generation
 
     async def refresh(self) -> None:
-        """Read which generation is live, and take it as shown. Raises the driver's errors."""
+        """Read which generation is live. Raises the driver's errors."""
         await self._projections.refresh()
 
     def take_as_seen(self) -> None:

@@ -155,11 +155,12 @@ class CoordinatorFold:
                 number = CONCLUDE
             case _:
                 return
-        if fact.stage == self._stage:
-            self._flights.landed(fact.document_id, number)
-            self._served.pop(fact.document_id, None)  # what moves does not drift
-        if fact.stage == self._stage and isinstance(fact, StagePlanned):
-            for follows in fact.done_at_once:
+        if fact.stage != self._stage:
+            return
+        self._flights.landed(fact.document_id, number)
+        self._served.pop(fact.document_id, None)  # what moves does not drift
+        if isinstance(fact, StagePlanned):
+            for follows in fact.done_at_once():
                 self._flights.sent(fact.document_id, follows, None, time.monotonic())
 
     def _follow(self, changed: Mapping[str, Assignment]) -> None:

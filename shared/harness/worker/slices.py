@@ -65,7 +65,7 @@ class SliceRunner:
         item = item.model_copy(update={"plan": planned.plan, "opens": False})
         facts: list[Fact] = []
         try:
-            for number in (*range(planned.slices), CONCLUDE):
+            for number in planned.steps():
                 facts.append(await self.do(item.model_copy(update={"slice": number}), child))
         except Exception as error:
             log.info("the rest of a small plan is done slice by slice", work=item.work_id, reason=type(error).__name__)

@@ -131,17 +131,14 @@ class Worker:
     async def _append(self, item: WorkItem, lease: Lease, fact: Fact, *more: Fact) -> None:
         """Append what the work has ended in, with what was done at once after it, and end its lease."""
         await answered(lambda: self.leases.renew(lease))  # who was stopped and goes on must not speak
-        headers = tracing.headers(tracing.current())
+        first = fact.model_copy(update={"followed_by": len(more)}) if more else fact
         try:
-            await self.producer.append_all([(one, headers) for one in (fact, *more)])
-        except ValueError as error:  # it is too large for the log
-            if not more:
-                fact = await self._failed(item, lease, failures.of(error, item))
-            elif isinstance(fact, StagePlanned):
-                fact = fact.model_copy(update={"followed_by": None})  # the rest is done again, under claims of its own
-            await self.producer.append(fact)
+            await self.producer.append(first, *more)
+        except ValueError as error:  # one is too large for the log; what comes after the first is done again
+            first = fact if more else await self._failed(item, lease, failures.of(error, item))
+            await self.producer.append(first)
         reach(f"{item.stage}.appended")
-        await answered(lambda: self.leases.end(lease, fact.encode()))
+        await answered(lambda: self.leases.end(lease, first.encode()))
         reach(f"{item.stage}.ended")
 
     async def _release(self, lease: Lease) -> None:
@@ -186,7 +183,7 @@ class Worker:
         except Exception as error:
             return [await self._failed(item, lease, failures.of(error, item))]
         more = await self.slice_runner.do_at_once(item, fact, child) if isinstance(fact, StagePlanned) else []
-        return [fact.model_copy(update={"followed_by": len(more)}), *more] if more else [fact]
+        return [fact, *more]
 
     async def _with_quick_tries(self, item: WorkItem, child: Child) -> Fact:
         for attempt in range(1, _QUICK_TRIES + 1):
