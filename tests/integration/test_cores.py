@@ -26,13 +26,15 @@ def paths(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 class Work:
     """One slice in a child; its folder tells how far it is, and tells it when to go on."""
 
-    def __init__(self, folder: Path, child: Child, *, needs_core: bool, asks: bool, deadline: float, rank: int) -> None:
+    def __init__(
+        self, folder: Path, child: Child, *, tenant: str, needs_core: bool, asks: bool, deadline: float, rank: int
+    ) -> None:
         self.folder = folder
         self.child = child
         slice_ = Slice(args={"folder": str(folder), "asks": asks}).model_dump(mode="json")
         cores = {"folder": str(folder.parent / "cores"), "count": 1}
         request: dict[str, Any] = {
-            "function": "work", "document": DOCUMENT, "source": "", "earlier": {}, "slice": slice_,
+            "function": "work", "document": DOCUMENT | {"tenant": tenant}, "source": "", "earlier": {}, "slice": slice_,
             "cores": cores, "needs_core": needs_core, "rank": rank,
         }  # fmt: skip
         running = child.run(request, deadline=deadline, memory_mb=1024, on_tick=lambda tick: None)
@@ -56,11 +58,12 @@ class Machine:
         self.pools = [Pool("patient", 6, idle_seconds=60) for _ in range(2)]
 
     async def work(
-        self, name: str, worker: int = 0, *, needs_core: bool = True, asks: bool = False, deadline: float = 60,
-        rank: int = 0,
+        self, name: str, worker: int = 0, *, tenant: str = "t", needs_core: bool = True, asks: bool = False,
+        deadline: float = 60, rank: int = 0,
     ) -> Work:  # fmt: skip
         child = await self.pools[worker].take()
-        return Work(self._folder / name, child, needs_core=needs_core, asks=asks, deadline=deadline, rank=rank)
+        folder = self._folder / name
+        return Work(folder, child, tenant=tenant, needs_core=needs_core, asks=asks, deadline=deadline, rank=rank)
 
     async def in_line(self, count: int, rank: int = 0) -> None:
         """Return when so many processes of this rank wait for their turn or for a core."""
@@ -164,6 +167,40 @@ async def test_a_later_stage_goes_first_and_an_earlier_one_has_every_fourth_core
             order.append(await next_to_begin([work for work in (early, *late) if work not in order]))
             order[-1].tell("end")
     assert [work.folder.name for work in order] == ["late0", "late1", "late2", "early", "late3", "late4"]
+
+
+async def test_a_tenant_without_a_core_gets_one_beyond_the_number_and_one_only(machine: Machine) -> None:
+    theirs = await machine.work("theirs", tenant="full")
+    await theirs.until("begun")
+    more = await machine.work("more", tenant="full")
+    await machine.in_line(1)
+    guest = await machine.work("guest", tenant="guest", worker=1)
+    await guest.until("begun")  # at once, before who stood in line
+    second = await machine.work("second", tenant="guest", worker=1)
+    await machine.in_line(2)
+    other = await machine.work("other", tenant="other", worker=1)
+    await machine.in_line(3)
+    async with ended([theirs, more, guest, second, other]):
+        assert not any(work.has("begun") for work in (more, second, other))
+        guest.tell("end")
+        await guest.task
+        late = await machine.work("late", tenant="late", worker=1)
+        await late.until("begun")  # it is free again
+        theirs.tell("end")
+        await more.until("begun")
+
+
+async def test_where_a_core_is_free_nobody_gets_one_beyond_the_number(machine: Machine) -> None:
+    first = await machine.work("first", tenant="one")
+    await first.until("begun")
+    first.tell("end")
+    await first.task
+    second = await machine.work("second", tenant="two")
+    await second.until("begun")
+    third = await machine.work("third", tenant="two", worker=1)
+    await machine.in_line(1)  # "two" holds the core; that "one" had it before counts for nothing
+    async with ended([first, second, third]):
+        assert not third.has("begun")
 
 
 async def next_to_begin(waiting: list[Work]) -> Work:

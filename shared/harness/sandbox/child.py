@@ -62,18 +62,19 @@ def main() -> None:
 
 def serve(stage: Stage, request: Mapping[str, Any], replies: BinaryIO) -> bytes:
     """Do what the request asks for, as soon as a core is free if it needs one; the sealed result."""
-    core = Core(Path(request["cores"]["folder"]), request["cores"]["count"], request.get("rank", 0))
+    document, cores = Document.model_validate(request["document"]), request["cores"]
+    core = Core(Path(cores["folder"]), cores["count"], document.tenant, request.get("rank", 0))
     with ExitStack() as held:
         if request["needs_core"]:
             held.enter_context(core.computing())
         send(replies, BEGUN, b"")
         _limit(request["memory"], request["cpu_seconds"])
         task = Task(
-            document=Document.model_validate(request["document"]),
+            document=document,
             source=Path(request["source"]),
             workdir=Path(request["workdir"]),
             earlier=Results(request["earlier"]),
-            machine=Path(request["cores"]["folder"]),
+            machine=Path(cores["folder"]),
             tick=Ticker(replies),
             waiting=core.waiting,
         )

@@ -4,6 +4,9 @@ A core is a lock file, so the kernel frees it however its holder dies. Those who
 rank, the lock `turn`, which the kernel grants in order; only the first in each line looks for a free core. Where lines
 compete, the higher rank goes first: what is nearly done is finished before more is begun. So that no rank starves
 another, a line that has let higher ranks have YIELDS cores goes before them.
+
+There is one core beyond the number, for a tenant that holds none while others hold them all: its first page shares the
+processors with theirs instead of waiting until one of theirs is done, which cannot be interrupted.
 """
 
 import fcntl
@@ -17,14 +20,19 @@ from typing import Final
 _LOOK_SECONDS: Final = 0.005  # of the first in line, since no call waits for one of several locks
 RANKS: Final = 8  # lines; a longer pipeline shares the last
 YIELDS: Final = 3  # cores that the first of a line leaves to higher ranks before it takes one
+_BEYOND: Final = "beyond"  # the name of the core beyond the number
 
 
 class Core:
-    """A process's hold on one of `count` cores. `folder` is the same for all who share them; higher ranks go first."""
+    """A process's hold on one of `count` cores, for `tenant`.
 
-    def __init__(self, folder: Path, count: int, rank: int = 0) -> None:
+    `folder` is the same for all who share them; higher ranks go first.
+    """
+
+    def __init__(self, folder: Path, count: int, tenant: str, rank: int = 0) -> None:
         self._folder = folder
         self._count = count
+        self._tenant = tenant
         self._rank = min(rank, RANKS - 1)
         self._held: int | None = None
 
@@ -50,6 +58,9 @@ class Core:
 
     def _take(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        if (beyond := self._beyond()) is not None:
+            self._held = beyond
+            return
         turn = self._open(f"turn{self._rank}")
         try:
             fcntl.flock(turn, fcntl.LOCK_EX)
@@ -67,18 +78,44 @@ class Core:
 
     def _free(self) -> int | None:
         """A free core, unless it is another line's turn."""
-        choosing = self._open("choosing")  # one at a time, for as long as it takes to look
-        try:
-            fcntl.flock(choosing, fcntl.LOCK_EX)
+        with self._choosing():
             if self._lets_others_go_first():
                 return None
             for number in range(self._count):
                 if (core := self._locked(str(number))) is not None:
+                    self._mark(core)
                     self._write("given", self._read("given") + 1)
                     return core
             return None
+
+    def _beyond(self) -> int | None:
+        """The core beyond the number, where other tenants hold all others."""
+        with self._choosing():
+            if not all(self._is_anothers(number) for number in range(self._count)):
+                return None
+            return self._locked(_BEYOND)
+
+    @contextmanager
+    def _choosing(self) -> Iterator[None]:
+        """One at a time, for as long as it takes to look."""
+        choosing = self._open("choosing")
+        try:
+            fcntl.flock(choosing, fcntl.LOCK_EX)
+            yield
         finally:
             os.close(choosing)
+
+    def _mark(self, core: int) -> None:
+        """Write into a core's file who has it; the file keeps it until another has it."""
+        with suppress(OSError):  # a full disk: then its holder may be taken for another
+            os.ftruncate(core, 0)
+            os.pwrite(core, self._tenant.encode(), 0)
+
+    def _is_anothers(self, number: int) -> bool:
+        if (core := self._locked(str(number))) is not None:
+            os.close(core)
+            return False
+        return (self._folder / str(number)).read_bytes() != self._tenant.encode()
 
     def _lets_others_go_first(self) -> bool:
         if any(self._is_due(rank) and self._has_line(rank) for rank in range(self._rank)):
