@@ -56,6 +56,11 @@ class Plan(Frozen):
     slices: tuple[Slice, ...] = Field(min_length=1)
     page_count: int | None = None
 
+    @property
+    def weight(self) -> float:
+        """The expected cost of all slices in seconds on one core."""
+        return sum(slice_.weight for slice_ in self.slices)
+
     def check(self, stage: str) -> None:
         """Refuse a plan that could not be carried out. Raises Rejected("plan_too_large") or ValueError."""
         if len(self.slices) > MAX_SLICES:

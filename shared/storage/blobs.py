@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from errno import EDQUOT, ENOSPC
@@ -111,6 +111,10 @@ class Blobs:
             self._tidy(name)
             raise
         await self._sync(name)
+
+    async def put_all(self, blobs: Mapping[str, bytes]) -> None:
+        """As `put` for several; where one cannot be written, others may be."""
+        await asyncio.gather(*(self.put(name, data) for name, data in blobs.items()))
 
     async def get(self, name: str) -> bytes:
         """All bytes of a blob. Raises BlobMissing."""

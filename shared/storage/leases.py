@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from shared.runtime import logs
@@ -30,8 +30,10 @@ T = TypeVar("T")
 LEASE_MS: Final = 10_000
 OWNERSHIP_MS: Final = 10_000
 WORKER_MS: Final = 15_000
+_FRESH_SECONDS: Final = 2.0
 _ELECTION_MS: Final = 30_000  # how long a replica set may take to elect a primary
-_STANDBY_SECONDS: Final = 0.5
+_STANDBY_SECONDS: Final = 0.5  # how often who waits for a right, or for the database, asks again
+_RENEW_SECONDS: Final = 1.0  # how often an owner renews its right: several times in GRACE
 
 _NOW: Final = "$$NOW"
 _EXPIRED: Final[Row] = {"$lte": ["$expires_at", _NOW]}
@@ -65,6 +67,11 @@ class Owner:
         return cls(slot, uuid.uuid4().hex[:12])
 
 
+def _clock() -> float:
+    """Seconds of a clock that goes on while this process, or its whole machine, is stopped."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 @dataclass(frozen=True)
 class Lease:
     """A claim that was granted. `claim_count` grows with every claim; `losses` leaves out released claims."""
@@ -72,6 +79,12 @@ class Lease:
     work: str
     claim_count: int
     losses: int = 0
+    claimed_at: float = field(default=0.0, compare=False)  # of our clock, just before the database was asked
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the claim is so young that its lease cannot have expired, and need not be asked for."""
+        return _clock() - self.claimed_at < _FRESH_SECONDS
 
 
 @dataclass(frozen=True)
@@ -127,9 +140,10 @@ class Leases:
         }
         expired = {"$and": [{"$ne": ["$ended", True]}, {"$or": [_EXPIRED, earlier_life]}]}
         free = {"$or": [expired, opens_again]}
+        claimed_at = _clock()
         row, taken = await _take(self._rows, work, owner, free, {**held, "expires_at": _in(LEASE_MS)})
         if taken:
-            return Lease(work, row["strikes"], row["strikes"] - 1 - row["releases"])
+            return Lease(work, row["strikes"], row["strikes"] - 1 - row["releases"], claimed_at)
         return Ended(row["said"]) if row["ended"] else None
 
     async def renew(self, lease: Lease) -> None:
@@ -296,7 +310,7 @@ async def holding(ownership: Ownership) -> AsyncIterator[None]:
 
 async def _renewing(ownership: Ownership) -> None:
     while True:
-        await asyncio.sleep(_STANDBY_SECONDS)
+        await asyncio.sleep(_RENEW_SECONDS)
         await answered(ownership.renew)
 
 

@@ -1,6 +1,8 @@
 """A worker on bad days: leases that ended without their fact, old projections, odd ticks, unexpected errors."""
 
 import asyncio
+import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from structlog.testing import capture_logs
 from shared.events.document import (
     CONCLUDE,
     PLAN,
+    Progress,
     SliceCompleted,
     SliceFailed,
     StageCompleted,
@@ -17,8 +20,8 @@ from shared.events.document import (
 from shared.harness.work_item import WorkItem
 from shared.harness.worker.slices import SliceRunner
 from shared.kafka.producer import Producer, Unconfirmed
-from shared.storage import blob_names, mongo
-from shared.storage.leases import LeaseBook
+from shared.storage import blob_names, leases, mongo
+from shared.storage.leases import LeaseBook, Leases, Owner
 from tests.support.wait import until
 from tests.support.worker import Desk, expire
 
@@ -241,12 +244,17 @@ async def test_a_plan_that_nobody_could_carry_out_is_refused(desk: Desk, plan: s
 # --- what is little is done under one claim ---------------------------------------------------------------------------
 
 
-async def plan_little(desk: Desk, plan: str) -> list[Any]:
-    """The facts that come of planning a document whose text names the plan."""
+async def put_plan(desk: Desk, plan: str) -> None:
+    """A document whose text names the plan."""
     await desk.put_document({"do": "answer"})
     source = blob_names.source("t", desk.document_id)
     await desk.worker.slice_runner.blobs.delete(source)
     await desk.worker.slice_runner.blobs.put(source, plan.encode())
+
+
+async def plan_little(desk: Desk, plan: str) -> list[Any]:
+    """The facts that come of planning such a document."""
+    await put_plan(desk, plan)
     return await desk.do(desk.item(PLAN))
 
 
@@ -274,6 +282,83 @@ async def test_a_slice_of_a_small_plan_that_fails_is_left_to_a_claim_of_its_own(
     (failed,) = await desk.do(desk.item(1))
     assert isinstance(failed, SliceFailed)
     assert (await desk.lease(desk.item(1)))["strikes"] == 1
+
+
+async def test_a_slice_of_a_small_plan_that_kills_its_process_costs_neither_the_plan_nor_the_slices_before(
+    desk: Desk,
+) -> None:
+    planned, done = await plan_little(desk, "little answer crash answer")
+    assert (planned.followed_by, done.slice) == (1, 0)
+    desk.plan_id = planned.plan
+    (failed,) = await desk.do(desk.item(1))
+    assert failed.error.code == "crashed"
+    (last,) = await desk.do(desk.item(2))
+    assert isinstance(last, SliceCompleted)
+
+
+async def test_each_step_of_a_small_plan_has_an_empty_folder_of_its_own(desk: Desk) -> None:
+    facts = await plan_little(desk, "little scratch scratch")
+    whole = await desk.worker.slice_runner.blobs.get_result(facts[-1].result)
+    one, other = whole["results"]
+    assert one["workdir"] != other["workdir"]
+    assert one["inside"] == [one["workdir"]]
+    assert len(one["seen"]) == len(other["seen"])
+
+
+async def test_a_tick_of_a_small_plan_tells_of_the_slice_in_hand(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: list[Progress] = []
+    monkeypatch.setattr(Producer, "tick", lambda producer, tick: ticks.append(tick))
+    await plan_little(desk, "little answer tick")
+    assert {tick.slice for tick in ticks} == {1}
+
+
+async def test_what_was_claimed_before_is_done_slice_by_slice_for_some_of_it_may_be_done(desk: Desk) -> None:
+    await put_plan(desk, "little answer")
+    item = desk.item(PLAN)
+    claimed = await desk.worker.claim(item)
+    assert claimed
+    await desk.worker.leave(*claimed)
+    (planned,) = await desk.do(item)
+    assert planned.followed_by is None
+
+
+async def test_what_ends_soon_is_said_to_have_begun_together_with_its_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appended: list[list[str]] = []
+    append_all = Producer.append_all
+
+    async def noted(producer: Producer, facts: Any) -> None:
+        appended.append([fact.type for fact, _ in facts])
+        await append_all(producer, facts)
+
+    monkeypatch.setattr(Producer, "append_all", noted)
+    await plan_little(desk, "little answer")  # the process is there from now on
+    for plan, told in (
+        ("little answer", [["StageStarted", "StagePlanned", "SliceCompleted", "StageCompleted"]]),
+        ("spin", [["StageStarted"], ["SliceFailed"]]),
+    ):
+        appended.clear()
+        desk.document_id = str(uuid.uuid4())
+        await put_plan(desk, plan)
+        began, *_, last = await desk.do(desk.item(PLAN, opens=True))
+        assert appended == told
+    assert last.at - began.at > timedelta(seconds=1)
+
+
+async def test_a_worker_that_was_stopped_asks_for_its_lease_before_it_speaks(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.put_document({"do": "answer"})
+    item = desk.item(0)
+    claimed = await desk.worker.claim(item)
+    assert claimed
+    await expire(desk.database, item)
+    assert await Leases(desk.database, Owner.of("there/odd")).claim(item.work_id, item.about)
+    clock = leases._clock
+    monkeypatch.setattr(leases, "_clock", lambda: clock() + 30)
+    await desk.worker.work(item, *claimed)
+    assert await desk.facts() == []
 
 
 async def test_where_the_facts_of_a_small_plan_are_too_large_together_the_first_is_said(

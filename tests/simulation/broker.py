@@ -203,6 +203,7 @@ class Consumer:
         self._topics: set[str] = set()
         self._paused: set[TopicPartition] = set()
         self._client = SimpleNamespace(close=self._closed)
+        self._fetcher = SimpleNamespace()  # there is nothing to set: what is read is taken at once
 
     async def start(self) -> None:
         await self._broker.answers()

@@ -6,6 +6,8 @@ from typing import Any, Final
 from zlib import crc32
 
 from shared.errors import Rejected, Transient
+from shared.harness.contract import Plan
+from shared.harness.sandbox.child import is_little
 from shared.harness.sandbox.pool import ChildFailed, Crashed
 from shared.storage.blobs import seal, unseal
 from tests.simulation.scheduler import loop
@@ -27,8 +29,21 @@ class Child:
     async def kill(self) -> None:
         """Nothing of it stays."""
 
-    async def run(self, request: Mapping[str, Any], *, on_tick: OnTick, **_: Any) -> bytes:
+    async def run(
+        self, request: Mapping[str, Any], *, on_tick: OnTick, on_step: Callable[[bytes], None], **_: Any
+    ) -> bytes:
         """Raises Rejected, Transient, Crashed, ChildFailed; takes time."""
+        sealed = await self._step(request, on_tick)
+        plan = Plan.model_validate(unseal(sealed)) if request["function"] == "plan" else None
+        if plan is None or not is_little(plan, request):
+            return sealed
+        on_step(sealed)
+        for slice_ in plan.slices:
+            work = {**request, "function": "work", "slice": slice_.model_dump(mode="json")}
+            on_step(await self._step(work, on_tick))
+        return await self._step({**request, "function": "conclude", "handed": len(plan.slices)}, on_tick)
+
+    async def _step(self, request: Mapping[str, Any], on_tick: OnTick) -> bytes:
         world: Any = loop().world
         document = world.scenario.document(request["document"]["filename"])
         function = request["function"]
@@ -59,7 +74,8 @@ class Child:
         return {"text": f"{document.name} {self._stage} {request['slice']['args']['number']}"}
 
     def _conclude(self, request: Mapping[str, Any], document: Any) -> dict[str, Any]:
-        there = [number for number, name in enumerate(request["results"]) if name is not None]
+        results = request.get("results", [""] * request.get("handed", 0))
+        there = [number for number, name in enumerate(results) if name is not None]
         text = f"{document.name} {self._stage} {there}"
         if self._stage == "chunk":
             chunks = [

@@ -109,6 +109,7 @@ def _outside(scheduler: Scheduler, draw: random.Random) -> Iterator[tuple[Any, s
     yield temp_folders, "sweep", lambda: None
     yield asyncio, "to_thread", _inline
     yield time, "monotonic", lambda: scheduler.now + 1000.0
+    yield leases, "_clock", lambda: scheduler.now + 1000.0
     yield time, "time", lambda: EPOCH + scheduler.now + scheduler.process.clock
     yield document, "datetime", Clock
     yield uuid, "uuid4", lambda: uuid.UUID(int=draw.getrandbits(128), version=4)

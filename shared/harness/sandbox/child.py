@@ -3,6 +3,8 @@
 It is started as `python -m shared.harness.sandbox.child MODULE LIFELINE NETWORK`, in a session of its own. Requests
 come on standard input. Replies go out on what was standard output; that descriptor then points to standard error, so
 that a chatty library cannot break the protocol. A frame is a length (4 bytes, big endian), a kind (1 byte) and a body.
+The reply to a request is DONE with the result, or ERROR; where a plan is carried out at once, a STEP with each result
+before the last.
 LIFELINE is the reading end of a pipe that no process writes to and whose other end only the worker has. NETWORK is
 ONLINE or OFFLINE; the body of the first frame holds the reason where a child cannot be taken offline.
 """
@@ -19,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -31,7 +34,7 @@ from shared.harness.sandbox.cores import Core
 from shared.runtime.tracebacks import summarize
 from shared.storage.blobs import BlobDamaged, no_space_here, seal, unseal
 
-READY, REQUEST, BEGUN, TICK, DONE, ERROR = b"h", b"q", b"b", b"t", b"r", b"e"
+READY, REQUEST, BEGUN, TICK, STEP, DONE, ERROR = b"h", b"q", b"b", b"t", b"s", b"r", b"e"
 ONLINE, OFFLINE = "online", "offline"
 FRAME: Final = struct.Struct(">Ic")
 MAX_FRAME: Final = 64 * 1024  # bytes of any frame but a result
@@ -68,7 +71,6 @@ def serve(stage: Stage, request: Mapping[str, Any], replies: BinaryIO) -> bytes:
         if request["needs_core"]:
             held.enter_context(core.computing())
         send(replies, BEGUN, b"")
-        _limit(request["memory"], request["cpu_seconds"])
         task = Task(
             document=document,
             source=Path(request["source"]),
@@ -78,16 +80,17 @@ def serve(stage: Stage, request: Mapping[str, Any], replies: BinaryIO) -> bytes:
             tick=Ticker(replies),
             waiting=core.waiting,
         )
-        os.chdir(task.workdir)
-        os.environ["TMPDIR"] = tempfile.tempdir = request["workdir"]  # the module remembers its first answer
-        return do(stage, request, task)
+        _enter(task.workdir, request)
+        return do(stage, request, task, replies)
 
 
-def do(stage: Stage, request: Mapping[str, Any], task: Task) -> bytes:
+def do(stage: Stage, request: Mapping[str, Any], task: Task, replies: BinaryIO) -> bytes:
     """Call the function that the request names; its sealed result."""
     match request["function"]:
         case "plan":
-            return seal(stage.plan(task).model_dump(mode="json"))
+            sealed = seal(stage.plan(task).model_dump(mode="json"))
+            plan = Plan.model_validate(unseal(sealed))
+            return do_at_once(stage, request, task, plan, replies) if is_little(plan, request) else sealed
         case "work":
             return seal(stage.work(task, Slice.model_validate(request["slice"])))
         case "conclude":
@@ -95,6 +98,37 @@ def do(stage: Stage, request: Mapping[str, Any], task: Task) -> bytes:
             return seal(stage.conclude(task, plan, SliceResults(request["results"])))
         case unknown:
             raise ValueError(f"no such function: {unknown}")
+
+
+def is_little(plan: Plan, request: Mapping[str, Any]) -> bool:
+    """Whether the request wants a plan like this one carried out at once."""
+    limits = request.get("at_once", {"slices": 0, "seconds": 0})
+    return bool(len(plan.slices) <= limits["slices"] and plan.weight <= limits["seconds"])
+
+
+def do_at_once(stage: Stage, request: Mapping[str, Any], task: Task, plan: Plan, replies: BinaryIO) -> bytes:
+    """Carry out the plan: hand over itself and the result of each slice; the sealed conclusion."""
+
+    def step(name: str) -> Task:
+        folder = task.workdir / name
+        folder.mkdir()
+        _enter(folder, request)
+        return replace(task, workdir=folder, tick=Ticker(replies))
+
+    send(replies, STEP, seal(plan.model_dump(mode="json")))
+    results = list[Result | None]()
+    for number, slice_ in enumerate(plan.slices):
+        sealed = seal(stage.work(step(str(number)), slice_))
+        send(replies, STEP, sealed)
+        results.append(unseal(sealed))
+    return seal(stage.conclude(step("conclusion"), plan, results))
+
+
+def _enter(workdir: Path, request: Mapping[str, Any]) -> None:
+    """Begin a step in its own folder, with all of its memory and time before it."""
+    _limit(request["memory"], request["cpu_seconds"])
+    os.chdir(workdir)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(workdir)  # the module remembers its first answer
 
 
 def load(path: str) -> Any:

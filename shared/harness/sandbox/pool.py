@@ -24,6 +24,7 @@ from shared.harness.sandbox.child import (
     ONLINE,
     READY,
     REQUEST,
+    STEP,
     TICK,
 )
 from shared.runtime import logs
@@ -36,6 +37,7 @@ _PATIENCE: Final = 10  # times the deadline: who waits longer for a core stands 
 _MIB: Final = 1024 * 1024
 
 OnTick = Callable[[Mapping[str, Any]], None]
+OnStep = Callable[[bytes], None]
 
 
 class ChildFailed(Exception):
@@ -73,9 +75,19 @@ class Child:
         self.kept_network = ""  # why the kernel left it the network that it was to do without
 
     async def run(
-        self, request: Mapping[str, Any], *, deadline: float, memory_mb: int, on_tick: OnTick, result_mb: int = 256
+        self,
+        request: Mapping[str, Any],
+        *,
+        deadline: float,
+        memory_mb: int,
+        on_tick: OnTick,
+        on_step: OnStep = lambda sealed: None,
+        result_mb: int = 256,
     ) -> bytes:
-        """Do one request in a private folder; its sealed result. The deadline counts from when it has its core.
+        """Do one request in a private folder; its sealed result, the last one where it has several steps.
+
+        `on_step` gets the result of each step before the last, as it comes. The deadline is that of a step, and of the
+        first it counts from when it has its core.
 
         Raises Rejected or Transient as the stage did, Rejected("too_large") for a result of more than `result_mb`,
         Crashed, ChildFailed. Cancelling kills the group.
@@ -90,7 +102,7 @@ class Child:
                 begun = partial(_reschedule, limit, deadline)
                 body = orjson.dumps({**request, **limits})
                 async with self._reading:
-                    answer = await self._exchange(process, body, begun, on_tick, result_mb * _MIB)
+                    answer = await self._exchange(process, body, begun, on_tick, on_step, result_mb * _MIB)
             sound = True
             return answer
         except (Rejected, Transient, BlobDamaged, ChildFailed):
@@ -145,7 +157,13 @@ class Child:
         return process
 
     async def _exchange(
-        self, process: asyncio.subprocess.Process, body: bytes, begun: Callable[[], None], on_tick: OnTick, limit: int
+        self,
+        process: asyncio.subprocess.Process,
+        body: bytes,
+        begun: Callable[[], None],
+        on_tick: OnTick,
+        on_step: OnStep,
+        limit: int,
     ) -> bytes:
         assert process.stdin
         process.stdin.write(FRAME.pack(len(body), REQUEST) + body)
@@ -157,6 +175,9 @@ class Child:
             elif kind == TICK:
                 with contextlib.suppress(orjson.JSONDecodeError):
                     on_tick(orjson.loads(answer))
+            elif kind == STEP:
+                begun()
+                on_step(answer)
             elif kind == DONE:
                 return answer
             elif kind == ERROR:
@@ -180,7 +201,7 @@ async def _receive(process: asyncio.subprocess.Process, limit: int = MAX_FRAME) 
     assert process.stdout
     try:
         size, kind = FRAME.unpack(await process.stdout.readexactly(FRAME.size))
-        if size > (limit if kind == DONE else MAX_FRAME):
+        if size > (limit if kind in (STEP, DONE) else MAX_FRAME):
             raise TooLong(kind, size)
         return kind, await process.stdout.readexactly(size)
     except ConnectionError as error:
@@ -204,7 +225,7 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
 
 def _refused(frame: TooLong, step: str, result_mb: int) -> Exception:
     """A result that is too large is the document's; anything else that long is no word of a child of ours."""
-    if frame.kind != DONE:
+    if frame.kind not in (STEP, DONE):
         return Crashed("crashed", detail=f"a message of {frame.size} bytes")
     got, limit = f"{frame.size // _MIB} MiB", f"{result_mb} MiB"
     return Rejected("too_large", what=f"{step}'s result", got=got, limit=limit, setting="PAGESTREAM_RESULT_MB")

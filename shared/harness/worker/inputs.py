@@ -32,9 +32,9 @@ class Inputs:
         plan: Plan = self._kept[name]
         return plan
 
-    def remember_plan(self, tenant: str, document_id: str, stage: str, plan_id: str, plan: Plan) -> None:
-        """Keep a plan that was just made, so that it need not be read."""
-        self._keep(blob_names.plan(tenant, document_id, stage, plan_id), plan)
+    def remember_plan(self, name: str, plan: Plan) -> None:
+        """Keep the plan that was just stored under this name, so that it need not be read."""
+        self._keep(name, plan)
 
     @asynccontextmanager
     async def of(self, item: WorkItem) -> AsyncIterator[dict[str, Any]]:

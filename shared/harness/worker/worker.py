@@ -6,10 +6,11 @@ after. A failure is a fact, never a nack; only a broker that does not confirm a 
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from shared.errors import Transient
 from shared.events.document import (
@@ -37,11 +38,23 @@ from shared.storage.mongo import OUTAGES, Mongo
 log = logs.get(__name__)
 
 _RENEW_SECONDS: Final = 1.0
+_OPENING_SECONDS: Final = 0.25  # what ends sooner is said to have begun together with its end
 _QUICK_TRIES: Final = 3  # against the outside world, before the failure becomes a fact
 
 
 class Stopped(Exception):
     """The document is being cancelled or deleted: the work ends without a fact."""
+
+
+class Outcome(NamedTuple):
+    """What a work item has ended in: a fact, those of what was done at once after a plan, and that the attempt began.
+
+    `opening` is empty where that was appended before, or by another item.
+    """
+
+    fact: Fact
+    following: Sequence[Fact] = ()
+    opening: Sequence[Fact] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ class Worker:
                 await _cancelled(doing)  # which kills the child
                 keeping.result()
             reach(f"{item.stage}.stored")
-            await self._append(item, lease, *doing.result())
+            await self._append(item, lease, doing.result())
         except LeaseLost:
             log.warning("lease lost", work=item.work_id)
         except Stopped:
@@ -128,17 +141,21 @@ class Worker:
             keeping.cancel()
             await self.pool.give_back(child)
 
-    async def _append(self, item: WorkItem, lease: Lease, fact: Fact, *more: Fact) -> None:
-        """Append what the work has ended in, with what was done at once after it, and end its lease."""
-        await answered(lambda: self.leases.renew(lease))  # who was stopped and goes on must not speak
-        first = fact.model_copy(update={"followed_by": len(more)}) if more else fact
+    async def _append(self, item: WorkItem, lease: Lease, outcome: Outcome) -> None:
+        """Append what the work has ended in, and end its lease."""
+        if not lease.is_fresh:
+            await answered(lambda: self.leases.renew(lease))  # who was stopped and goes on must not speak
+        fact = outcome.fact
         try:
-            await self.producer.append(first, *more)
-        except ValueError as error:  # one is too large for the log; what comes after the first is done again
-            first = fact if more else await self._failed(item, lease, failures.of(error, item))
-            await self.producer.append(first)
+            await self.producer.append(*outcome.opening, fact, *outcome.following)
+        except ValueError as error:  # one is too large for the log; what follows a plan is done again
+            if isinstance(fact, StagePlanned) and outcome.following:
+                fact = fact.model_copy(update={"followed_by": None})
+            else:
+                fact = await self._failed(item, lease, failures.of(error, item))
+            await self.producer.append(*outcome.opening, fact)
         reach(f"{item.stage}.appended")
-        await answered(lambda: self.leases.end(lease, first.encode()))
+        await answered(lambda: self.leases.end(lease, fact.encode()))
         reach(f"{item.stage}.ended")
 
     async def _release(self, lease: Lease) -> None:
@@ -166,29 +183,37 @@ class Worker:
     async def _is_stopped(self, item: WorkItem) -> bool:
         return item.is_stopped(await self.mongo.document_status(item.document_id))
 
-    async def _outcome(self, item: WorkItem, lease: Lease, child: Child) -> list[Fact]:
-        """The fact that this work item ends in, and those of what was done at once after it.
-
-        Whatever goes wrong is the item's failure. Raises Unconfirmed.
-        """
-        if lease.losses >= MAX_LOSSES:
-            return [await self._failed(item, lease, Failure(code="worker_lost", facts={"strikes": lease.losses}))]
+    async def _outcome(self, item: WorkItem, lease: Lease, child: Child) -> Outcome:
+        """What this work item ends in. Whatever goes wrong is the item's failure. Raises Unconfirmed."""
+        if not item.opens or lease.losses >= MAX_LOSSES:
+            return await self._ended_in(item, lease, child)
+        opening = build_fact(StageStarted, item, f"{item.stage}/{item.attempt}")
+        doing = asyncio.create_task(self._ended_in(item, lease, child))
         try:
-            if item.opens:
-                claim = f"{item.stage}/{item.attempt}"
-                await self.producer.append(build_fact(StageStarted, item, claim))
-            fact = await self._with_quick_tries(item, child)
-        except Unconfirmed:
-            raise
-        except Exception as error:
-            return [await self._failed(item, lease, failures.of(error, item))]
-        more = await self.slice_runner.do_at_once(item, fact, child) if isinstance(fact, StagePlanned) else []
-        return [fact, *more]
+            done, _ = await asyncio.wait([doing], timeout=_OPENING_SECONDS)
+            if done:
+                return doing.result()._replace(opening=(opening,))
+            await self.producer.append(opening)
+            return await doing
+        finally:
+            await _cancelled(doing)
 
-    async def _with_quick_tries(self, item: WorkItem, child: Child) -> Fact:
+    async def _ended_in(self, item: WorkItem, lease: Lease, child: Child) -> Outcome:
+        if lease.losses >= MAX_LOSSES:
+            return Outcome(
+                await self._failed(item, lease, Failure(code="worker_lost", facts={"strikes": lease.losses}))
+            )
+        try:
+            # what was begun before may be done in part: then each slice looks for its result first
+            fact, *following = await self._with_quick_tries(item, child, at_once=lease.claim_count == item.attempt == 1)
+        except Exception as error:
+            return Outcome(await self._failed(item, lease, failures.of(error, item)))
+        return Outcome(fact, following)
+
+    async def _with_quick_tries(self, item: WorkItem, child: Child, *, at_once: bool) -> list[Fact]:
         for attempt in range(1, _QUICK_TRIES + 1):
             try:
-                return await self.slice_runner.do(item, child)
+                return await self.slice_runner.do(item, child, at_once=at_once)
             except Transient as error:
                 if attempt == _QUICK_TRIES or error.retry_after:
                     raise
