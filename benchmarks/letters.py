@@ -17,7 +17,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime
@@ -28,7 +28,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 
 from benchmarks.bars import bar
-from benchmarks.idle import programs
+from benchmarks.idle import cpu_seconds
 from benchmarks.pages import scanned_pdf
 from benchmarks.pipeline import environment_of
 from benchmarks.system import completed, settings, started
@@ -47,7 +47,6 @@ MACHINERY: Final = 0.10  # CPU seconds a text letter outside of the three functi
 ALONE: Final = 0.25  # seconds from `202` to `completed` on an idle system, p50, at most
 
 _AT_ONCE: Final = 16  # uploads under way
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _WRITES: Final = ("insert", "update", "delete", "findAndModify", "bulkWrite")
 _READS: Final = ("find", "aggregate", "getMore", "count", "distinct")
 
@@ -207,18 +206,6 @@ async def together(
     print("  MongoDB statements a document: " + ", ".join(f"{n / count:.1f} {name}" for name, n in asked.items() if n))
     said = {name: n - records[name] for name, n in (await kafka_records(running)).items()}
     print("  Kafka records a document: " + ", ".join(f"{n / count:.1f} {name}" for name, n in said.items() if n))
-
-
-def cpu_seconds() -> dict[str, float]:
-    """CPU seconds so far by program, with those of its children that have ended; our own are left out."""
-    found: defaultdict[str, float] = defaultdict(float)
-    for pid, name in programs(os.getpid()):
-        try:
-            numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        found[name] += sum(map(int, numbers[11:15])) / _TICKS
-    return dict(found)
 
 
 async def mongo_statements(running: Running) -> dict[str, int]:

@@ -13,7 +13,7 @@ import pytest
 
 from services.progress.projection import document_row, timeline
 from shared.events.document import Fact
-from shared.harness.coordinator.decide import Assignment
+from shared.harness.coordinator.assignment import Assignment
 from shared.harness.coordinator.fold import to_row
 from tests.chaos.observing import abandoned, strays
 from tests.support import document_facts

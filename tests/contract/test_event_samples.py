@@ -14,7 +14,7 @@ from shared.document.state import evolve
 from shared.events import standalone_job
 from shared.events.document import UPCASTERS, VERSIONS, decode
 from shared.events.pipeline import PIPELINE
-from shared.harness.coordinator import decide
+from shared.harness.coordinator.assignment import evolve as assigned
 from tests.support import document_facts
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
@@ -58,8 +58,8 @@ def test_every_fold_takes_a_sample(path) -> None:
 
     assert settled is not None
     for line in PIPELINE:
-        assignment = decide.evolve(None, read_named("DocumentUploaded"), line.stage)
-        after = decide.evolve(assignment, fact, line.stage)
+        assignment = assigned(None, read_named("DocumentUploaded"), line.stage)
+        after = assigned(assignment, fact, line.stage)
         assert after
         assert after.state == settled
     assert timeline.said_of(fact)["text"]

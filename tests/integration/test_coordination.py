@@ -20,7 +20,7 @@ from shared.events.document import (
 )
 from shared.harness.coordinator import fold
 from shared.harness.coordinator import fold as shell
-from shared.harness.coordinator.decide import Assignment, evolve
+from shared.harness.coordinator.assignment import Assignment, evolve
 from shared.harness.coordinator.fold import CoordinatorFold, from_row, to_row
 from shared.harness.work_item import WorkItem
 from shared.harness.worker.acknowledged import Acknowledged, group_of

@@ -23,9 +23,10 @@ from services.progress.projection.document_row import DocumentRow
 from shared.document import percent
 from shared.document.state import TERMINAL, evolve
 from shared.events.document import DocumentDeleted, Fact, Progress, RetryRequested, StageRequested, decode
-from shared.harness.coordinator import decide
+from shared.harness.coordinator.assignment import evolve as assigned
 from shared.harness.coordinator.fold import from_row, to_row
 from tests.support import document_facts
+from tests.support.deciding import decide
 
 AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 SEEDS = st.integers(0, 2**32)
@@ -137,12 +138,12 @@ def test_a_coordinator_that_was_stored_and_loaded_goes_on_like_one_that_never_st
     random = Random(other)
     one = two = None
     for fact in written(seed):
-        one, two = decide.evolve(one, fact, stage), decide.evolve(two, fact, stage)
+        one, two = assigned(one, fact, stage), assigned(two, fact, stage)
         if two and random.random() < 0.1:
             two = from_row(bson.decode(bson.encode(to_row(two)), AWARE))
 
         ones, twos = ([known] if known else [] for known in (one, two))  # its pipeline may end before this stage
-        assert decide.decide(ones, {}, {}, 2, 2) == decide.decide(twos, {}, {}, 2, 2)
+        assert decide(ones, {}, {}, 2, 2) == decide(twos, {}, {}, 2, 2)
     assert one == two
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from shared.events.document import CONCLUDE, PLAN
-from shared.harness.coordinator.assignment import Assignment, Send, cost
-from shared.harness.coordinator.decide import decide, evolve
+from shared.harness.coordinator.assignment import Assignment, Send, cost, evolve
 from shared.harness.coordinator.fair_turns import FairTurns
 from shared.harness.coordinator.in_flight import InFlight
 from shared.harness.coordinator.priority import price_of, spent
 from tests.support import document_facts
+from tests.support.deciding import decide
 
 PAGE, SHORT, STEP, LOOK = 1.0, 0.05, 0.05, 2.0
 

@@ -1,13 +1,19 @@
-"""One document as one stage sees it, and what may be decided about it. Pure."""
+"""One document as one stage sees it, and what may be decided about it. Pure.
+
+The log is folded by the same `shared.document.state` as the projection, so the two never disagree about what counts; an
+`Assignment` is that state as one stage looks at it.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from shared.document import state as documents
 from shared.document.stage_state import StageState
 from shared.document.state import MOVING, DocumentState
-from shared.events.document import CONCLUDE, PLAN, Failure
+from shared.events.document import CONCLUDE, PLAN, Fact, Failure
 from shared.harness.work_item import WorkItem
 
 SHORT: Final = 0.01  # seconds: what planning and concluding count as
@@ -89,6 +95,16 @@ class SetAside(NamedTuple):
 
 
 Decision = Send | GiveUp | SetAside
+
+
+def evolve(before: Assignment | None, fact: Fact, stage: str) -> Assignment | None:
+    """The assignment after `fact`; None while the document is unknown or does not run through `stage`."""
+    state = documents.evolve(before.state if before else None, fact)
+    if state is None or stage not in state.stages:
+        return None
+    if before is None:
+        return Assignment(state, stage)
+    return before if state is before.state else replace(before, state=state)
 
 
 def cost(assignment: Assignment) -> float:

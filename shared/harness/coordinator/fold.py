@@ -22,21 +22,12 @@ from shared.events.document import (
     WorkerLost,
     utcnow,
 )
-from shared.harness.coordinator.assignment import work_item
-from shared.harness.coordinator.decide import (
-    Assignment,
-    GiveUp,
-    Send,
-    SetAside,
-    cost,
-    decide,
-    evolve,
-    queue,
-)
+from shared.harness.coordinator.assignment import Assignment, GiveUp, Send, SetAside, cost, evolve, work_item
 from shared.harness.coordinator.fair_turns import FairTurns
 from shared.harness.coordinator.in_flight import InFlight
-from shared.harness.coordinator.priority import circulating, price_of, spent
+from shared.harness.coordinator.priority import NOTHING, circulating, price_of, spent
 from shared.harness.coordinator.set_aside import FactsSetAside
+from shared.harness.coordinator.waiting import Waiting
 from shared.kafka import topics
 from shared.kafka.producer import Producer
 from shared.projecting.batch import Batch, Entry
@@ -54,7 +45,9 @@ log = logs.get(__name__)
 _LOOK_SECONDS: Final = 2.0  # how often what is in flight is compared with leases and topic
 _AGAIN_SECONDS: Final = 60.0  # how long a document stays set aside before it is tried again
 _SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before it is appended again
-_QUEUE_SECONDS: Final = 2.0  # how often the places of waiting documents are published
+_QUEUE_SECONDS: Final = 2.0  # how often the places of waiting documents are published,
+_FAR_SECONDS: Final = 8.0  # and of those that have _NEAR or more before them
+_NEAR: Final = 10
 _WINDOW_SECONDS: Final = 3.0  # how often the number of live slots is read
 
 Taken = Callable[[], Awaitable[Mapping[int, int] | None]]
@@ -73,7 +66,9 @@ class CoordinatorFold:
         self._leases = LeaseBook(mongo)
         self._workers = Workers(mongo)
         self._producer = producer
-        self._max_attempts = max_attempts
+        self._waiting = Waiting(max_attempts)
+        self._touched: set[str] = set()  # documents that changed since `_waiting` was told
+        self._idle: frozenset[str] = frozenset()  # nothing is decided about these now
         self._taken = taken
         self._states: StateStore[Assignment] = StateStore(mongo.coordinator(stage), from_row)
         self._aside = FactsSetAside(mongo.coordinator(f"{stage}_aside"))
@@ -84,7 +79,7 @@ class CoordinatorFold:
         self._served: dict[str, float] = {}  # seconds of work that were sent, by document
         self._given_up: dict[str, tuple[int, float]] = {}  # the attempt that was ended last, and when it was said
         self._traces: dict[str, str] = {}  # that of the latest fact which belongs to one, by document
-        self._places: dict[str, int] = {}  # in the queue, as last told
+        self._places: dict[str, tuple[int, float]] = {}  # in the queue, as last told, and when
         self._set_aside: dict[str, float] = {}  # until when nothing is decided about a document
         self._published_at = 0.0
         self._slots = 0
@@ -164,6 +159,7 @@ class CoordinatorFold:
                 self._flights.sent(fact.document_id, follows, None, time.monotonic())
 
     def _follow(self, changed: Mapping[str, Assignment]) -> None:
+        self._touched |= changed.keys()
         for document_id, assignment in changed.items():
             if assignment.active:
                 self._open[document_id] = assignment
@@ -191,8 +187,8 @@ class CoordinatorFold:
             await self._look(now)
         if now - self._slots_at > _WINDOW_SECONDS:
             self._slots, self._slots_at = await self._workers.slots(self._stage), now
-        flying, ready = self._flights.in_flight, self._ready(now)
-        for decision in decide(ready, flying, self._served, self._slots, self._max_attempts, self._turns):
+        self._tell_waiting(now)
+        for decision in self._waiting.decide(self._slots, self._turns):
             match decision:
                 case Send(assignment, number):
                     await self._do(assignment, self._send(assignment, number))
@@ -203,15 +199,22 @@ class CoordinatorFold:
                     self._rest(assignment.document_id)
         if now - self._published_at > _QUEUE_SECONDS:
             self._published_at = now
-            self._circulating = circulating(self._open, flying, self._served)
-            self._publish_queue()
+            self._circulating = circulating(self._open, self._flights.in_flight, self._served)
+            self._publish_queue(now)
         return False
 
-    def _ready(self, now: float) -> list[Assignment]:
-        """Whatever is open, but what is set aside and what rests because it came back without a word."""
+    def _tell_waiting(self, now: float) -> None:
+        """Tell what has changed; what is set aside, or rests because it came back without a word, does not wait."""
         self._set_aside = {i: until for i, until in self._set_aside.items() if until > now}
-        idle = self._flights.resting(now) | self._set_aside.keys() | self._aside.documents
-        return [assignment for i, assignment in self._open.items() if i not in idle]
+        idle = frozenset(self._flights.resting(now) | self._set_aside.keys() | self._aside.documents)
+        for i in self._touched | self._flights.changed | (idle ^ self._idle):
+            if i in self._open and i not in idle:
+                self._waiting.put(self._open[i], self._flights.in_flight.get(i, NOTHING), self._served.get(i))
+            else:
+                self._waiting.remove(i)
+        self._idle = idle
+        self._touched.clear()
+        self._flights.changed.clear()
 
     async def _do(self, assignment: Assignment, doing: Awaitable[None]) -> None:
         with fenced("coordinator.do", assignment.document_id) as outcome:
@@ -230,26 +233,29 @@ class CoordinatorFold:
         self._aside.again(lambda entry: self._fold(entry, states, changed))
         self._keep(changed)
 
-    def _publish_queue(self) -> None:
-        """Say to the next in line how many are before them, where that has changed."""
-        waiting = queue(self._open.values(), self._flights.in_flight, self._served)
-        places = {assignment.document_id: (assignment, place) for assignment, place in waiting}
-        for document_id, (assignment, place) in places.items():
-            if self._places.get(document_id) != place:
-                self._producer.tick(
-                    Progress(
-                        document_id=document_id,
-                        tenant=assignment.tenant,
-                        stage=self._stage,
-                        attempt=assignment.stage_state.attempt,
-                        slice=PLAN,
-                        fraction=0.0,
-                        code="queue.waiting",
-                        params={"ahead": place},
-                        at=utcnow(),
-                    )
+    def _publish_queue(self, now: float) -> None:
+        """Say to the next in line how many are before them, where that has changed; to the first of them more often."""
+        last, self._places = self._places, {}
+        for assignment, place in self._waiting.queue():
+            i = assignment.document_id
+            before, at = last.get(i, (None, 0.0))
+            if place == before or (before is not None and place >= _NEAR and now - at < _FAR_SECONDS):
+                self._places[i] = last[i]
+                continue
+            self._places[i] = place, now
+            self._producer.tick(
+                Progress(
+                    document_id=i,
+                    tenant=assignment.tenant,
+                    stage=self._stage,
+                    attempt=assignment.stage_state.attempt,
+                    slice=PLAN,
+                    fraction=0.0,
+                    code="queue.waiting",
+                    params={"ahead": place},
+                    at=utcnow(),
                 )
-        self._places = {document_id: place for document_id, (_, place) in places.items()}
+            )
 
     async def _send(self, assignment: Assignment, number: int) -> None:
         i, tenant = assignment.document_id, assignment.tenant

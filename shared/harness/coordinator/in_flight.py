@@ -29,6 +29,7 @@ class InFlight:
 
     def __init__(self) -> None:
         self.in_flight: dict[str, set[int]] = {}
+        self.changed: set[str] = set()  # the documents of which something was sent or came back; to be emptied
         self._flights: dict[tuple[str, int], Flight] = {}
         self._drifted: dict[str, int] = {}  # how often in a row, by document
         self._rests: dict[str, float] = {}  # until when
@@ -36,7 +37,7 @@ class InFlight:
     def sent(self, document_id: str, number: int, place: Place | None, now: float) -> None:
         """A slice was put on its topic."""
         self._flights[document_id, number] = Flight(place, now)
-        self.in_flight.setdefault(document_id, set()).add(number)
+        self._note(document_id, number)
 
     def landed(self, document_id: str, number: int) -> None:
         """A word about the slice is in the log."""
@@ -66,7 +67,7 @@ class InFlight:
             for number in numbers:
                 known = self._flights.get((document_id, number)) or Flight(None, now)
                 self._flights[document_id, number] = known._replace(free_since=None)
-                self.in_flight.setdefault(document_id, set()).add(number)
+                self._note(document_id, number)
         adrift = self._adrift(held, taken, now)
         for document_id in {document_id for document_id, _ in adrift}:
             drifted = self._drifted[document_id] = self._drifted.get(document_id, 0) + 1
@@ -89,7 +90,14 @@ class InFlight:
                 adrift.append((document_id, number))
         return adrift
 
+    def _note(self, document_id: str, number: int) -> None:
+        numbers = self.in_flight.setdefault(document_id, set())
+        if number not in numbers:
+            numbers.add(number)
+            self.changed.add(document_id)
+
     def _drop(self, document_id: str, number: int) -> None:
+        self.changed.add(document_id)
         if self._flights.pop((document_id, number), None):
             numbers = self.in_flight[document_id]
             numbers.discard(number)

@@ -5,9 +5,9 @@ from uuid import UUID, uuid5
 import pytest
 
 from shared.events.document import CONCLUDE, PLAN
-from shared.harness.coordinator.assignment import GiveUp, Send, SetAside
-from shared.harness.coordinator.decide import decide, evolve, queue
+from shared.harness.coordinator.assignment import GiveUp, Send, SetAside, evolve
 from shared.harness.coordinator.priority import circulating
+from tests.support.deciding import decide, waiting
 from tests.support.document_facts import DOCUMENT, done, failed, given_up, planned, requested, uploaded
 from tests.support.one_stage import PAGE, Stage
 
@@ -177,21 +177,23 @@ def test_one_document_that_cannot_be_decided_about_is_set_aside_and_the_others_g
 
 
 def test_the_queue_is_told_in_the_order_in_which_it_is_served() -> None:
-    waiting = [document(n, 0, when=9 - n) for n in range(3)]
+    ours = [document(n, 0, when=9 - n) for n in range(3)]
     theirs = document(7, 0, tenant="other", when=99)
-    told = {a.document_id: ahead for a, ahead in queue([*waiting, theirs, document(8, 4)], {}, {})}
+    told = {a.document_id: ahead for a, ahead in waiting([*ours, theirs, document(8, 4)], {}, {}).queue()}
 
     assert told == {name(2): 0, name(1): 1, name(0): 2, name(7): 0}
 
 
 def test_whoever_drifts_is_told_that_others_come_before() -> None:
-    told = {a.document_id: ahead for a, ahead in queue([document(1, 0), document(2, 0, when=5)], {}, {name(1): 0.01})}
+    drifting = waiting([document(1, 0), document(2, 0, when=5)], {}, {name(1): 0.01})
+    told = {a.document_id: ahead for a, ahead in drifting.queue()}
 
     assert told == {name(2): 0, name(1): 1}
 
 
 def test_of_many_only_the_first_hundred_are_told() -> None:
-    assert [ahead for _, ahead in queue([document(n, 0, when=n) for n in range(250)], {}, {})] == list(range(100))
+    many = [document(n, 0, when=n) for n in range(250)]
+    assert [ahead for _, ahead in waiting(many, {}, {}).queue()] == list(range(100))
 
 
 # --- in virtual time --------------------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from bson.codec_options import CodecOptions
 from pydantic import ValidationError
 
 from shared.events.document import CONCLUDE, PLAN
-from shared.harness.coordinator.assignment import work_item
-from shared.harness.coordinator.decide import GiveUp, Send, decide, evolve
+from shared.harness.coordinator.assignment import GiveUp, Send, evolve, work_item
 from shared.harness.coordinator.fold import from_row, to_row
 from shared.harness.work_item import WorkItem
+from tests.support.deciding import decide
 from tests.support.document_facts import (
     BAD_PAGE,
     BUSY,
