@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from shared.kafka import topics
-from shared.kafka.consumer import FOLLOWING, consuming
+from shared.kafka.consumer import FOLLOWING, consuming, follow_live
 from shared.kafka.fetch_watchdog import FetchWatchdog
 from shared.projecting.batch import Batch, Records, read
 from shared.projecting.checkpoint import Checkpoint, Positions
@@ -229,7 +229,9 @@ class Loop:
     def _measure(self, consumer: AIOKafkaConsumer) -> None:
         marks = {place: consumer.highwater(place) or self._ends[place] for place in self.positions}
         self.lag = sum(max(0, mark - self.positions[place]) for place, mark in marks.items())
-        self.caught_up = self.caught_up or all(self.positions[p] >= end for p, end in self._ends.items())
+        if not self.caught_up and all(self.positions[p] >= end for p, end in self._ends.items()):
+            self.caught_up = True
+            follow_live(consumer)
 
 
 def _before(records: Records, until: Positions | None) -> Records:

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared.kafka import topics
-from shared.kafka.consumer import FOLLOWING, consuming
+from shared.kafka.consumer import FOLLOWING, consuming, follow_live
 from shared.kafka.fetch_watchdog import FetchWatchdog
 from shared.runtime import logs
 
@@ -75,6 +75,7 @@ class UpdatesConsumer:
         """Raises FetchingStopped, and what the callbacks raise: the process ends and is started again."""
         async with consuming(self._address, self._places, **FOLLOWING) as consumer:
             await self._go_to_end(consumer)
+            follow_live(consumer)
             self._consumer = consumer
             self.ready.set()
             await self._follow(consumer)

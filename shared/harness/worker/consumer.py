@@ -17,7 +17,7 @@ from shared.harness.work_item import WorkItem
 from shared.harness.worker.acknowledged import group_of
 from shared.harness.worker.worker import Worker
 from shared.kafka import topics
-from shared.kafka.consumer import FETCH_WAIT_MS, ended
+from shared.kafka.consumer import ended
 from shared.kafka.dead_letters import park
 from shared.kafka.fetch_watchdog import FetchWatchdog
 from shared.runtime import addresses, tracing
@@ -82,7 +82,6 @@ class Consumer:
             group_instance_id=self._owner.slot,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_interval_ms=_MAX_POLL_MS,
             session_timeout_ms=settings.session_timeout_ms,
             heartbeat_interval_ms=settings.session_timeout_ms // 3,
