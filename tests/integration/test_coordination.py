@@ -19,7 +19,6 @@ from shared.events.document import (
     WorkerLost,
 )
 from shared.harness.coordinator import fold
-from shared.harness.coordinator import fold as shell
 from shared.harness.coordinator.assignment import Assignment, evolve
 from shared.harness.coordinator.fold import CoordinatorFold, from_row, to_row
 from shared.harness.work_item import WorkItem
@@ -66,6 +65,19 @@ async def test_several_batches_are_written_as_one_and_what_is_written_is_not_wri
     assert await rows.count_documents({}) == 0
 
 
+async def test_a_coordinator_that_catches_up_remembers_nothing_of_what_has_ended(
+    database: Mongo, producer: Producer
+) -> None:
+    coordination = CoordinatorFold("ocr", database, producer, max_attempts=3)
+    for _ in range(3):
+        facts = life(str(uuid.uuid4()))
+        planned = next(n for n, fact in enumerate(facts) if isinstance(fact, StagePlanned))
+        facts[planned] = facts[planned].model_copy(update={"followed_by": 1})
+        await coordination.apply(batch(facts))
+    assert not coordination._touched | coordination._flights.changed
+    assert await coordination.decide() is False
+
+
 async def test_a_state_that_is_not_written_yet_is_never_forgotten(database: Mongo) -> None:
     states = StateStore(database.coordinator("ocr"), from_row, capacity=1)
     found = {str(uuid.uuid4()): evolve(None, uploaded(), "ocr") for _ in range(3)}
@@ -103,7 +115,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(shell.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(fold.time, "monotonic", lambda: self.now)
 
 
 @pytest.fixture
@@ -192,7 +204,7 @@ async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restart
             raise KeyError("a bug that this fact meets")
         return evolve(before, fact, stage)
 
-    monkeypatch.setattr(shell, "evolve", evolve_or_raise)
+    monkeypatch.setattr(fold, "evolve", evolve_or_raise)
     first = CoordinatorFold("ocr", database, producer, max_attempts=3)
     facts = [fact for i in (odd, sound) for fact in until_last_page(i) if not isinstance(fact, WorkerLost)]
     await (await first.apply(batch(facts)))()
@@ -204,7 +216,7 @@ async def test_a_fact_that_cannot_be_folded_sets_its_document_aside_over_restart
     await again.start()
     await looked(again, clock, 2)
     assert await sent_of(settings, odd) == []
-    monkeypatch.setattr(shell, "evolve", evolve)
+    monkeypatch.setattr(fold, "evolve", evolve)
     await looked(again, clock, 130)
     assert {*await sent_of(settings, odd)} == {CONCLUDE}
     assert again.status()["set_aside"] == 0

@@ -159,12 +159,14 @@ class CoordinatorFold:
                 self._flights.sent(fact.document_id, follows, None, time.monotonic())
 
     def _follow(self, changed: Mapping[str, Assignment]) -> None:
-        self._touched |= changed.keys()
         for document_id, assignment in changed.items():
             if assignment.active:
                 self._open[document_id] = assignment
+                self._touched.add(document_id)
                 self._turns.begin(document_id, assignment.tenant)
             else:
+                self._touched.discard(document_id)
+                self._waiting.remove(document_id)
                 for kept in (self._open, self._served, self._given_up, self._traces, self._set_aside):
                     kept.pop(document_id, None)
                 self._flights.forget(document_id)

@@ -49,6 +49,7 @@ class InFlight:
         """Nothing of the document is waited for."""
         for number in self.in_flight.pop(document_id, set()):
             del self._flights[document_id, number]
+        self.changed.discard(document_id)
         self._drifted.pop(document_id, None)
         self._rests.pop(document_id, None)
 
@@ -97,8 +98,8 @@ class InFlight:
             self.changed.add(document_id)
 
     def _drop(self, document_id: str, number: int) -> None:
-        self.changed.add(document_id)
         if self._flights.pop((document_id, number), None):
+            self.changed.add(document_id)
             numbers = self.in_flight[document_id]
             numbers.discard(number)
             if not numbers:
