@@ -37,7 +37,7 @@ def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, *, remembers
             return SliceRunner(StageSettings(), None, blobs, Inputs(blobs))  # type: ignore[arg-type]
 
         first = worker()
-        planned = await first.do(item(PLAN, None), child)
+        (planned,) = await first.do(item(PLAN, None), child)
         assert isinstance(planned, StagePlanned)
         await first.do(item(0, planned.plan), child)
         name = blob_names.plan("a", ID, "ocr", planned.plan)
@@ -45,7 +45,7 @@ def test_a_plan_that_was_lost_or_damaged_is_made_again(number: int, *, remembers
         del world.bucket.blobs[name]
         if lost:
             world.bucket.put(name, lost)
-        done = await (first if remembers else worker()).do(item(number, planned.plan), child)
+        (done,) = await (first if remembers else worker()).do(item(number, planned.plan), child)
 
         assert isinstance(done, SliceCompleted | StageCompleted)
         assert unseal(await blobs.get(name)) == unseal(whole)
