@@ -140,13 +140,13 @@ class Loop:
     async def _follow(self, consumer: AIOKafkaConsumer, until: Positions | None) -> None:
         checked = time.monotonic()
         fetching = FetchWatchdog(consumer)
-        hurry = False  # more is due than one turn decides
         while True:
             self._measure(consumer)
             if until is not None and all(self.positions[place] >= offset for place, offset in until.items()):
                 await self._write_all()
                 return
             await self._write_if_due()
+            hurry = False  # whether more is due than one turn decides
             if self.lag < BATCH:
                 await self._written()
                 if self.caught_up and until is None:

@@ -25,12 +25,16 @@ from tests.simulation.shrink import shrunk
 CHUNK = 20  # seeds of one process, which keeps all of their worlds in memory
 
 
+SILENT_SECONDS = 120.0  # a world takes a tenth of a second
+
+
 @dataclass
 class Chunk:
     """Some seeds in a process of their own."""
 
     pid: int
     pipe: Connection
+    left: list[int]  # the seeds that it has not told of
 
 
 def main() -> int:
@@ -45,7 +49,8 @@ def main() -> int:
     if asked.seed is not None:
         return tell(run(draw(asked.seed)), whole=asked.whole or not asked.shrink)
     failed, began, done = 0, time.perf_counter(), 0
-    for seed, failure in outcomes(range(asked.first, asked.first + asked.seeds), asked.jobs):
+    died: list[int] = []
+    for seed, failure in outcomes(range(asked.first, asked.first + asked.seeds), asked.jobs, died):
         done += 1
         if failure is not None and not failure.kinds <= set(asked.ignore):
             failed += 1
@@ -58,7 +63,9 @@ def main() -> int:
             rate = done / (time.perf_counter() - began)
             print(f"{done} seeds, {failed} failed, {rate:.1f} seeds/s", flush=True)
     print(f"{done} seeds from {asked.first}, {failed} failed, {done / (time.perf_counter() - began):.1f} seeds/s")
-    return 1 if failed else 0
+    for seed in died:
+        print(f"seed {seed} fails: its process died, or was silent for {SILENT_SECONDS:.0f} s")
+    return 1 if failed or died else 0
 
 
 def arguments() -> argparse.Namespace:
@@ -99,8 +106,8 @@ def in_child(seed: int, *, whole: bool) -> str:
     return told
 
 
-def outcomes(seeds: range, jobs: int) -> Iterator[tuple[int, Outcome | None]]:
-    """Each seed, with its outcome if it failed."""
+def outcomes(seeds: range, jobs: int, died: list[int]) -> Iterator[tuple[int, Outcome | None]]:
+    """Each seed, with its outcome if it failed. `died` gets the seeds whose process ended without a word of them."""
     chunks = iter([seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)])
     running: list[Chunk] = []
     try:
@@ -109,13 +116,21 @@ def outcomes(seeds: range, jobs: int) -> Iterator[tuple[int, Outcome | None]]:
                 running.append(started(chunk))
             if not running:
                 return
-            for pipe in wait([one.pipe for one in running]):
+            ready = wait([one.pipe for one in running], timeout=SILENT_SECONDS)
+            if not ready:  # time stands still in a world
+                for one in running:
+                    os.kill(one.pid, 9)
+            for pipe in ready:
                 one = next(one for one in running if one.pipe is pipe)
                 try:
-                    yield pickle.loads(one.pipe.recv_bytes())
+                    seed, outcome = pickle.loads(one.pipe.recv_bytes())
                 except EOFError:
                     os.waitpid(one.pid, 0)
                     running.remove(one)
+                    died.extend(one.left[:1])  # those after it were not begun
+                    continue
+                one.left.remove(seed)
+                yield seed, outcome
     finally:
         for one in running:
             os.kill(one.pid, 9)
@@ -131,7 +146,7 @@ def started(seeds: range) -> Chunk:
             theirs.send_bytes(pickle.dumps((seed, small(outcome) if outcome.violations else None)))
         leave(0)
     theirs.close()
-    return Chunk(pid, mine)
+    return Chunk(pid, mine, list(seeds))
 
 
 def small(outcome: Outcome) -> Outcome:
