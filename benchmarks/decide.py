@@ -47,7 +47,7 @@ def uploaded(number: int) -> Assignment:
     """A document as the first stage sees it."""
     fact = DocumentUploaded.claim(
         document_id=str(uuid.UUID(int=number)), claim="1", tenant="default", producer="bench", pipeline=tuple(PIPELINE),
-        at=utcnow() + timedelta(seconds=number % 5000), sha256="0" * 64, size=1, media_type="text/plain",
+        at=utcnow() + timedelta(seconds=number % 5000), size=1, media_type="text/plain",
     )  # fmt: skip
     assignment = evolve(None, fact, PIPELINE[0].stage)
     assert assignment

@@ -6,7 +6,7 @@ text and findings live in blobs. Two processes that come to the same conclusion 
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID, uuid5
 
@@ -88,14 +88,9 @@ class StagePlanned(StageFact):
     page_count: int | None = None
     followed_by: int | None = None
 
-    def steps(self) -> Iterator[int]:
-        """The numbers of the slices in their order, then CONCLUDE."""
-        yield from range(self.slices)
-        yield CONCLUDE
-
     def done_at_once(self) -> Iterator[int]:
-        """The steps whose facts follow."""
-        return islice(self.steps(), self.followed_by or 0)
+        """The numbers of the slices, and CONCLUDE behind them, whose facts follow."""
+        return islice(chain(range(self.slices), (CONCLUDE,)), self.followed_by or 0)
 
 
 class SliceFact(StageFact):

@@ -23,8 +23,6 @@ from tests.simulation.scenario import draw
 from tests.simulation.shrink import shrunk
 
 CHUNK = 20  # seeds of one process, which keeps all of their worlds in memory
-
-
 SILENT_SECONDS = 120.0  # a world takes a tenth of a second
 
 

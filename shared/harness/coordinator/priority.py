@@ -18,8 +18,6 @@ from typing import Final, NamedTuple
 from shared.harness.coordinator.assignment import SHORT, Assignment, cost
 
 NOTHING: Final[frozenset[int]] = frozenset()
-AGEING: Final = 4.0  # times the cost of its next slice: what others get before the oldest document has a place
-MAX_PUBLISHED: Final = 100  # documents at most whose place in the queue is published
 CIRCULATES: Final = 2  # sends without a word before a document counts as one that circulates
 _CONCLUDES: Final = -1  # the grade of what has nothing left but its conclusion
 _UNPLANNED: Final = 1  # of what may be small: beside a letter that is planned it waits, beside a book it does not

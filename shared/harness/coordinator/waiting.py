@@ -11,11 +11,14 @@ from datetime import datetime
 from heapq import merge
 from itertools import count, islice
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from shared.events.document import CONCLUDE
 from shared.harness.coordinator.assignment import Assignment, Decision, GiveUp, Send, SetAside, cost
-from shared.harness.coordinator.priority import AGEING, MAX_PUBLISHED, Rank, price_of, rank
+from shared.harness.coordinator.priority import Rank, price_of, rank
+
+AGEING: Final = 4.0  # times the cost of its next slice: what others get before the oldest document has a place
+MAX_PUBLISHED: Final = 100  # documents at most whose place in the queue is published
 
 
 class Key(NamedTuple):

@@ -88,9 +88,9 @@ def do(stage: Stage, request: Mapping[str, Any], task: Task, replies: BinaryIO) 
     """Call the function that the request names; its sealed result."""
     match request["function"]:
         case "plan":
-            sealed = seal(stage.plan(task).model_dump(mode="json"))
-            plan = Plan.model_validate(unseal(sealed))
-            return do_at_once(stage, request, task, plan, replies) if is_little(plan, request) else sealed
+            plan = stage.plan(task)
+            sealed = seal(plan.model_dump(mode="json"))
+            return do_at_once(stage, request, task, sealed, replies) if is_little(plan, request) else sealed
         case "work":
             return seal(stage.work(task, Slice.model_validate(request["slice"])))
         case "conclude":
@@ -106,8 +106,8 @@ def is_little(plan: Plan, request: Mapping[str, Any]) -> bool:
     return bool(len(plan.slices) <= limits["slices"] and plan.weight <= limits["seconds"])
 
 
-def do_at_once(stage: Stage, request: Mapping[str, Any], task: Task, plan: Plan, replies: BinaryIO) -> bytes:
-    """Carry out the plan: hand over itself and the result of each slice; the sealed conclusion."""
+def do_at_once(stage: Stage, request: Mapping[str, Any], task: Task, planned: bytes, replies: BinaryIO) -> bytes:
+    """Carry out the sealed plan: hand over itself and the result of each slice; the sealed conclusion."""
 
     def step(name: str) -> Task:
         folder = task.workdir / name
@@ -115,7 +115,8 @@ def do_at_once(stage: Stage, request: Mapping[str, Any], task: Task, plan: Plan,
         _enter(folder, request)
         return replace(task, workdir=folder, tick=Ticker(replies))
 
-    send(replies, STEP, seal(plan.model_dump(mode="json")))
+    send(replies, STEP, planned)
+    plan = Plan.model_validate(unseal(planned))  # as a worker would have it from the store
     results = list[Result | None]()
     for number, slice_ in enumerate(plan.slices):
         sealed = seal(stage.work(step(str(number)), slice_))

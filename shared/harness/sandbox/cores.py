@@ -58,8 +58,8 @@ class Core:
 
     def _take(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        if (beyond := self._beyond()) is not None:
-            self._held = beyond
+        self._held = self._beyond()
+        if self._held is not None:
             return
         turn = self._open(f"turn{self._rank}")
         try:

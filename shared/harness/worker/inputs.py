@@ -24,9 +24,8 @@ class Inputs:
         self._blobs = blobs
         self._kept: OrderedDict[str, Any] = OrderedDict()
 
-    async def plan(self, tenant: str, document_id: str, stage: str, plan_id: str) -> Plan:
-        """A plan's slices. Raises BlobMissing, BlobDamaged."""
-        name = blob_names.plan(tenant, document_id, stage, plan_id)
+    async def plan(self, name: str) -> Plan:
+        """The plan in the blob of this name. Raises BlobMissing, BlobDamaged."""
         if name not in self._kept:
             self._keep(name, Plan.model_validate(unseal(await self._blobs.get(name))))
         plan: Plan = self._kept[name]
@@ -53,15 +52,15 @@ class Inputs:
         """The files of the plan and of its slices' results, None for each that is missing. Raises BlobMissing."""
         assert item.plan
         where = (item.tenant, item.document_id, item.stage, item.plan)
-        plan = await self.plan(*where)
-        missing = set(item.missing)
+        name, missing = blob_names.plan(*where), set(item.missing)
+        plan = await self.plan(name)
         async with self._folder() as folder:
             results = [
                 None if number in missing
                 else str(await self._blobs.local(blob_names.slice_result(*where, number), folder / str(number)))
                 for number in range(len(plan.slices))
             ]  # fmt: skip
-            yield str(await self._blobs.local(blob_names.plan(*where), folder / "plan")), results
+            yield str(await self._blobs.local(name, folder / "plan")), results
 
     async def _document(self, item: WorkItem) -> Any:
         name = blob_names.meta(item.tenant, item.document_id)

@@ -1,9 +1,9 @@
 """The slices of a stage's work: plan, slices, conclusion; done in a child and stored before the fact is appended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -22,6 +22,8 @@ from shared.storage import blob_names
 from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs, no_space_here, seal, unseal
 
 log = logs.get(__name__)
+
+T = TypeVar("T")
 
 _AT_ONCE: Final = 8  # slices under one claim
 _NO_SPACE: Final[Mapping[str, Any]] = {"code": "stage.waiting_for_space", "params": {}}
@@ -59,9 +61,7 @@ class SliceRunner:
             self.with_dropped_ticks.discard(item.work_id)
 
     async def _plan(self, item: WorkItem, child: Child, *, at_once: bool) -> list[Fact]:
-        steps = await with_space(
-            lambda: self._steps(item, child, at_once=at_once), lambda: self._tick(item, {**_NO_SPACE, "fraction": 0})
-        )
+        steps = await self._with_space(item, lambda: self._steps(item, child, at_once=at_once))
         plan = Plan.model_validate(unseal(steps[0]))
         plan.check(item.stage)
         item = item.model_copy(update={"plan": identity(item.inputs, plan.engine)})
@@ -119,9 +119,8 @@ class SliceRunner:
 
     async def _repair(self, item: WorkItem, child: Child) -> None:
         """Compute anew every slice whose stored result was lost or damaged since it was said to be done."""
-        assert item.plan
         plan = await self._plan_of(item, child)
-        name = blob_names.plan(item.tenant, item.document_id, item.stage, item.plan)
+        name = _name_of_plan(item)
         if not await self._is_done(name):  # we know it from memory, and the child reads it from the store
             await self._keep(item, {name: seal(plan.model_dump(mode="json"))})
         for number in sorted(set(range(len(plan.slices))) - set(item.missing)):
@@ -132,16 +131,14 @@ class SliceRunner:
 
         Raises BlobMissing or BlobDamaged where another engine would plan now.
         """
-        assert item.plan
-        where = (item.tenant, item.document_id, item.stage, item.plan)
         try:
-            return await self.inputs.plan(*where)
+            return await self.inputs.plan(_name_of_plan(item))
         except (BlobMissing, BlobDamaged):
             sealed = await self._run(item, child, {"function": "plan"})
             plan = Plan.model_validate(unseal(sealed))
             if identity(item.inputs, plan.engine) != item.plan:
                 raise
-            await self._keep(item, {blob_names.plan(*where): sealed})
+            await self._keep(item, {_name_of_plan(item): sealed})
             return plan
 
     async def _is_done(self, name: str) -> bool:
@@ -154,17 +151,18 @@ class SliceRunner:
 
     async def _keep(self, item: WorkItem, computed: Mapping[str, bytes]) -> None:
         """Store what was computed, by name; while the store is full it waits here, so that it is computed once."""
-        await with_space(lambda: self.blobs.put_all(computed), lambda: self._tick(item, {**_NO_SPACE, "fraction": 1}))
+        await self._with_space(item, lambda: self.blobs.put_all(computed), fraction=1)
 
     async def _run(self, item: WorkItem, child: Child, request: Mapping[str, Any]) -> bytes:
-        return await with_space(
-            lambda: self._run_once(item, child, request), lambda: self._tick(item, {**_NO_SPACE, "fraction": 0})
-        )
+        return await self._with_space(item, lambda: self._run_once(item, child, request, []))
 
-    async def _run_once(
-        self, item: WorkItem, child: Child, request: Mapping[str, Any], steps: list[bytes] | None = None
-    ) -> bytes:
-        settings, steps = self.settings, [] if steps is None else steps
+    async def _with_space(self, item: WorkItem, action: Callable[[], Awaitable[T]], fraction: float = 0) -> T:
+        """The result of `action`, repeated while there is no space for it; people are told, with `fraction` done."""
+        return await with_space(action, lambda: self._tick(item, {**_NO_SPACE, "fraction": fraction}))
+
+    async def _run_once(self, item: WorkItem, child: Child, request: Mapping[str, Any], steps: list[bytes]) -> bytes:
+        """The last result; those of the steps before it are added to `steps` as they come."""
+        settings = self.settings
         try:
             async with self.inputs.of(item) as inputs:
                 cores = {"folder": str(settings.cores_folder.absolute()), "count": settings.cores}
@@ -211,19 +209,25 @@ class SliceRunner:
         if item.plan is None or item.slice < 0:
             return None
         try:
-            plan = await self.inputs.plan(item.tenant, item.document_id, item.stage, item.plan)
+            plan = await self.inputs.plan(_name_of_plan(item))
             return plan.slices[item.slice].pages
         except Exception as error:  # a failure is always reported
             log.warning("the pages of a failed slice are not known", work=item.work_id, reason=type(error).__name__)
             return None
 
 
+def _name_of_plan(item: WorkItem) -> str:
+    """The name of the blob that the item's plan is in; it is known."""
+    assert item.plan
+    return blob_names.plan(item.tenant, item.document_id, item.stage, item.plan)
+
+
 def _name_of(item: WorkItem) -> str:
     """The name of the blob that the item's result goes into; its plan is known."""
+    if item.slice == PLAN:
+        return _name_of_plan(item)
     assert item.plan
     where = (item.tenant, item.document_id, item.stage, item.plan)
-    if item.slice == PLAN:
-        return blob_names.plan(*where)
     if item.slice == CONCLUDE:
         return blob_names.result(*where, item.missing)
     return blob_names.slice_result(*where, item.slice)

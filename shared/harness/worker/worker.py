@@ -18,7 +18,6 @@ from shared.events.document import (
     Failure,
     NotAnEnvelope,
     SliceFailed,
-    StagePlanned,
     StageStarted,
     UnknownFact,
     decode,
@@ -149,7 +148,7 @@ class Worker:
         try:
             await self.producer.append(*outcome.opening, fact, *outcome.following)
         except ValueError as error:  # one is too large for the log; what follows a plan is done again
-            if isinstance(fact, StagePlanned) and outcome.following:
+            if outcome.following:
                 fact = fact.model_copy(update={"followed_by": None})
             else:
                 fact = await self._failed(item, lease, failures.of(error, item))
@@ -185,7 +184,10 @@ class Worker:
 
     async def _outcome(self, item: WorkItem, lease: Lease, child: Child) -> Outcome:
         """What this work item ends in. Whatever goes wrong is the item's failure. Raises Unconfirmed."""
-        if not item.opens or lease.losses >= MAX_LOSSES:
+        if lease.losses >= MAX_LOSSES:
+            lost = Failure(code="worker_lost", facts={"strikes": lease.losses})
+            return Outcome(await self._failed(item, lease, lost))
+        if not item.opens:
             return await self._ended_in(item, lease, child)
         opening = build_fact(StageStarted, item, f"{item.stage}/{item.attempt}")
         doing = asyncio.create_task(self._ended_in(item, lease, child))
@@ -199,10 +201,6 @@ class Worker:
             await _cancelled(doing)
 
     async def _ended_in(self, item: WorkItem, lease: Lease, child: Child) -> Outcome:
-        if lease.losses >= MAX_LOSSES:
-            return Outcome(
-                await self._failed(item, lease, Failure(code="worker_lost", facts={"strikes": lease.losses}))
-            )
         try:
             # what was begun before may be done in part: then each slice looks for its result first
             fact, *following = await self._with_quick_tries(item, child, at_once=lease.claim_count == item.attempt == 1)
