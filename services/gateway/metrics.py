@@ -14,24 +14,22 @@ from prometheus_client.metrics_core import Metric
 from services.gateway.live.frames import View
 from services.gateway.live.sse import EventStreams
 from services.gateway.live.websocket import WebSockets
+from shared.document.totals import STAGE_SECONDS, Totals
 from shared.events.envelope import VERSIONS_PER_FACT
 from shared.storage.mongo import Row
 
-__all__ = ["CONTENT_TYPE", "STAGE_SECONDS", "Metrics", "SystemSnapshot"]
+__all__ = ["CONTENT_TYPE", "Metrics", "SystemSnapshot"]
 
 _LATENCY: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
-STAGE_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 _REQUESTS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0)  # seconds
 
 
 class SystemSnapshot(NamedTuple):
-    """What the database knows: rows of folds, of stages, of jobs by stage, how long those took; failures by code."""
+    """What the database knows: rows of folds and of stages, and what is counted of all documents."""
 
     folds: list[Row]
     stages: dict[str, Row]
-    stage_jobs: list[Row]
-    stage_durations: list[Row]  # by stage, outcome and bucket of STAGE_SECONDS
-    failures: dict[str, int]
+    totals: Totals
 
 
 class Metrics:
@@ -101,28 +99,24 @@ def _of_knowledge(known: SystemSnapshot) -> Iterator[Metric]:
                  {row["_id"]: row["circulating"] for row in known.folds if "circulating" in row})  # fmt: skip
     for name, what in (("slots", "Places for slices of live workers."), ("busy", "Slices that are being worked on.")):
         yield _gauge(f"stage_{name}", what, "stage", {stage: row[name] for stage, row in known.stages.items()})
-    yield _gauge("documents_failed", "Documents that have failed, by code.", "code", known.failures)
+    yield _gauge("documents_failed", "Documents that have failed, by code.", "code", known.totals.failures())
     jobs = GaugeMetricFamily("pagestream_stage_jobs", "Stages of documents, by status.", labels=("stage", "status"))
-    for row in known.stage_jobs:
-        jobs.add_metric((row["_id"]["type"], row["_id"]["status"]), row["count"])
+    for labels, number in known.totals.stages().items():
+        jobs.add_metric(labels, number)
     yield jobs
-    yield stage_seconds(known.stage_durations)
+    yield stage_seconds(known.totals)
 
 
-def stage_seconds(rows: list[Row]) -> Metric:
+def stage_seconds(totals: Totals) -> Metric:
     """The histogram of how long stages took, by stage and outcome, of all documents that are there."""
     family = HistogramMetricFamily(
         "pagestream_stage_seconds",
         "From start to end of the stages of the documents that are there.",
         labels=("stage", "outcome"),
     )
-    ended = sorted({(row["_id"]["type"], row["_id"]["status"]) for row in rows})
-    for labels in ended:
-        mine = {row["_id"]["most"]: row for row in rows if (row["_id"]["type"], row["_id"]["status"]) == labels}
-        counts = [mine[bound]["count"] if bound in mine else 0 for bound in (*STAGE_SECONDS, None)]
-        names = [*(str(bound) for bound in STAGE_SECONDS), "+Inf"]
-        buckets = list(zip(names, accumulate(counts), strict=True))
-        family.add_metric(labels, buckets, sum(row["seconds"] for row in mine.values()))
+    names = [*(str(bound) for bound in STAGE_SECONDS), "+Inf"]
+    for labels, took in totals.stage_times().items():
+        family.add_metric(labels, list(zip(names, accumulate(took.buckets), strict=True)), took.seconds)
     return family
 
 

@@ -8,6 +8,7 @@ from services.progress.handlers import Handover, LiveProjection
 from services.progress.projection import generations
 from services.progress.projection.projector import Projector, announce_epoch
 from services.progress.projection.stored_results import StoredResults
+from services.progress.projection.tenant_totals import TenantTotals
 from services.progress.rebuild import handover
 from services.progress.settings import ProgressSettings
 from shared.kafka import topics
@@ -33,18 +34,22 @@ async def serve(settings: ProgressSettings) -> None:
         owner = Owner.of(f"{settings.slot}/progress")
         await stack.enter_async_context(handover.turn(database, Ownership(database, generations.OWNERSHIP, owner)))
         generation = await generations.live(database, settings.partitions)
-        projector = Projector(database, generation, blobs, producer)
+        checkpoint = generations.checkpoint(database, generation)
+        totals = TenantTotals(database, generation)
+        await totals.start(await checkpoint.load())
+        projector = Projector(database, generation, blobs, producer, totals)
         live = LiveProjection(
             database, blobs, projector, StoredResults(database, generation, blobs), producer, settings.loaders
         )
         await live.start()
         await announce_epoch(producer, generation)
         log.info("projector starts", generation=generation)
-        loop = Loop(settings.kafka, generations.checkpoint(database, generation), live, due=live.due)
+        loop = Loop(settings.kafka, checkpoint, live, due=live.due)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(loop.run())
                 tasks.create_task(live.append())
+                tasks.create_task(live.store_old(loop))
                 tasks.create_task(live.sweep(loop))
                 tasks.create_task(live.report(loop))
                 tasks.create_task(live.tidy(loop, Janitor(database, generation, blobs)))

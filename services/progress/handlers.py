@@ -14,6 +14,7 @@ from services.progress.deciders.janitor import Janitor
 from services.progress.projection import generations
 from services.progress.projection.eraser import erase, erase_elsewhere
 from services.progress.projection.projector import Projector
+from services.progress.projection.result_backlog import ResultBacklog
 from services.progress.projection.stored_results import StoredResults
 from services.progress.rebuild.rebuild_job import RebuildTicks
 from shared.document.state import TERMINAL, DocumentState
@@ -23,7 +24,7 @@ from shared.kafka.dead_letters import park
 from shared.kafka.producer import Producer
 from shared.projecting import heartbeat
 from shared.projecting.batch import Batch
-from shared.projecting.fences import fenced
+from shared.projecting.fences import PASSES, fenced
 from shared.projecting.loop import Loop, Write
 from shared.runtime import logs
 from shared.runtime.failpoints import provoke
@@ -67,6 +68,7 @@ class LiveProjection:
         self._due = DueDocuments()
         self.due = asyncio.Event()  # set when a document is due at once that no record is about
         self._errands = BackgroundTasks(loaders, self._done)
+        self._backlog = ResultBacklog(results, projector.states, is_held=lambda: bool(self._errands))
         self._stored: dict[str, dict[str, str]] = {}  # the results that are where their endpoints read them
         self._expired: dict[tuple[str, int], float] = {}  # leases, and since when they have been seen so
         self._erased: set[str] = set()  # and not known to be so by the log yet
@@ -75,7 +77,6 @@ class LiveProjection:
     async def start(self) -> None:
         """Take up what an earlier life left undone."""
         self._due.now(await self._projector.unfinished())
-        self._due.now(await self._results.unloaded())
 
     async def apply(self, batch: Batch) -> Write:
         """Fold a batch; park unreadable records. Raises Handover."""
@@ -128,14 +129,17 @@ class LiveProjection:
             self._stored.pop(document_id, None)
 
     def _is_stored(self, state: DocumentState) -> bool:
-        """Whether every result is in its collection; starts the storing where it is not."""
+        """Whether every result is in its collection; starts the storing where it is not and somebody waits for it."""
         if state.status == "deleted":
             return True
-        if self._errands.under_way(state.document_id):
-            return False
         wanted = self._results.wanted(state)
         if self._stored.get(state.document_id, {}) == wanted:
             return True
+        if state.status in TERMINAL:
+            self._backlog.wake()
+            return True
+        if self._errands.under_way(state.document_id):
+            return False
 
         async def load() -> None:
             await self._results.load([state])
@@ -174,6 +178,18 @@ class LiveProjection:
     async def close(self) -> None:
         """End what runs beside the fold."""
         await self._errands.close()
+
+    async def store_old(self, loop: Loop) -> None:
+        """Store the results that nobody waits for until cancelled, once the fold has caught up with the log."""
+        while True:
+            await self._backlog.wait()
+            if loop.caught_up:
+                try:
+                    await self._backlog.work_off()
+                    continue
+                except PASSES as error:
+                    log.warning("results wait for the store or the database", reason=summarize(error))
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     async def sweep(self, loop: Loop) -> None:
         """Look for expired leases and silent jobs until cancelled, once every appended fact is read."""

@@ -43,8 +43,7 @@ def render(state: DocumentState, live: LiveOverlay, *, info: UploadInfo, epoch: 
 
 def render_stage(state: DocumentState, stage_state: StageState, live: LiveOverlay) -> dict[str, Any]:
     """One stage of the view."""
-    held = percent.held_of(live, stage_state.stage)
-    status = "stalled" if stage_state.lost and not held and stage_state.status == "running" else stage_state.status
+    status = status_of(stage_state, live)
     return {
         "status": status,
         "percent": percent.of_stage(stage_state, live),
@@ -58,6 +57,12 @@ def render_stage(state: DocumentState, stage_state: StageState, live: LiveOverla
     }
 
 
+def status_of(stage_state: StageState, live: LiveOverlay) -> str:
+    """The status that is shown of a stage: while a lost worker is the last word about all of its slices, `stalled`."""
+    is_stalled = stage_state.lost and stage_state.status == "running" and not percent.held_of(live, stage_state.stage)
+    return "stalled" if is_stalled else stage_state.status
+
+
 def pages(state: DocumentState) -> dict[str, Any]:
     """Pages done of pages, from the stage that counted them."""
     for stage_state in state.stages.values():
@@ -66,6 +71,12 @@ def pages(state: DocumentState) -> dict[str, Any]:
             failed = [page for first, last in spans for page in range(first, last + 1)]
             return {"total": stage_state.pages, "done": stage_state.pages_done, "failed": failed}
     return {"total": None, "done": 0, "failed": []}
+
+
+def failure_of(state: DocumentState) -> Failure | None:
+    """Why the document, or a part of it, failed."""
+    stage_state = _failed_job(state)
+    return stage_state.error if stage_state else None
 
 
 def iso(at: datetime | None) -> str | None:
@@ -80,8 +91,7 @@ def _message(state: DocumentState, stages: dict[str, dict[str, Any]]) -> Message
         case "completed" if state.partial:
             return message("document.partial", failed=sum(len(stage.failed) for stage in state.stages.values()))
         case "failed":
-            stage_state = _failed_job(state)
-            return _failed_message(stage_state.error if stage_state else None)
+            return _failed_message(failure_of(state))
         case "completed" | "cancelled" | "cancelling" | "processed":
             return message(f"document.{state.status}")
         case _:

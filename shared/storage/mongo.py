@@ -50,13 +50,19 @@ _DUPLICATE: Final = 11000  # MongoDB's code of a duplicate key
 # The wording of OpenSSL and of the driver.
 _CERTIFICATE_REFUSED: Final = re.compile(r"certificate verify failed: ([^(\[]{1,200}?) \(")
 PROJECTIONS: Final = ("documents", "processing_jobs", "timeline", "chunks", "extractions", "jobs")
+TOTALS: Final = "totals"  # what the fold counts; of no interest beside the generation that is live
 
+_LISTED: Final = {"partialFilterExpression": {"deleted": False}}  # what is left of deleted documents is in no list
 _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "documents": [
-        IndexModel([("tenant", 1), ("uploaded_at", -1), ("_id", -1)]),
-        IndexModel([("tenant", 1), ("view.status", 1), ("uploaded_at", -1), ("_id", -1)]),
-        IndexModel([("tenant", 1), ("batch", 1), ("uploaded_at", -1), ("_id", -1)]),
-        IndexModel([("tenant", 1), ("tags", 1), ("uploaded_at", -1), ("_id", -1)]),
+        IndexModel([("tenant", 1), ("uploaded_at", -1), ("_id", -1)], **_LISTED),
+        IndexModel([("tenant", 1), ("view.status", 1), ("uploaded_at", -1), ("_id", -1)], **_LISTED),
+        IndexModel([("tenant", 1), ("batch", 1), ("uploaded_at", -1), ("_id", -1)], **_LISTED),
+        IndexModel([("tenant", 1), ("tags", 1), ("uploaded_at", -1), ("_id", -1)], **_LISTED),
+        # What a start looks for: few of many.
+        IndexModel([("unfinished", 1)], partialFilterExpression={"unfinished": True}),
+        IndexModel([("uploaded_at", -1)], partialFilterExpression={"unloaded": True}),
+        IndexModel([("settled.erased", 1)], partialFilterExpression={"settled.erased": True}),
     ],
     "processing_jobs": [IndexModel([("document_id", 1)]), IndexModel([("status", 1), ("type", 1)])],
     "timeline": [],  # found by id, which begins with the document's; an index more is a third of what a replay writes
@@ -68,8 +74,11 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "jobs": [
         IndexModel([("tenant", 1), ("started_at", -1), ("_id", -1)]),
         IndexModel([("due", 1)], sparse=True),
+        IndexModel([("tenant", 1)], partialFilterExpression={"unfinished": True}),
     ],
+    TOTALS: [],
 }
+_COORDINATOR_INDEXES: Final = [IndexModel([("active", 1)], partialFilterExpression={"active": True})]
 _CONTROL_INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     "leases": [
         IndexModel([("ended", 1), ("expires_at", 1)]),
@@ -141,6 +150,10 @@ class Mongo:
         """Create the collections and indexes of a generation; existing ones stay as they are."""
         for name, indexes in _INDEXES.items():
             await _create(self.projections, f"{name}_{generation}", indexes)
+
+    async def create_coordinator(self, stage: str) -> None:
+        """Create the collection and the index of one stage's coordinator; existing ones stay as they are."""
+        await _create(self.projections, f"coordinator_{stage}", _COORDINATOR_INDEXES)
 
     async def point_views(self, generation: str) -> None:
         """Let the plain names show `generation`."""
@@ -218,10 +231,10 @@ async def replace(rows: Collection, found: Sequence[Row]) -> None:
         await rows.bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in found], ordered=False)
 
 
-async def change(rows: Collection, changes: Sequence[tuple[str, Row]]) -> None:
-    """Update rows by id with operators such as `$set`; a row that is not there is no error."""
+async def change(rows: Collection, changes: Sequence[tuple[Row, Row]]) -> None:
+    """Update the row that each query finds with operators such as `$set`; where there is none it is no error."""
     if changes:
-        await rows.bulk_write([UpdateOne({"_id": i}, operators) for i, operators in changes], ordered=False)
+        await rows.bulk_write([UpdateOne(query, operators) for query, operators in changes], ordered=False)
 
 
 async def add(rows: Collection, found: Sequence[Row]) -> None:

@@ -79,11 +79,12 @@ def maybe_at_rest(world: Any) -> bool:
 
 
 def everything(world: Any) -> list[Violation]:
-    """I1 to I3, I5, I6, I8."""
+    """I1 to I3, I5, I6, I8, I13."""
     found = violations(observe(world), [*world.people.accepted.values()])
     if world.people.waiting:
         found.append(Violation("I1", "people", f"{world.people.waiting} uploads were never answered"))
     found += _coordinators(world)
+    found += _totals(world)
     found = [one for one in found if not ("coordinator" in one.sentence and one.subject in _begun_twice(world))]
     if world.scenario.is_quiet:
         found += _nothing_twice(world)
@@ -213,6 +214,20 @@ def _coordinators(world: Any) -> Iterator[Violation]:
             if row["settled"]["status"] != state.status or row["settled"]["facts"] != state.facts:
                 told = f"is {state.status} ({state.facts}), the coordinator of {stage} holds {row['settled']['status']}"
                 yield Violation("I3", row["_id"], f"{told} ({row['settled']['facts']})")
+
+
+def _totals(world: Any) -> Iterator[Violation]:
+    """What is counted of each tenant is the sum of what its documents add."""
+    pointer = {row["_id"]: row for row in world.server.rows(_PROJECTIONS, "generations")}.get("live", {})
+    generation = pointer.get("generation", "")
+    sums: dict[str, Counter[str]] = {}
+    for row in world.server.rows(_PROJECTIONS, f"documents_{generation}"):
+        sums.setdefault(row["tenant"], Counter()).update(row["counted"])
+    kept = {row["_id"]: Counter(row["counts"]) for row in world.server.rows(_PROJECTIONS, f"totals_{generation}")}
+    for tenant, counts in sums.items():
+        mine = kept.get(tenant, Counter())
+        if differs := {name: (n, mine[name]) for name, n in counts.items() if mine[name] != n}:
+            yield Violation("I13", tenant, f"the totals differ from the documents: {differs}")
 
 
 def early(world: Any) -> None:

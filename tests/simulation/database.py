@@ -260,6 +260,13 @@ class Collection:
         answer: Row | None = await self._client.ask(find)
         return answer
 
+    async def distinct(self, path: str, wanted: Mapping[str, Any]) -> list[Any]:
+        def read() -> list[Any]:
+            return list({value: None for row in self._found(wanted) for value in query.values(row, path)})
+
+        found: list[Any] = await self._client.ask(read)
+        return found
+
     async def count_documents(self, wanted: Mapping[str, Any]) -> int:
         return int(await self._client.ask(lambda: len(self._found(wanted))))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from services.progress.projection.projector import Projector
+from services.progress.projection.result_backlog import ResultBacklog
 from services.progress.projection.stored_results import StoredResults
 from shared.events.document import Fact
 from shared.kafka.producer import Producer
@@ -49,8 +50,7 @@ class Bench:
 
     async def store_results(self, generation: str) -> None:
         results = StoredResults(self.database, generation, self.blobs)
-        states = await self.projector(generation).states(await results.unloaded())
-        await results.load(list(states.values()))
+        await ResultBacklog(results, self.projector(generation).states).work_off()
 
     async def upload(self, document_id: str) -> None:
         """The blobs of a document whose stages are done."""

@@ -19,7 +19,7 @@ from services.gateway.dependencies import (
     WebSocketsDep,
 )
 from services.gateway.http.responses import Json
-from services.gateway.metrics import CONTENT_TYPE, STAGE_SECONDS, SystemSnapshot
+from services.gateway.metrics import CONTENT_TYPE, SystemSnapshot
 from services.gateway.queries.projections import Projections
 from services.gateway.queries.service_status import SILENT_AFTER, ServiceStatus
 from shared.kafka import topics
@@ -51,7 +51,7 @@ async def system(
             "lag": sum(int(fold.get("lag") or 0) for fold in folds),
             "circulating": sum(int(fold.get("circulating") or 0) for fold in folds),
             "halted": [fold["name"] for fold in folds if fold.get("halted")],
-            "failures": await projections.failures(tenant),
+            "failures": (await projections.totals(tenant)).failures(),
             "parked": await updates.kept(topics.PARKED),
             "connections": {"sockets": len(websockets.open), "streams": len(event_streams.open)},
             "epoch": projections.generation,
@@ -81,9 +81,7 @@ async def _knowledge(service_status: ServiceStatus, projections: Projections) ->
     return SystemSnapshot(
         folds=await service_status.folds(),
         stages=await service_status.stages(await service_status.workers()),
-        stage_jobs=await projections.stage_jobs(),
-        stage_durations=await projections.stage_durations(STAGE_SECONDS),
-        failures=await projections.failures(None),
+        totals=await projections.totals(None),
     )
 
 

@@ -1,15 +1,14 @@
 """The gateway's queries on the projections. It reads the live generation and never writes."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.gateway.problems import Problem
 from services.gateway.queries.cursors import After
 from services.gateway.targets import DocumentKey, Standing
-from shared.document.state import TERMINAL
-from shared.events.standalone_job import ENDED, is_job_id
-from shared.storage.mongo import Collection, Mongo, Row, float32, under
+from shared.document.totals import Totals
+from shared.events.standalone_job import is_job_id
+from shared.storage.mongo import TOTALS, Collection, Mongo, Row, float32, under
 
 _STEP: Final = 1_000  # rows that come at once where there may be many: others get a turn in between
 
@@ -24,7 +23,7 @@ class ListFilter(NamedTuple):
 
     def query(self) -> Row:
         """The filter."""
-        wanted: Row = {"tenant": self.tenant, "deleted": {"$ne": True}}
+        wanted: Row = {"tenant": self.tenant, "deleted": False}
         if self.status:
             wanted["view.status"] = self.status
         if self.batch:
@@ -57,14 +56,6 @@ class Stored(NamedTuple):
 
     document_id: str
     result: str
-
-
-class Usage(NamedTuple):
-    """What a tenant uses: documents that have not ended, pages, bytes stored."""
-
-    documents: int
-    pages: int
-    bytes: int
 
 
 class Projections:
@@ -189,58 +180,20 @@ class Projections:
         rows = self._of("documents").find({"_id": {"$in": list(document_ids)}}, {"_id": 1})
         return {row["_id"] async for row in rows}
 
-    async def usage(self, tenant: str, *, since: datetime) -> Usage:
-        """What the tenant uses, pages counted of documents uploaded from `since` on."""
-        sums = {
-            "documents": {"$sum": {"$cond": [{"$in": ["$view.status", sorted(TERMINAL)]}, 0, 1]}},
-            "pages": {"$sum": {"$cond": [{"$gte": ["$uploaded_at", since]}, "$view.pages.total", 0]}},
-            "bytes": {"$sum": "$view.bytes"},
-        }
-        steps: list[Row] = [{"$match": {"tenant": tenant, "deleted": {"$ne": True}}}, {"$group": {"_id": None, **sums}}]
-        async for row in self._of("documents").aggregate(steps):
-            return Usage(row["documents"], row["pages"], row["bytes"])
-        return Usage(0, 0, 0)
+    async def totals(self, tenant: str | None) -> Totals:
+        """What is counted of a tenant's documents; of all tenants together for None."""
+        if self.generation is None:
+            await self.refresh()
+        whose = {} if tenant is None else {"_id": tenant}
+        return Totals([row["counts"] async for row in self._of(TOTALS).find(whose, {"counts": 1})])
 
     async def open_jobs(self, tenant: str, limit: int) -> int:
         """How many standalone jobs of the tenant have not ended, counted up to `limit`."""
-        wanted = {"tenant": tenant, "view.status": {"$nin": sorted(ENDED)}}
+        wanted = {"tenant": tenant, "unfinished": True}
         return int(await self._of("jobs").count_documents(wanted, limit=limit))
-
-    async def failures(self, tenant: str | None) -> dict[str, int]:
-        """How many documents of a tenant failed, by code; of all tenants for None."""
-        whose = {} if tenant is None else {"tenant": tenant}
-        failed = [
-            {"$match": {**whose, "view.status": "failed", "deleted": {"$ne": True}}},
-            {"$group": {"_id": "$view.error.code", "count": {"$sum": 1}}},
-        ]
-        return {str(row["_id"]): row["count"] async for row in self._of("documents").aggregate(failed)}
-
-    async def stage_jobs(self) -> list[Row]:
-        """Stages of all documents, grouped by `_id` (`type`, `status`): `count`."""
-        group = {"_id": {"type": "$type", "status": "$status"}, "count": {"$sum": 1}}
-        return [row async for row in self._of("processing_jobs").aggregate([{"$group": group}])]
-
-    async def stage_durations(self, bounds: Sequence[float]) -> list[Row]:
-        """How long ended stages took, in seconds: `_id` (`type`, `status`, `most`), `count`, `seconds` of all together.
-
-        `most` is the first of `bounds` that they did not pass, None above the last.
-        """
-        took = {"$divide": [{"$subtract": ["$completed_at", "$started_at"]}, 1000]}
-        bound = {"$switch": {"branches": [_up_to(seconds) for seconds in bounds], "default": None}}
-        sums = {"count": {"$sum": 1}, "seconds": {"$sum": "$took"}}
-        steps: list[Row] = [
-            {"$match": {"started_at": {"$ne": None}, "completed_at": {"$ne": None}}},
-            {"$project": {"type": 1, "status": 1, "took": took}},
-            {"$group": {"_id": {"type": "$type", "status": "$status", "most": bound}, **sums}},
-        ]
-        return [row async for row in self._of("processing_jobs").aggregate(steps)]
 
     def _of(self, name: str) -> Collection:
         return self._mongo.projection(name, self.generation or "none")
-
-
-def _up_to(bound: float) -> Row:
-    return {"case": {"$lte": ["$took", bound]}, "then": bound}
 
 
 def _by_collection(keys: Sequence[DocumentKey]) -> Mapping[str, list[str]]:

@@ -99,14 +99,14 @@ class Quotas:
         now = utcnow()
         midnight = datetime.combine(now.date() + timedelta(days=1), time.min, now.tzinfo)
         await self._forget_seen(tenant)
-        usage = await self._projections.usage(tenant, since=midnight - timedelta(days=1))
+        totals = await self._projections.totals(tenant)
         rooms = self._unseen[tenant]
         if quota.documents is not None:
-            _hold("documents", quota.documents, usage.documents + len(rooms), 1)
+            _hold("documents", quota.documents, totals.unfinished + len(rooms), 1)
         if quota.pages_a_day is not None:
-            _hold("pages_a_day", quota.pages_a_day, usage.pages, 1, now, midnight)
+            _hold("pages_a_day", quota.pages_a_day, totals.pages(now.date()), 1, now, midnight)
         if quota.bytes is not None:
-            used = usage.bytes + sum(other.size for other in rooms)
+            used = totals.bytes + sum(other.size for other in rooms)
             if room.size:
                 _hold("bytes", quota.bytes, used, room.size)
             else:

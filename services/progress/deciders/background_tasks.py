@@ -23,6 +23,10 @@ class BackgroundTasks:
         self._ended = ended
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
+    def __bool__(self) -> bool:
+        """Whether any errand runs or waits."""
+        return bool(self._tasks)
+
     def under_way(self, document_id: str) -> bool:
         """Whether an errand of the document runs or waits for its place."""
         return document_id in self._tasks

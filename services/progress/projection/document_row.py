@@ -6,12 +6,13 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from shared.document import codec, percent, view
+from shared.document import codec, percent, totals, view
 from shared.document import live_overlay as overlay
 from shared.document.codec import Row
 from shared.document.live_overlay import InHand, LiveOverlay
 from shared.document.stage_state import StageState
-from shared.document.state import DocumentState, evolve
+from shared.document.state import TERMINAL, DocumentState, evolve
+from shared.document.totals import Counts
 from shared.document.upload_info import NOTHING, UploadInfo
 from shared.events.document import Fact, Progress
 
@@ -60,6 +61,11 @@ def settle(projection: DocumentRow) -> DocumentRow:
     return replace(projection, live=replace(live, shown=percent.of_document(state, live), shown_stages=stages))
 
 
+def count(projection: DocumentRow | None) -> Counts:
+    """What the document adds to its tenant's totals."""
+    return totals.count(projection.state, projection.live) if projection else {}
+
+
 def to_row(projection: DocumentRow, epoch: str) -> Row:
     """The row of the collection `documents`."""
     state = projection.state
@@ -69,6 +75,8 @@ def to_row(projection: DocumentRow, epoch: str) -> Row:
         "tenant": state.tenant,
         "uploaded_at": state.uploaded_at,
         "deleted": deleted,
+        "unfinished": state.status not in TERMINAL and not state.erased,
+        "counted": count(projection),
         "version": projection.version,
         "view": {"status": "deleted"} if deleted else shown,
         "plans": {stage: stage_state.plan for stage, stage_state in state.stages.items() if stage_state.plan},

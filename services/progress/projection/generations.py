@@ -7,20 +7,29 @@ from typing import Final
 from shared.events.document import utcnow
 from shared.kafka import topics
 from shared.projecting.checkpoint import ALL_PARTITIONS, Checkpoint, Share, partitions_of
-from shared.storage.mongo import PROJECTIONS, DuplicateKeyError, Mongo
+from shared.runtime import logs
+from shared.storage.mongo import PROJECTIONS, TOTALS, DuplicateKeyError, Mongo
+
+log = logs.get(__name__)
 
 FOLD: Final = "progress"
 OWNERSHIP: Final = "fold/progress"
+SHAPE: Final = 2  # of the rows; a release that cannot go on with those of the one before raises it
 _HANDOVER_MS: Final = 20_000  # a rebuild that is killed holds up the live projection for so long
 _ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 async def live(mongo: Mongo, partitions: int) -> str:
-    """The generation that readers read; where there is none (a new or dropped database) one begins at offset 0."""
+    """The generation that readers read; where there is none (a new or dropped database) one begins at offset 0.
+
+    So it does in place of one whose rows have another shape: an older release wrote it.
+    """
     while True:
         generation = await mongo.live_generation()
         if generation is not None and await checkpoint(mongo, generation).exists():
-            return generation
+            if await mongo.generations.find_one({"_id": generation, "shape": SHAPE}, {"_id": 1}):
+                return generation
+            log.warning("the projection is of another release and is folded anew", generation=generation)
         began = await begin(mongo, partitions)
         if await point(mongo, began, instead_of=generation):
             return began
@@ -31,7 +40,8 @@ async def begin(mongo: Mongo, partitions: int) -> str:
     """A new generation at offset 0 that is not read yet."""
     generation = "".join(secrets.choice(_ALPHABET) for _ in range(6))
     await mongo.create_projections(generation)
-    await mongo.generations.insert_one({"_id": generation, "began_at": utcnow(), "live_since": None})
+    row = {"_id": generation, "shape": SHAPE, "began_at": utcnow(), "live_since": None}
+    await mongo.generations.insert_one(row)
     places = partitions_of([topics.DOCUMENTS, topics.PROGRESS], partitions)
     await checkpoint(mongo, generation).create(places)
     return generation
@@ -55,14 +65,14 @@ async def point(mongo: Mongo, generation: str, instead_of: str | None) -> bool:
 
 async def before(mongo: Mongo, generation: str | None) -> str | None:
     """The generation that was live before `generation` and is still kept."""
-    kept = {"_id": {"$nin": ["live", generation]}, "live_since": {"$ne": None}}
+    kept = {"_id": {"$nin": ["live", generation]}, "shape": SHAPE, "live_since": {"$ne": None}}
     row = await mongo.generations.find_one(kept, sort=[("live_since", -1)])
     return row["_id"] if row else None
 
 
 async def unfinished(mongo: Mongo) -> str | None:
     """A generation that a rebuild began and that was never live."""
-    row = await mongo.generations.find_one({"_id": {"$ne": "live"}, "live_since": None})
+    row = await mongo.generations.find_one({"_id": {"$ne": "live"}, "shape": SHAPE, "live_since": None})
     return row["_id"] if row else None
 
 
@@ -106,7 +116,7 @@ async def forget(mongo: Mongo, but: Collection[str]) -> None:
 
 async def drop(mongo: Mongo, generation: str) -> None:
     """Remove a generation that is not read."""
-    for name in PROJECTIONS:
+    for name in (*PROJECTIONS, TOTALS):
         await mongo.projection(name, generation).drop()
     await checkpoint(mongo, generation).remove()
     await mongo.generations.delete_one({"_id": generation})

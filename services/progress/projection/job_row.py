@@ -104,6 +104,7 @@ def to_row(projection: JobRow, epoch: str) -> Row:
         "version": projection.version,
         "view": render(projection, epoch),
         "due": projection.due,
+        "unfinished": state.status not in ENDED,
         "offset": projection.offset,
         "words": dict(projection.words),
         "settled": state._asdict(),

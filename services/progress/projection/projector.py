@@ -16,8 +16,11 @@ from services.progress.projection.document_row import DocumentRow
 from services.progress.projection.eraser import erase
 from services.progress.projection.job_projector import JobProjector
 from services.progress.projection.job_row import JobRow
+from services.progress.projection.stored_results import has_new_results
+from services.progress.projection.tenant_totals import TenantTotals
 from shared.document import upload_info
-from shared.document.state import TERMINAL, DocumentState
+from shared.document.state import DocumentState
+from shared.document.totals import difference
 from shared.document.upload_info import NOTHING, UploadInfo
 from shared.kafka import topics
 from shared.kafka.producer import Producer
@@ -34,8 +37,16 @@ from shared.storage.mongo import Mongo, Row
 class Projector:
     """Keeps one generation. `changed` collects the documents that the deciders should look at."""
 
-    def __init__(self, database: Mongo, generation: str, blobs: Blobs, producer: Producer | None) -> None:
+    def __init__(
+        self,
+        database: Mongo,
+        generation: str,
+        blobs: Blobs,
+        producer: Producer | None,
+        totals: TenantTotals | None = None,
+    ) -> None:
         self.generation = generation
+        self._totals = totals
         self._database = database
         self.jobs = JobProjector(database, generation, blobs, producer)
         self.changed: set[str] = set()
@@ -58,31 +69,35 @@ class Projector:
 
     async def unfinished(self) -> list[str]:
         """The documents that have not come to an end."""
-        query = {"view.status": {"$nin": sorted(TERMINAL)}, "settled.erased": False}
-        return [row["_id"] async for row in self.documents.find(query, {"_id": 1})]
+        return [row["_id"] async for row in self.documents.find({"unfinished": True}, {"_id": 1})]
 
     async def apply(self, batch: Batch) -> Write:
         """Fold a batch; the result writes what changed and publishes it, also where the batch is read again."""
         jobs = await self.jobs.fold(batch.jobs)
         touched = {entry.fact.document_id for entry in batch.facts} | {tick.document_id for tick in batch.ticks}
         kept = await self._states.load(touched)
-        known = frozenset(kept)
+        known = dict(kept)
         timelines = self._fold(batch, kept)
         await self._name(batch, kept)
         shown = {i: self._settled(kept[i]) for i in touched & kept.keys()}
         self._states.keep(shown)
-        return partial(self._write, batch, timelines, shown, shown.keys() - known, jobs)
+        return partial(self._write, batch, timelines, known, shown, jobs)
 
     async def _write(
         self,
         batch: Batch,
         timelines: Mapping[str, list[Row]],
+        known: Mapping[str, DocumentRow],
         shown: Mapping[str, DocumentRow],
-        new: Set[str],
         standalone: Mapping[str, JobRow],
     ) -> None:
         await self.jobs.write(standalone)
-        rows = self._rows(shown)
+        rows = self._rows(known, shown)
+        new = shown.keys() - known.keys()
+        if self._totals:
+            before = ((row, document_row.count(known.get(i))) for i, row in rows.items())
+            changes = [(row["tenant"], difference(counts, row["counted"])) for row, counts in before]
+            self._totals.add(batch.positions, changes)
 
         async def put(ids: Sequence[str]) -> None:
             await self._put({i: rows[i] for i in ids}, timelines, shown, new)
@@ -110,17 +125,21 @@ class Projector:
         jobs = [row for i in rows for row in document_row.stage_rows(shown[i], rows[i])]
         begun = {i for i, row in jobs if row["document_id"] in new}
         lines = [line for i in rows for line in timelines.get(i, ())]
-        await asyncio.gather(mongo.add(self._timeline, lines), mongo.advance(self._stage_jobs, jobs, begun))
+        totals = self._totals.store() if self._totals else _nothing()
+        await asyncio.gather(totals, mongo.add(self._timeline, lines), mongo.advance(self._stage_jobs, jobs, begun))
         # The states last: what is in them is not folded again.
         await self._states.store({i: shown[i] for i in rows}, rows, new)
 
-    def _rows(self, shown: Mapping[str, DocumentRow]) -> dict[str, Row]:
+    def _rows(self, known: Mapping[str, DocumentRow], shown: Mapping[str, DocumentRow]) -> dict[str, Row]:
         """The documents' rows; one that cannot be shown keeps the row that it has."""
         rows = {}
         for i, found in shown.items():
+            before = known.get(i)
             try:
                 provoke("progress.render", i)
                 rows[i] = document_row.to_row(found, self.generation)
+                if has_new_results(before.state if before else None, found.state):
+                    rows[i]["unloaded"] = True
             except Exception as error:
                 self._aside("progress.render", i, error)
         return rows
@@ -204,6 +223,10 @@ class Projector:
 async def announce_epoch(producer: Producer, generation: str) -> None:
     """Tell every gateway that another generation is live: they read their documents anew."""
     await producer.send(topics.UPDATES, orjson.dumps({"epoch": generation}), key="epoch")
+
+
+async def _nothing() -> None:
+    """Totals are kept by the live projection only."""
 
 
 def _upload_info(document_id: str, meta: Any) -> UploadInfo:

@@ -1,7 +1,7 @@
 """Stored results: what stages concluded, from the blob store into the collections that readers query."""
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from shared.document.state import DocumentState
@@ -13,6 +13,7 @@ from shared.storage.blobs import Blobs
 from shared.storage.mongo import Mongo, Row
 
 _LOAD: Final = "progress.load"  # the fence and its failpoint
+_STORED: Final = ("chunk", "extract")  # the stages whose results readers query
 _MAX_BYTES: Final = 256 * 1024  # of an extraction in one row: what a reader may wait for while others wait behind it
 
 
@@ -36,14 +37,15 @@ class StoredResults:
         self._chunks = database.projection("chunks", generation)
         self._extractions = database.projection("extractions", generation)
         self._blobs = blobs
-        self._store: Final[Mapping[str, Store]] = {"chunk": self._store_chunks, "extract": self._store_extractions}
+        by_stage = zip(_STORED, (self._store_chunks, self._store_extractions), strict=True)
+        self._store: Final[Mapping[str, Store]] = dict(by_stage)
 
     def wanted(self, state: DocumentState) -> dict[str, str]:
         """The results that belong into collections, by stage."""
         return {
             stage: stage_state.result
             for stage, stage_state in state.stages.items()
-            if stage_state.result and stage in self._store
+            if stage_state.result and stage in _STORED
         }
 
     async def load(self, states: Sequence[DocumentState]) -> None:
@@ -55,7 +57,9 @@ class StoredResults:
         found = await self._missing(states)
         refused = await put_all(_LOAD, found, self._put, lambda one: one.state.document_id)
         unusable = {one.name for one in refused}
-        await mongo.change(self._documents, [(one.state.document_id, _note(one, unusable)) for one in found])
+        noted = [({"_id": one.state.document_id}, _note(one, unusable)) for one in found]
+        loaded = [(_with_results(state), {"$set": {"unloaded": False}}) for state in states]
+        await mongo.change(self._documents, [*noted, *loaded])
 
     async def _missing(self, states: Sequence[DocumentState]) -> list[Found]:
         """What is not stored, with what the store has of it; again what was not there or of no use at the last look."""
@@ -79,10 +83,10 @@ class StoredResults:
         for stage, store in self._store.items():
             await store([one for one in found if one.stage == stage and one.result is not None])
 
-    async def unloaded(self) -> list[str]:
-        """The documents with results that are not stored."""
-        differs = [{"$ne": [f"$results.{stage}", f"$loaded.{stage}"]} for stage in self._store]
-        found = self._documents.find({"deleted": False, "$expr": {"$or": differs}}, {"_id": 1})
+    async def unloaded(self, limit: int, but: Collection[str] = ()) -> list[str]:
+        """At most so many documents with results that are not stored, the newest first; none of `but`."""
+        wanted = {"unloaded": True, "deleted": False, "_id": {"$nin": list(but)}}
+        found = self._documents.find(wanted, {"_id": 1}).sort("uploaded_at", -1).limit(limit)
         return [row["_id"] async for row in found]
 
     async def _store_chunks(self, found: Sequence[Found]) -> None:
@@ -94,6 +98,25 @@ class StoredResults:
 
     async def _store_extractions(self, found: Sequence[Found]) -> None:
         await mongo.replace(self._extractions, [_extraction(one) for one in found])
+
+
+def has_new_results(before: DocumentState | None, after: DocumentState) -> bool:
+    """Whether readers do not find a result in its collection that the document did not have before."""
+    known = before.stages if before else {}
+    if after.stages is known or after.status == "deleted":
+        return False
+    return any(
+        (stage_state := after.stages.get(stage)) is not None
+        and stage_state.result is not None
+        and (stage not in known or known[stage].result != stage_state.result)
+        for stage in _STORED
+    )
+
+
+def _with_results(state: DocumentState) -> Row:
+    """The document's row, if it does not name other results by now."""
+    results = ((stage, state.stages[stage].result) for stage in _STORED if stage in state.stages)
+    return {"_id": state.document_id, **{f"results.{stage}": name or {"$exists": False} for stage, name in results}}
 
 
 def _note(one: Found, unusable: set[str]) -> Row:

@@ -6,6 +6,7 @@ from typing import Final
 
 from services.progress.projection import generations
 from services.progress.projection.projector import Projector
+from services.progress.projection.result_backlog import ResultBacklog
 from services.progress.projection.stored_results import StoredResults
 from services.progress.rebuild import replay_pool
 from services.progress.settings import ProgressSettings
@@ -20,7 +21,6 @@ OnProgress = Callable[[int, int], None]  # records that are folded, records ther
 
 _PUBLISH_SECONDS: Final = 0.5
 _LONG: Final = 2 * BATCH  # records; the start of another process costs as much time as some thousand
-_LOADED_AT_ONCE: Final = 20  # documents; the results of a book are some megabytes
 
 
 class Builder:
@@ -85,11 +85,7 @@ class Builder:
         if generation is None:
             return
         results = StoredResults(self._database, generation, self._blobs)
-        projector = self._projector_of(generation)
-        unloaded = await results.unloaded()
-        for at in range(0, len(unloaded), _LOADED_AT_ONCE):
-            states = await projector.states(unloaded[at : at + _LOADED_AT_ONCE])
-            await results.load(list(states.values()))
+        await ResultBacklog(results, self._projector_of(generation).states).work_off()
 
     def _projector_of(self, generation: str) -> Projector:
         return Projector(self._database, generation, self._blobs, None)

@@ -326,6 +326,7 @@ async def checkpoint_of(stage: str, mongo: Mongo, partitions: int) -> Checkpoint
     one's states. A state that is left of before holds what its document's facts say up to its offset.
     """
     checkpoint = Checkpoint(mongo, "coordinator", stage)
+    await mongo.create_coordinator(stage)
     if not await checkpoint.exists():
         with suppress(DuplicateKeyError):  # another has begun
             await checkpoint.create(partitions_of([topics.DOCUMENTS], partitions))

@@ -1,6 +1,7 @@
 from prometheus_client import CollectorRegistry, generate_latest
 
-from services.gateway.metrics import STAGE_SECONDS, stage_seconds
+from services.gateway.metrics import stage_seconds
+from shared.document.totals import STAGE_SECONDS, Totals
 
 
 class Said:
@@ -11,18 +12,16 @@ class Said:
         return self._families
 
 
-def row(most, count, seconds, stage="ocr", status="completed"):
-    return {"_id": {"type": stage, "status": status, "most": most}, "count": count, "seconds": seconds}
-
-
-def lines(*rows):
+def lines(**counts):
     registry = CollectorRegistry()
-    registry.register(Said(stage_seconds(list(rows))))
+    registry.register(Said(stage_seconds(Totals([{name.replace("_", "/"): n for name, n in counts.items()}]))))
     return dict(line.rsplit(" ", 1) for line in generate_latest(registry).decode().splitlines() if line[0] != "#")
 
 
 def test_each_bucket_counts_all_that_took_no_longer() -> None:
-    said = lines(row(0.5, 2, 0.8), row(10.0, 1, 7.0), row(None, 1, 4000.0))
+    said = lines(
+        took_ocr_completed_2=2, took_ocr_completed_6=1, took_ocr_completed_11=1, milliseconds_ocr_completed=4007800
+    )
     bucket = 'pagestream_stage_seconds_bucket{le="%s",outcome="completed",stage="ocr"}'
 
     assert [said[bucket % le] for le in ("0.25", "0.5", "5.0", "10.0", "1800.0", "+Inf")] == [
@@ -32,7 +31,7 @@ def test_each_bucket_counts_all_that_took_no_longer() -> None:
 
 
 def test_failed_and_completed_stages_are_told_apart() -> None:
-    said = lines(row(0.1, 3, 0.1), row(0.1, 1, 0.1, status="failed"))
+    said = lines(took_ocr_completed_0=3, took_ocr_failed_0=1)
     count = 'pagestream_stage_seconds_count{outcome="%s",stage="ocr"}'
 
     assert (said[count % "completed"], said[count % "failed"]) == ("3.0", "1.0")

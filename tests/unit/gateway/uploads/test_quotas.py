@@ -2,14 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, cast
 
 import pytest
 
 from services.gateway.problems import Problem
-from services.gateway.queries.projections import Usage
 from services.gateway.uploads.quotas import Quota, Quotas
+from shared.document.totals import Totals
 from shared.events.document import DocumentUploaded, utcnow
 from shared.events.pipeline import PIPELINE
 
@@ -21,16 +21,20 @@ class Shown:
     """A projection that shows what a test says."""
 
     def __init__(self, documents: int = 0, pages: int = 0, size: int = 0) -> None:
-        self.used = Usage(documents, pages, size)
+        self.used = used(documents, pages, size)
         self.known: set[str] = set()
-        self.since: datetime | None = None
+        self.is_asked = False
 
-    async def usage(self, tenant: str, *, since: datetime) -> Usage:
-        self.since = since
+    async def totals(self, tenant: str | None) -> Totals:
+        self.is_asked = True
         return self.used
 
     async def present(self, document_ids: Sequence[str]) -> set[str]:
         return self.known & set(document_ids)
+
+
+def used(documents: int = 0, pages: int = 0, size: int = 0) -> Totals:
+    return Totals([{"unfinished": documents, f"pages/{utcnow().date()}": pages, "bytes": size}])
 
 
 def quotas(shown: Shown, **limits: int) -> Quotas:
@@ -61,7 +65,7 @@ async def refusal(of: Quotas, size: int = 1, tenant: str = "acme") -> dict[str, 
 async def test_without_a_quota_nothing_is_counted() -> None:
     shown = Shown(documents=10**6)
     assert await refusal(quotas(shown, documents=1), tenant="globex") is None
-    assert shown.since is None
+    assert not shown.is_asked
 
 
 async def test_who_is_not_listed_has_everybodys_quota() -> None:
@@ -86,7 +90,7 @@ async def test_documents_in_flight_are_those_shown_and_those_not_shown_yet() -> 
         first.becomes(uploaded(SHOWN))
     async with of.room("acme", 1):  # the second came to nothing
         assert await refusal(of)
-    shown.known, shown.used = {SHOWN}, Usage(2, 0, 0)
+    shown.known, shown.used = {SHOWN}, used(2)
     assert await refusal(of) is None
 
 
@@ -105,12 +109,10 @@ async def test_pages_count_from_midnight_and_the_refusal_says_when_they_start_an
     shown = Shown(pages=50)
     body = await refusal(quotas(shown, pages_a_day=50))
     assert body
-    assert shown.since
-    midnight = shown.since + timedelta(days=1)
+    midnight = datetime.combine(utcnow().date() + timedelta(days=1), time.min, UTC)
     assert body["resets_at"] == midnight.isoformat()
     assert (body["status"], body["code"]) == (429, "quota_exceeded")
     assert 0 < int(str(body["retry_after"])) <= 86_401
-    assert shown.since <= utcnow() < midnight
     assert await refusal(quotas(shown, pages_a_day=51)) is None
 
 
