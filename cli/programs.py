@@ -15,6 +15,8 @@ from stack.process import Program
 from stack.running import Running
 from stack.system import Provision
 
+# What a replay needed is given back when it is over: with the C library's own limits a coordinator kept 50 MB of it.
+_FRUGAL: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 POLL: Final = 0.1  # seconds between two looks whether the gateway is ready
 
 
@@ -32,7 +34,7 @@ def service_programs(running: Running, without: Collection[str] = ()) -> list[Pr
     Leaves out the services that `without` names.
     """
     modules = [*(line.service for line in PIPELINE), "services.progress"]
-    programs = [Program(module.rpartition(".")[2], (sys.executable, "-m", module)) for module in modules]
+    programs = [Program(module.rpartition(".")[2], (sys.executable, "-m", module), env=_FRUGAL) for module in modules]
     ready, alive = partial(until_ready, f"{running.gateway}/readyz"), partial(answers, f"{running.gateway}/healthz")
     programs.append(Program("gateway", (sys.executable, "-m", "services.gateway"), ready=ready, alive=alive))
     return [program for program in programs if program.name not in without]

@@ -90,8 +90,7 @@ class LiveProjection:
     async def decide(self) -> bool:
         """Run the policy over documents that have something due; whether more of them wait. Raises Handover."""
         self._check_handover()
-        self._due.now(self._projector.changed)
-        self._projector.changed.clear()
+        self._take_changed()
         if ids := self._due.take(time.monotonic(), _AT_ONCE):
             states = await self._projector.states(ids)
             ending = [i for i, state in states.items() if state.status in ("cancelling", "deleted")]
@@ -103,6 +102,18 @@ class LiveProjection:
                 if outcome.error:
                     self._due.at(time.monotonic() + _ASIDE_SECONDS, document_id)
         return bool(self._due)
+
+    def _take_changed(self) -> None:
+        """What was written since the last look: whoever has not ended is due, of the others little is left to do."""
+        projector = self._projector
+        self._due.now(projector.changed)
+        for document_id in projector.ended:
+            self._stored.pop(document_id, None)
+        if projector.unloaded:
+            self._backlog.wake()
+        projector.changed.clear()
+        projector.ended.clear()
+        projector.unloaded = False
 
     def _check_handover(self) -> None:
         """End here, between two batches: the checkpoint covers what is written, so that it can be compared."""

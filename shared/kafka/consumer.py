@@ -11,7 +11,7 @@ from shared.runtime import addresses
 
 # For those who follow the log live: a fetch is answered as soon as there is a record, and one in vain costs as much as
 # a record does.
-FOLLOWING: Final[Mapping[str, Any]] = {"fetch_max_wait_ms": 1000, "max_partition_fetch_bytes": 4 * 1024 * 1024}
+FOLLOWING: Final[Mapping[str, Any]] = {"fetch_max_wait_ms": 1000, "max_partition_fetch_bytes": 1024 * 1024}
 _TAKEN_SECONDS: Final = 1.0
 
 

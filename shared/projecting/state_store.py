@@ -7,19 +7,20 @@ of an earlier owner: a row only ever moves forward.
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Container, Mapping
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from shared.projecting.loop import BATCH
 from shared.storage.mongo import Collection as Rows
 from shared.storage.mongo import Row, advance
+
+CAPACITY: Final = 2_000  # some 5 KB each; more than are at work at the same time
 
 S = TypeVar("S")
 
 
 class StateStore(Generic[S]):
-    """States by document id, kept in `rows`, from which `from_row` reads them; `capacity` is at least a batch's."""
+    """States by document id, kept in `rows`, from which `from_row` reads them; about `capacity` of them in memory."""
 
-    def __init__(self, rows: Rows, from_row: Callable[[Row], S], capacity: int = BATCH) -> None:
+    def __init__(self, rows: Rows, from_row: Callable[[Row], S], capacity: int = CAPACITY) -> None:
         self._rows = rows
         self._from_row = from_row
         self._capacity = capacity

@@ -48,35 +48,38 @@ class UpdatesConsumer:
         self._places = [TopicPartition(topics.UPDATES, number) for number in range(partitions)]
         self._on_updates = on_updates
         self._on_gap = on_gap
-        self._consumer: AIOKafkaConsumer | None = None
+        self._asking: AIOKafkaConsumer | None = None  # on the other line an answer waits for the next record
         self.ready = asyncio.Event()
 
     async def ping(self) -> None:
         """Return once the broker answers. Raises OSError when it does not."""
-        if self._consumer is None:
+        if self._asking is None:
             raise OSError("the broker has not been reached yet")
         try:
-            await self._consumer.end_offsets(self._places[:1])
+            await self._asking.end_offsets(self._places[:1])
         except KafkaError as error:
             raise OSError(f"the broker does not answer: {type(error).__name__}") from error
 
     async def kept(self, topic: str) -> int | None:
         """How many records a topic of one partition holds; None while the broker does not answer."""
         place = TopicPartition(topic, 0)
-        if self._consumer is None:
+        if self._asking is None:
             return None
         try:
-            ends = await self._consumer.end_offsets([place])
-            return int(ends[place] - (await self._consumer.beginning_offsets([place]))[place])
+            ends = await self._asking.end_offsets([place])
+            return int(ends[place] - (await self._asking.beginning_offsets([place]))[place])
         except KafkaError:
             return None
 
     async def run(self) -> None:
         """Raises FetchingStopped, and what the callbacks raise: the process ends and is started again."""
-        async with consuming(self._address, self._places, **FOLLOWING) as consumer:
+        async with (
+            consuming(self._address) as asking,
+            consuming(self._address, self._places, **FOLLOWING) as consumer,
+        ):
             await self._go_to_end(consumer)
             follow_live(consumer)
-            self._consumer = consumer
+            self._asking = asking
             self.ready.set()
             await self._follow(consumer)
 

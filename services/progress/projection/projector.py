@@ -35,7 +35,11 @@ from shared.storage.mongo import Mongo, Row
 
 
 class Projector:
-    """Keeps one generation. `changed` collects the documents that the deciders should look at."""
+    """Keeps one generation, and collects what the deciders should look at.
+
+    `changed`: documents that have not come to an end; `ended`: those that have. `unloaded`: whether any of these has
+    results that are not stored.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,8 @@ class Projector:
         self._database = database
         self.jobs = JobProjector(database, generation, blobs, producer)
         self.changed: set[str] = set()
+        self.ended: set[str] = set()
+        self.unloaded = False
         self.unreadable = 0
         # A live projection erases what was deleted beside its loop, and here only what a replay wrote of it once more.
         self._erased_on = ("DocumentErased",) if producer else ("DocumentDeleted", "DocumentErased")
@@ -108,9 +114,16 @@ class Projector:
         gone = [entry.fact.document_id for entry in batch.facts if entry.fact.type in self._erased_on]
         await erase(self._database, self.generation, gone)
         reach("progress.written")
-        self.changed |= shown.keys()
+        self._note_changed(rows)
         self.unreadable += len(batch.unreadable)
         await self._publish(rows)
+
+    def _note_changed(self, rows: Mapping[str, Row]) -> None:
+        """After a replay nearly all have ended: who waits for one of the others waits for none of them."""
+        ended = {i for i, row in rows.items() if not row["unfinished"]}
+        self.changed |= rows.keys() - ended
+        self.ended |= ended
+        self.unloaded |= any(rows[i].get("unloaded") for i in ended)
 
     async def _put(
         self,
