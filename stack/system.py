@@ -128,6 +128,7 @@ class System:
             "PAGESTREAM_MONGO": self.running.mongo,
             "PAGESTREAM_CACHE": str(settings.downloads),
             "PAGESTREAM_STORE": settings.store or f"file://{settings.folder / 'blobs'}",
+            "PAGESTREAM_SEARCH": str(settings.folder / "search"),
             "PAGESTREAM_CORES_FOLDER": str(settings.folder / "cores"),
             "PAGESTREAM_GATEWAY_PORT": str(self.running.gateway_port),
             "PAGESTREAM_OCR_TESSERACT": str(engine.path),

@@ -47,8 +47,7 @@ from services.gateway.queries.page_images import PageImages
 from services.gateway.queries.projections import Projections
 from services.gateway.queries.service_status import ServiceStatus
 from services.gateway.queries.time_travel import TimeTravel
-from services.gateway.search.query_embedder import QueryEmbedder
-from services.gateway.search.vector_index import VectorIndex
+from services.gateway.search.searcher import Searcher
 from services.gateway.settings import GatewaySettings
 from services.gateway.uploads.ingest import Uploads
 from services.gateway.uploads.quotas import Quotas
@@ -73,7 +72,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     async with (
         mongo.connect(settings) as database,
         Producer.connect(settings.kafka, APPEND_WITHIN) as producer,
-        QueryEmbedder(settings.cache) as embedder,
+        Searcher(settings.search or settings.cache / "search", settings.cache) as searcher,
         PageImages(blobs, settings.images_at_once) as pictures,
     ):
         tokens = Tokens(database)
@@ -88,7 +87,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
         reader = DocumentReader(projections, accepted=lambda key: blobs.exists(blob_names.meta(*key)))
         await reader.start()
         hub = Hub(reader, metrics.delivered)
-        dispatcher = UpdateDispatcher(reader, hub)
+        dispatcher = UpdateDispatcher(reader, hub, searcher.look)
         origin_policy = OriginPolicy(settings.origins, trust_network=settings.gateway_trust_network)
         each, status = limits_of(settings), ServiceStatus(database)
         feed = UpdatesConsumer(
@@ -105,8 +104,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
             projections=projections,
             service_status=status,
             metrics=metrics,
-            query_embedder=embedder,
-            vector_index=VectorIndex(projections),
+            searcher=searcher,
             page_images=pictures,
             time_travel=TimeTravel(projections, settings.kafka, settings.partitions),
             reader=reader,

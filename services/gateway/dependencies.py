@@ -26,8 +26,7 @@ from services.gateway.queries.page_images import PageImages
 from services.gateway.queries.projections import Projections
 from services.gateway.queries.service_status import ServiceStatus
 from services.gateway.queries.time_travel import TimeTravel
-from services.gateway.search.query_embedder import QueryEmbedder
-from services.gateway.search.vector_index import VectorIndex
+from services.gateway.search.searcher import Searcher
 from services.gateway.targets import DocumentKey
 from services.gateway.uploads.ingest import Uploads
 from services.gateway.uploads.quotas import Quotas
@@ -52,8 +51,7 @@ class Gateway:
     projections: Projections
     service_status: ServiceStatus
     metrics: Metrics
-    query_embedder: QueryEmbedder
-    vector_index: VectorIndex
+    searcher: Searcher
     page_images: PageImages
     time_travel: TimeTravel
     reader: DocumentReader
@@ -89,8 +87,7 @@ ResumableUploadsDep = Annotated[ResumableUploads, _component(lambda gateway: gat
 ProjectionsDep = Annotated[Projections, _component(lambda gateway: gateway.projections)]
 ServiceStatusDep = Annotated[ServiceStatus, _component(lambda gateway: gateway.service_status)]
 MetricsDep = Annotated[Metrics, _component(lambda gateway: gateway.metrics)]
-QueryEmbedderDep = Annotated[QueryEmbedder, _component(lambda gateway: gateway.query_embedder)]
-VectorIndexDep = Annotated[VectorIndex, _component(lambda gateway: gateway.vector_index)]
+SearcherDep = Annotated[Searcher, _component(lambda gateway: gateway.searcher)]
 PageImagesDep = Annotated[PageImages, _component(lambda gateway: gateway.page_images)]
 TimeTravelDep = Annotated[TimeTravel, _component(lambda gateway: gateway.time_travel)]
 HubDep = Annotated[Hub, _component(lambda gateway: gateway.hub)]

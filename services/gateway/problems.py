@@ -156,6 +156,11 @@ OWN: Final[Mapping[str, tuple[int, str, str]]] = {
         "One key or address may send {limit} requests a second.",
         "Wait for a second; one WebSocket tells of every change without asking.",
     ),
+    "search_unavailable": (
+        503,
+        "The search is not available at the moment.",
+        "Try again in a few seconds; everything else goes on.",
+    ),
     "too_many_at_once": (
         429,
         "All {limit} places for this that a tenant may have at once are taken.",

@@ -24,6 +24,7 @@ class GatewaySettings(SharedSettings):
     images_at_once: int = Field(default=2, ge=1, le=64)  # pages drawn for people to look at; more wait their turn
     origins: tuple[str, ...] = ()  # pages that may call besides our own, as JSON: ["https://desk.example"]
     cache: Path = Path(".pagestream/cache")  # where the chunker's model is kept, for searching by meaning
+    search: Path | None = None  # where the search index is kept, made from the database; without it, in `cache`
     subscriptions_per_socket: int = Field(default=1_000, ge=1)
     # Of one key, and of one address, at the same time:
     waiting_connections_each: int = Field(default=4_000, ge=1)  # of an address: those that ask nothing (yet)

@@ -22,6 +22,7 @@ PROGRESS: Final = "progress"
 UPDATES: Final = "updates"
 PARKED: Final = "parked"
 TENANT_HEADER: Final = "tenant"  # of a record on `updates`: whose it is
+ENDED_HEADER: Final = "ended"  # and that the document has come to an end, or is deleted
 
 _LEADER_TRIES: Final = 100  # a tenth of a second apart
 _PATIENCE_SECONDS: Final = 20.0

@@ -62,14 +62,12 @@ _INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         # What a start looks for: few of many.
         IndexModel([("unfinished", 1)], partialFilterExpression={"unfinished": True}),
         IndexModel([("uploaded_at", -1)], partialFilterExpression={"unloaded": True}),
+        IndexModel([("searchable_at", 1)], sparse=True),
         IndexModel([("settled.erased", 1)], partialFilterExpression={"settled.erased": True}),
     ],
     "processing_jobs": [IndexModel([("document_id", 1)]), IndexModel([("status", 1), ("type", 1)])],
     "timeline": [],  # found by id, which begins with the document's; an index more is a third of what a replay writes
-    "chunks": [
-        IndexModel([("document_id", 1), ("index", 1)]),
-        IndexModel([("tenant", 1), ("text", "text")], default_language="none", language_override="no_such_field"),
-    ],
+    "chunks": [IndexModel([("document_id", 1), ("index", 1)])],
     "extractions": [],
     "jobs": [
         IndexModel([("tenant", 1), ("started_at", -1), ("_id", -1)]),

@@ -1,7 +1,10 @@
 """Search over a real database and the real model: by words, by meaning, never across tenants, never what is deleted."""
 
+import os
+import signal
 import time
 import uuid
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,9 +13,13 @@ import numpy as np
 import pytest
 
 from shared.embedding.model import DIMENSIONS, Embedder
+from shared.events.document import utcnow
 from shared.storage import mongo
-from tests.support.gateway import Hand
+from tests.support import processes
+from tests.support.gateway import GatewayProcess, Hand, serving
 from tests.support.infrastructure import CACHE
+from tests.support.wait import until
+from tests.support.websocket import hear, say, socket
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -34,15 +41,21 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
 class Desk:
     """Puts documents with chunks where the projector puts them."""
 
-    def __init__(self, hand: Hand, model: Embedder) -> None:
+    def __init__(self, hand: Hand, model: Embedder, gateway: GatewayProcess) -> None:
         self._hand = hand
         self._model = model
+        self._gateway = gateway
 
-    async def put(self, *texts: str, tenant: str = "default", vectors: bool = True) -> str:
+    async def put(
+        self, *texts: str, tenant: str = "default", vectors: bool = True, kind: str = "letter", **view: Any
+    ) -> str:
+        """A document that is completed, and that every gateway knows of."""
         embedded = self._model.embed(texts) if vectors else [None] * len(texts)
-        return await self.put_embedded(texts, embedded, tenant=tenant)
+        return await self.put_embedded(texts, embedded, tenant=tenant, kind=kind, **view)
 
-    async def put_embedded(self, texts: Any, vectors: Any, *, tenant: str = "default") -> str:
+    async def put_embedded(
+        self, texts: Any, vectors: Any, *, tenant: str = "default", kind: str = "letter", **view: Any
+    ) -> str:
         document_id = str(uuid.uuid4())
         rows = [
             {
@@ -53,13 +66,23 @@ class Desk:
             for n, (text, vector) in enumerate(zip(texts, vectors, strict=True))
         ]  # fmt: skip
         await mongo.replace(self._hand.mongo.projection("chunks", self._hand.generation), rows)
-        await self._hand.put(document_id, 1, tenant=tenant, row={"loaded": {"chunk": uuid.uuid4().hex}})
+        extraction = {"_id": document_id, "tenant": tenant, "document_type": kind}
+        await mongo.replace(self._hand.mongo.projection("extractions", self._hand.generation), [extraction])
+        row = {"loaded": {"chunk": uuid.uuid4().hex}, "searchable_at": utcnow()}
+        async with socket(self._gateway.url) as live:
+            await say(live, "subscribe", ref=1, feed="documents")
+            await hear(live)
+            shown = await self._hand.put(document_id, 1, tenant=tenant, row=row, status="completed", **view)
+            await self._hand.publish(shown, tenant=tenant)
+            if tenant != "default":  # whose feed this socket does not see
+                await self._hand.publish(await self._hand.put(str(uuid.uuid4()), 1))
+            await hear(live)
         return document_id
 
 
 @pytest.fixture
-def desk(hand: Hand, model: Embedder) -> Desk:
-    return Desk(hand, model)
+def desk(hand: Hand, model: Embedder, gateway: GatewayProcess) -> Desk:
+    return Desk(hand, model, gateway)
 
 
 async def found(http: httpx.AsyncClient, q: str, **more: Any) -> list[dict[str, Any]]:
@@ -107,6 +130,61 @@ async def test_another_tenants_chunks_are_not_found(http: httpx.AsyncClient, des
     document_id = await desk.put("The quokka of another tenant eats leaves.", tenant="other")
     for question in ("quokka", "a small marsupial that feeds on foliage"):
         assert document_id not in [one["document_id"] for one in await found(http, question)]
+
+
+async def test_a_search_is_narrowed(http: httpx.AsyncClient, desk: Desk) -> None:
+    mine = await desk.put("The heron invoice.", kind="invoice", batch="May", tags=["paid", "new"])
+    await desk.put("The heron letter.", batch="June", tags=["paid"])
+    tomorrow = (utcnow() + timedelta(days=1)).isoformat()
+    for wish in ({"batch": "May"}, {"tag": ["paid", "new"]}, {"type": "invoice"}):
+        assert {one["document_id"] for one in await found(http, "heron", **wish)} == {mine}
+    assert len(await found(http, "heron", until=tomorrow)) == 2
+    assert await found(http, "heron", since=tomorrow) == []
+
+
+async def test_results_that_are_stored_without_a_word_are_found_in_a_while(http: httpx.AsyncClient, hand: Hand) -> None:
+    document_id = str(uuid.uuid4())
+    chunk = {
+        "_id": f"{document_id}/0", "document_id": document_id, "tenant": "default", "index": 0, "text": "narwhal",
+        "pages": [1, 1], "start": 0, "end": 7, "heading_path": [], "embedding": None,
+    }  # fmt: skip
+    await mongo.replace(hand.mongo.projection("chunks", hand.generation), [chunk])
+    await hand.put(document_id, 1, row={"loaded": {"chunk": "late"}, "searchable_at": utcnow()})
+
+    async def is_found() -> bool:
+        return [one["document_id"] for one in await found(http, "narwhal")] == [document_id]
+
+    await until(is_found)
+
+
+async def test_an_index_that_is_killed_is_started_anew(http: httpx.AsyncClient, desk: Desk, folder: Path) -> None:
+    document_id = await desk.put("The axolotl regrows its legs.")
+    (index,) = (pid for pid in processes.naming(str(folder / "search")))
+    os.kill(index, signal.SIGKILL)
+
+    async def is_found() -> bool:
+        answer = await http.get("/v1/search", params={"q": "axolotl"})
+        assert answer.status_code in (200, 503), answer.text
+        return answer.is_success and [one["document_id"] for one in answer.json()["results"]] == [document_id]
+
+    await until(is_found)
+
+
+async def test_a_gateway_that_starts_finds_what_ended_before(
+    environment: dict[str, str], desk: Desk, tmp_path: Path
+) -> None:
+    document_id = await desk.put("A pangolin rolls up.")
+    another = {**environment, "PAGESTREAM_SEARCH": str(tmp_path / "search")}
+    async with (
+        serving(another, tmp_path / "gateway.log") as late,
+        httpx.AsyncClient(base_url=late.url, timeout=30) as http,
+    ):
+
+        async def complete() -> dict[str, Any] | None:
+            answer = await http.get("/v1/search", params={"q": "pangolin"})
+            return answer.json() if answer.is_success and answer.json()["complete"] else None
+
+        assert (await until(complete))["results"][0]["document_id"] == document_id
 
 
 async def test_a_list_of_results_goes_on_where_its_page_ended(http: httpx.AsyncClient, desk: Desk) -> None:

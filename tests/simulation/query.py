@@ -268,6 +268,8 @@ def updated(row: Row, change: Mapping[str, Any] | Sequence[Row], now: datetime) 
                     put(after, path, value)
                 case "$unset":
                     remove(after, path)
+                case "$currentDate":
+                    put(after, path, now)
                 case _:
                     raise NotImplementedError(operator)
     return after

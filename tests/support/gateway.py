@@ -16,6 +16,7 @@ import httpx
 import orjson
 
 from shared.document import upload_info
+from shared.document.state import TERMINAL
 from shared.document.upload_info import UploadInfo
 from shared.events.document import utcnow
 from shared.kafka import topics
@@ -138,7 +139,10 @@ class Hand:
         document = upload_info.without(view)
         body = {name: view[name] for name in ("document_id", "epoch", "version")}
         value = orjson.dumps({**body, "document": document})
-        await self.producer.send(topics.UPDATES, value, key=view["document_id"], headers=[("tenant", tenant.encode())])
+        headers = [(topics.TENANT_HEADER, tenant.encode())]
+        if view["status"] in TERMINAL:
+            headers.append((topics.ENDED_HEADER, b""))
+        await self.producer.send(topics.UPDATES, value, key=view["document_id"], headers=headers)
 
     async def change(self, document_id: str, version: int, **view: Any) -> dict[str, Any]:
         """Write and tell, as the projector does."""
@@ -152,7 +156,8 @@ class Hand:
             {"_id": document_id}, {"$set": {"deleted": True, "version": version, "view": {"status": "deleted"}}}
         )
         body = {"document_id": document_id, "epoch": self.generation, "version": version, "deleted": True}
-        await self.producer.send(topics.UPDATES, orjson.dumps(body), key=document_id, headers=[("tenant", b"default")])
+        headers = [(topics.TENANT_HEADER, b"default"), (topics.ENDED_HEADER, b"")]
+        await self.producer.send(topics.UPDATES, orjson.dumps(body), key=document_id, headers=headers)
 
 
 def view_of(document_id: str, epoch: str, version: int, **changes: Any) -> dict[str, Any]:
@@ -199,6 +204,7 @@ def environment_of(running: Addresses, folder: Path) -> dict[str, str]:
         "PAGESTREAM_KAFKA": running.kafka,
         "PAGESTREAM_MONGO": running.mongo,
         "PAGESTREAM_STORE": f"file://{folder / 'blobs'}",
+        "PAGESTREAM_SEARCH": str(folder / "search"),
         "PAGESTREAM_DATABASE": f"gw_{name}",
         "PAGESTREAM_CONTROL_DATABASE": f"gw_{name}_control",
         "PAGESTREAM_PARTITIONS": str(PARTITIONS),

@@ -5,7 +5,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,8 @@ from testcontainers.community.kafka import KafkaContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+from shared.errors import Transient
+from stack.running import Running
 from stack.settings import StackSettings
 from stack.system import System
 from tests.support import processes
@@ -27,6 +29,7 @@ CACHE: Final = Path(os.environ.get("PAGESTREAM_CACHE") or REPOSITORY / ".pagestr
 
 _KAFKA_IMAGE: Final = "confluentinc/cp-kafka:8.1.0"  # Kafka 4.1
 _MONGO_IMAGE: Final = "mongo:8.0"
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,20 @@ def _as_children(folder: Path) -> Iterator[Infrastructure]:
             os.kill(broker, signal.SIGCONT)
 
     with Background() as background:
-        system = System(settings, lambda _: None)
-        running = background.run(system.start())
+        system, running = _started(background, settings)
         try:
             yield Infrastructure(running.kafka, running.mongo, frozen)
         finally:
             background.run(system.stop())
+
+
+def _started(background: Background, settings: StackSettings) -> tuple[System, Running]:
+    """A port that was free when it was chosen may be another test run's before it is bound."""
+    for tries_left in reversed(range(_TRIES)):
+        system = System(settings, lambda _: None)
+        with suppress(Transient) if tries_left else nullcontext():
+            return system, background.run(system.start())
+    raise AssertionError("the last try raises")
 
 
 @contextmanager

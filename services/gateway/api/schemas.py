@@ -224,10 +224,11 @@ class SearchResult(BaseModel):
 
 
 class SearchResults(BaseModel):
-    """Chunks by words and by meaning, best first."""
+    """Chunks by words and by meaning, best first; `complete` is false while older documents are still being indexed."""
 
     results: list[SearchResult]
     next_cursor: str | None
+    complete: bool
 
 
 class TokenCreated(BaseModel):

@@ -3,16 +3,16 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from services.gateway.api.schemas import SearchResults
-from services.gateway.dependencies import FairSlotsDep, ProjectionsDep, QueryEmbedderDep, Tenant, VectorIndexDep
+from services.gateway.dependencies import FairSlotsDep, ProjectionsDep, SearcherDep, Tenant
 from services.gateway.http.responses import Json
 from services.gateway.problems import Problem
 from services.gateway.queries import cursors
 from services.gateway.search import rank_fusion
-from services.gateway.search.query_embedder import QueryEmbedder
-from services.gateway.search.vector_index import VectorIndex
+from services.gateway.search.narrowing import Narrowing
 from shared.storage.mongo import Row
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -26,14 +26,20 @@ QUEUE_SECONDS: Final = 10.0  # how long one more waits for its turn
 async def search(
     search_slots: FairSlotsDep,
     projections: ProjectionsDep,
-    query_embedder: QueryEmbedderDep,
-    vector_index: VectorIndexDep,
+    searcher: SearcherDep,
     tenant: Tenant,
     q: Annotated[str, Query(min_length=1, max_length=500, description="Words, or a question.")],
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=512)] = None,
+    batch: Annotated[str | None, Query(max_length=100, description="Only of this batch.")] = None,
+    tags: Annotated[tuple[str, ...], Query(alias="tag", description="Only with this tag; may be repeated.")] = (),
+    kind: Annotated[
+        str | None, Query(alias="type", max_length=100, description="Only this type of document, as in `…/extraction`.")
+    ] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Only uploaded then or later, with a time zone.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Only uploaded then or earlier.")] = None,
 ) -> Response:
-    """`{"results": [{"document_id", "filename", "index", "pages", "start", "end", …}], "next_cursor"}`.
+    """`{"results": [{"document_id", "filename", "index", "pages", "start", "end", …}], "next_cursor", "complete"}`.
 
     Each also has `text`, `highlights` (`[start, end]` in characters of `text`) and `score`: 1 is first by words and by
     meaning. `start` and `end` are the chunk's place in the document's text, as in `…/chunks`.
@@ -42,22 +48,15 @@ async def search(
     if start < 0:
         raise Problem("bad_request", detail="The cursor is not one that a list gave you")
     words = rank_fusion.words_of(q)
+    narrowing = Narrowing(batch, tuple(tags), kind, since, until)
     async with search_slots.one(tenant):
-        worded, near = (
-            await projections.worded(tenant, words, DEPTH),
-            await _near(query_embedder, vector_index, tenant, q),
-        )
-    ranked = rank_fusion.fused([worded, near])
-    shown = ranked[start : start + limit]
+        found = await searcher.search(tenant, q, words, DEPTH, narrowing)
+    ranked = rank_fusion.fused([found.worded, found.near])
+    shown = [(f"{document_id}/{index}", score) for (document_id, index), score in ranked[start : start + limit]]
     rows = await projections.chunks_by_id(tenant, [key for key, _ in shown])
     results = [_result(rows[key], score, words) for key, score in shown if key in rows]
     more = cursors.write(start + limit) if len(ranked) > start + limit else None
-    return Json({"results": results, "next_cursor": more})
-
-
-async def _near(query_embedder: QueryEmbedder, vector_index: VectorIndex, tenant: str, q: str) -> list[str]:
-    vector = await query_embedder.vector(q)
-    return await vector_index.near(tenant, vector, DEPTH) if vector else []
+    return Json({"results": results, "next_cursor": more, "complete": found.complete})
 
 
 def _result(row: Row, score: float, words: list[str]) -> Row:

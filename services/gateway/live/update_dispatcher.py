@@ -29,15 +29,20 @@ _BREATH: Final = 1_000  # deliveries after which others get a turn on the event 
 class UpdateDispatcher:
     """The updates consumer calls `receive` and `reload`; `close` ends what is being read for viewers."""
 
-    def __init__(self, reader: DocumentReader, hub: Hub) -> None:
+    def __init__(
+        self, reader: DocumentReader, hub: Hub, on_ended: Callable[[Sequence[str]], None] = lambda ids: None
+    ) -> None:
+        """`on_ended` is called with the ids of documents that have ended, before anybody is told."""
         self._reader = reader
         self._hub = hub
+        self._on_ended = on_ended
         self._tasks: set[asyncio.Task[None]] = set()
         reader.on_generation = partial(self._start, self._show_anew)
 
     async def receive(self, updates: Sequence[Update]) -> None:
         """Pass the updates on to the viewers that watch what they are about."""
         delivered = 0
+        self._on_ended([update.key for update in updates if update.has_ended])
         for update in updates:
             if update.key == EPOCH_KEY:
                 self._start(self._refresh)

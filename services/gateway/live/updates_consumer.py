@@ -31,6 +31,7 @@ class Update(NamedTuple):
     key: str
     tenant: str
     value: bytes
+    has_ended: bool = False  # or is deleted
 
 
 class UpdatesConsumer:
@@ -125,5 +126,6 @@ def newest(records: Sequence[ConsumerRecord]) -> list[Update]:
 
 
 def _update(record: ConsumerRecord) -> Update:
-    tenant = next((value for name, value in record.headers if name == topics.TENANT_HEADER), b"")
-    return Update((record.key or b"").decode(), tenant.decode(), record.value or b"")
+    headers = dict(record.headers)
+    tenant = headers.get(topics.TENANT_HEADER, b"").decode()
+    return Update((record.key or b"").decode(), tenant, record.value or b"", topics.ENDED_HEADER in headers)

@@ -1,6 +1,6 @@
 """The gateway's queries on the projections. It reads the live generation and never writes."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from services.gateway.problems import Problem
@@ -8,7 +8,7 @@ from services.gateway.queries.cursors import After
 from services.gateway.targets import DocumentKey, Standing
 from shared.document.totals import Totals
 from shared.events.standalone_job import is_job_id
-from shared.storage.mongo import TOTALS, Collection, Mongo, Row, float32, under
+from shared.storage.mongo import TOTALS, Collection, Mongo, Row, under
 
 _STEP: Final = 1_000  # rows that come at once where there may be many: others get a turn in between
 
@@ -49,13 +49,6 @@ class Listed(NamedTuple):
 
 DOCUMENTS: Final = Listed("documents", "uploaded_at")
 JOBS: Final = Listed("jobs", "started_at")
-
-
-class Stored(NamedTuple):
-    """A document whose chunks can be searched, and the name of the result they came from."""
-
-    document_id: str
-    result: str
 
 
 class Projections:
@@ -131,32 +124,6 @@ class Projections:
         wanted = {"document_id": key.document_id, "tenant": key.tenant, "index": {"$gte": start}}
         rows = self._of("chunks").find(wanted, {"embedding": 0}).sort("index", 1).limit(limit)
         return [row async for row in rows]
-
-    async def chunked(self, tenant: str) -> tuple[str, list[Stored]]:
-        """The generation, and the tenant's documents whose chunks are stored, newest first."""
-        if self.generation is None:
-            await self.refresh()
-        wanted = {"tenant": tenant, "deleted": {"$ne": True}, "loaded.chunk": {"$exists": True}}
-        order = [("uploaded_at", -1), ("_id", -1)]
-        rows = self._of("documents").find(wanted, {"loaded.chunk": 1}).sort(order).batch_size(_STEP)
-        return self.generation or "", [Stored(row["_id"], row["loaded"]["chunk"]) async for row in rows]
-
-    async def vectors(self, tenant: str, ids: Sequence[str], limit: int) -> AsyncIterator[tuple[str, str, bytes]]:
-        """At most `limit` vectors of these documents' chunks: (document, chunk, float32 values)."""
-        wanted = {"document_id": {"$in": list(ids)}, "tenant": tenant, "embedding": {"$ne": None}}
-        fields = {"document_id": 1, "embedding": 1}
-        if ids and limit > 0:
-            async for row in self._of("chunks").find(wanted, fields).limit(limit):
-                yield row["document_id"], row["_id"], float32(row["embedding"])
-
-    async def worded(self, tenant: str, words: Sequence[str], limit: int) -> list[str]:
-        """The ids of chunks that hold any of the words, best first."""
-        if not words:
-            return []
-        wanted = {"tenant": tenant, "$text": {"$search": " ".join(words)}}
-        score = {"score": {"$meta": "textScore"}}
-        rows = self._of("chunks").find(wanted, {"_id": 1, **score}).sort([*score.items(), ("_id", 1)]).limit(limit)
-        return [row["_id"] async for row in rows]
 
     async def chunks_by_id(self, tenant: str, ids: Sequence[str]) -> dict[str, Row]:
         """The chunks of documents that are not deleted, with the documents' names and without vectors."""

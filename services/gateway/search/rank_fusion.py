@@ -1,22 +1,26 @@
 """Which chunks come first, and where in their text the words of a search stand. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final, TypeVar
+
+K = TypeVar("K", bound=Any)  # what is ranked; its order settles a tie
 
 _WORD: Final = re.compile(r"\w+")
 _DAMPING: Final = 60  # of reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
 _MAX_HIGHLIGHTS: Final = 50
 
 
-def words_of(query: str) -> list[str]:
-    """The words of a search, without what has a meaning of its own in a query language."""
-    return list(dict.fromkeys(word.casefold() for word in _WORD.findall(query)))
+def words_of(text: str, *, repeated: bool = False) -> list[str]:
+    """The words of a search or of a text, without case and accents; each once, or as often as it stands there."""
+    words = [_folded(word) for word in _WORD.findall(text)]
+    return words if repeated else list(dict.fromkeys(words))
 
 
-def fused(rankings: Iterable[Sequence[str]]) -> list[tuple[str, float]]:
+def fused(rankings: Iterable[Sequence[K]]) -> list[tuple[K, float]]:
     """One ranking of several by reciprocal rank fusion: (id, score), best first; 1.0 is first in every ranking."""
-    scores: dict[str, float] = {}
+    scores: dict[K, float] = {}
     count = 0
     for ranking in rankings:
         count += 1
@@ -29,5 +33,12 @@ def fused(rankings: Iterable[Sequence[str]]) -> list[tuple[str, float]]:
 def highlights(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
     """Where words of the search stand in the text: [start, end) in characters, in order, never as markup."""
     wanted = set(words)
-    found = (match.span() for match in _WORD.finditer(text) if match[0].casefold() in wanted)
+    found = (match.span() for match in _WORD.finditer(text) if _folded(match[0]) in wanted)
     return [span for span, _ in zip(found, range(_MAX_HIGHLIGHTS), strict=False)]
+
+
+def _folded(word: str) -> str:
+    folded = word.casefold()
+    if folded.isascii():
+        return folded
+    return "".join(sign for sign in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(sign))

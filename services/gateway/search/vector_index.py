@@ -1,87 +1,105 @@
-"""The vectors of a tenant's chunks in memory: near ones are found by comparing with all, without an index.
+"""The vectors of chunks, for each tenant a graph of near neighbours on disk (usearch).
 
-10,000 chunks are 15 MB and compared within 5 ms. Beyond MAX_CHUNKS only the newest documents are found by meaning; by
-words all are.
+Up to EXACT of them are compared one by one, which takes 3 ms; beyond that the graph finds nearly all of the nearest.
 """
 
-import asyncio
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from usearch.index import Index
 
-from services.gateway.queries.projections import Projections, Stored
+from shared.embedding.model import DIMENSIONS
 
-MAX_CHUNKS: Final = 50_000  # vectors of one tenant
-TENANTS: Final = 4  # whose vectors are kept
+EXACT: Final = 20_000
 NEAR: Final = 0.3  # cosine; unrelated sentences of this model lie below (see the tests of the model)
+_OPEN: Final = 64  # tenants whose graphs are in memory
 
-Matrix = NDArray[np.float32]
-
-
-class _Document(NamedTuple):
-    result: str  # the name of what was loaded: another one is another text
-    ids: list[str]
-    matrix: Matrix
+Vectors = NDArray[np.float32]
+Keys = NDArray[np.uint64]
 
 
-class _Kept:
-    def __init__(self) -> None:
-        self.documents: dict[str, _Document] = {}
-        self.ids: list[str] = []
-        self.matrix: Matrix = np.zeros((0, 0), np.float32)
+class IndexDamaged(RuntimeError):
+    """A file of the index cannot be read."""
 
 
 class VectorIndex:
-    """Follows the projection: a look before each search loads what is new and drops what is gone."""
+    """Vectors of length 1 by key; what is added or removed is found at once, and durable after `save`."""
 
-    def __init__(self, projections: Projections) -> None:
-        self._projections = projections
-        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
-        self._turn = asyncio.Lock()  # what is new is loaded once
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._graphs: OrderedDict[int, Index] = OrderedDict()
+        self._changed: set[int] = set()
 
-    async def near(self, tenant: str, query: bytes, limit: int) -> list[str]:
-        """The ids of the chunks nearest to a vector of length 1, nearest first, none that is further than NEAR."""
-        async with self._turn:
-            kept = await self._refreshed(tenant)
-        return await asyncio.to_thread(_nearest, kept.ids, kept.matrix, query, limit) if kept.ids else []
+    def add(self, tenant: int, keys: Sequence[int], vectors: Vectors) -> None:
+        """Add vectors, shape [len(keys), 384], in place of what stood under their keys."""
+        graph = self._graph(tenant)
+        wanted = np.asarray(keys, np.uint64)
+        self._remove(graph, wanted)
+        graph.add(wanted, vectors, threads=1)
+        self._changed.add(tenant)
 
-    async def _refreshed(self, tenant: str) -> _Kept:
-        generation, stored = await self._projections.chunked(tenant)
-        kept = self._kept.setdefault((generation, tenant), _Kept())
-        self._kept.move_to_end((generation, tenant))
-        while len(self._kept) > TENANTS:
-            self._kept.popitem(last=False)
-        wanted = {document.document_id: document.result for document in stored}
-        known = {i: document for i, document in kept.documents.items() if wanted.get(i) == document.result}
-        new = [document for document in stored if document.document_id not in known]
-        if new or len(known) != len(kept.documents):
-            known |= await self._load(tenant, new, MAX_CHUNKS - sum(len(document.ids) for document in known.values()))
-            parts = [document.matrix for document in known.values() if document.ids]
-            matrix = await asyncio.to_thread(np.vstack, parts) if parts else kept.matrix  # at most 77 MB: 20 ms
-            ids = [i for document in known.values() for i in document.ids]
-            kept.documents, kept.ids, kept.matrix = known, ids, matrix
-        return kept
+    def remove(self, tenant: int, keys: Sequence[int]) -> None:
+        """Remove what stands under the keys."""
+        self._remove(self._graph(tenant), np.asarray(keys, np.uint64))
+        self._changed.add(tenant)
 
-    async def _load(self, tenant: str, new: list[Stored], room: int) -> dict[str, _Document]:
-        """The newest of `new` that have room; a document without a vector is kept as one without chunks."""
-        found: dict[str, tuple[list[str], list[bytes]]] = {}
-        async for document_id, chunk_id, vector in self._projections.vectors(
-            tenant, [d.document_id for d in new], room
-        ):
-            ids, vectors = found.setdefault(document_id, ([], []))
-            ids.append(chunk_id)
-            vectors.append(vector)
-        loaded = {}
-        for document in new:
-            ids, vectors = found.get(document.document_id, ([], []))
-            matrix = np.frombuffer(b"".join(vectors), "<f4").reshape(len(ids), -1) if ids else np.zeros((0, 0), "<f4")
-            loaded[document.document_id] = _Document(document.result, ids, np.asarray(matrix, np.float32))
-        return loaded
+    def near(self, tenant: int, query: Vectors, limit: int, among: Keys | None = None) -> list[int]:
+        """The keys of the nearest vectors, nearest first, none further than NEAR; `among` limits them to some."""
+        graph = self._graph(tenant)
+        if not len(graph):
+            return []
+        if among is not None:
+            return self._nearest_among(graph, query, limit, among)
+        found: Any = graph.search(query, limit, exact=len(graph) <= EXACT, threads=1)
+        near = found.distances <= 1.0 - NEAR
+        return [int(key) for key in found.keys[near]]
 
+    def save(self) -> None:
+        """Make everything so far durable."""
+        for tenant in self._changed:
+            beside = self._file(tenant).with_suffix(".new")
+            self._graphs[tenant].save(str(beside))
+            beside.replace(self._file(tenant))
+        self._changed.clear()
 
-def _nearest(ids: list[str], matrix: Matrix, query: bytes, limit: int) -> list[str]:
-    scores = matrix @ np.frombuffer(query, "<f4")
-    best = np.argsort(-scores)[:limit]
-    return [ids[place] for place in best if scores[place] >= NEAR]
+    def _nearest_among(self, graph: Index, query: Vectors, limit: int, among: Keys) -> list[int]:
+        there = among[np.asarray(graph.contains(among), bool)]
+        if not len(there):
+            return []
+        scores = np.asarray(graph.get(there), np.float32) @ query
+        best = np.argsort(-scores)[:limit]
+        return [int(there[place]) for place in best if scores[place] >= NEAR]
+
+    def _remove(self, graph: Index, keys: Keys) -> None:
+        there = keys[np.asarray(graph.contains(keys), bool)]
+        if len(there):
+            graph.remove(there)
+
+    def _graph(self, tenant: int) -> Index:
+        graph = self._graphs.get(tenant)
+        if graph is None:
+            graph = self._graphs[tenant] = Index(
+                ndim=DIMENSIONS, metric="ip", dtype="f16", expansion_add=64, expansion_search=800
+            )
+            if self._file(tenant).exists():
+                try:
+                    graph.load(str(self._file(tenant)))
+                except (RuntimeError, ValueError) as error:
+                    raise IndexDamaged(self._file(tenant).name) from error
+            self._close_some()
+        self._graphs.move_to_end(tenant)
+        return graph
+
+    def _close_some(self) -> None:
+        """Let go of those that were used longest ago; what is not saved yet stays."""
+        over = [tenant for tenant in self._graphs if tenant not in self._changed][: max(0, len(self._graphs) - _OPEN)]
+        for tenant in over:
+            del self._graphs[tenant]
+
+    def _file(self, tenant: int) -> Path:
+        return self._folder / f"{tenant}.usearch"

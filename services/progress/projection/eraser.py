@@ -19,7 +19,7 @@ async def erase(database: Mongo, generation: str, ids: Sequence[str]) -> None:
         await database.projection(name, generation).delete_many(mongo.under(ids))
     await database.projection("extractions", generation).delete_many({"_id": {"$in": ids}})
     # What was noted beside the state: a rebuild never loads an erased document, so it would not note it.
-    noted = {"$unset": {"loaded": "", "faults": "", "unloaded": ""}}
+    noted = {"$unset": {"loaded": "", "faults": "", "unloaded": ""}, "$currentDate": {"searchable_at": True}}
     await database.projection("documents", generation).update_many({"_id": {"$in": ids}}, noted)
 
 

@@ -219,7 +219,7 @@ class Projector:
         records = []
         for i, row in rows.items():
             try:
-                records.append((i, self._update(i, row), [(topics.TENANT_HEADER, row["tenant"].encode())]))
+                records.append((i, self._update(i, row), _headers(row)))
             except Exception as error:
                 self._aside("progress.publish", i, error)
         await self._producer.send_all(topics.UPDATES, records)
@@ -236,6 +236,11 @@ class Projector:
 async def announce_epoch(producer: Producer, generation: str) -> None:
     """Tell every gateway that another generation is live: they read their documents anew."""
     await producer.send(topics.UPDATES, orjson.dumps({"epoch": generation}), key="epoch")
+
+
+def _headers(row: Row) -> list[tuple[str, bytes]]:
+    tenant = (topics.TENANT_HEADER, row["tenant"].encode())
+    return [tenant] if row["unfinished"] and not row["deleted"] else [tenant, (topics.ENDED_HEADER, b"")]
 
 
 async def _nothing() -> None:

@@ -123,7 +123,7 @@ def _note(one: Found, unusable: set[str]) -> Row:
     """The change of a document's row once a result has been looked at."""
     loaded = {f"loaded.{one.stage}": one.name}
     if one.result is not None and one.name not in unusable:
-        return {"$set": loaded, "$unset": {f"faults.{one.stage}": ""}}
+        return {"$set": loaded, "$unset": {f"faults.{one.stage}": ""}, "$currentDate": {"searchable_at": True}}
     code = "result_missing" if one.result is None else "result_unusable"
     sentence, action = describe(code, {"name": one.stage})
     return {"$set": {**loaded, f"faults.{one.stage}": {"code": code, "message": sentence, "action": action}}}

@@ -11,7 +11,9 @@ from typing import Any, Final, NamedTuple
 from shared.storage.mongo import PROJECTIONS, Mongo, Row, canonical
 
 _UNSETTLED: Final[Mapping[str, frozenset[str]]] = {
-    "documents": frozenset({"view", "live", "version", "loaded", "unloaded", "counted", "slices", "offset"}),
+    "documents": frozenset(
+        {"view", "live", "version", "loaded", "unloaded", "searchable_at", "counted", "slices", "offset"}
+    ),
     "processing_jobs": frozenset({"version", "percent", "message"}),
     "jobs": frozenset({"view", "live", "due", "version", "offset"}),
 }
