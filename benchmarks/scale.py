@@ -74,7 +74,7 @@ def main() -> None:
 
 async def measure(folder: Path, documents: int, requests: int, letters: int) -> None:
     """Everything, in one folder."""
-    paths = iter(text_letters(folder, 2 * letters + 5))
+    paths = iter(text_letters(folder, 2 * letters + 6))
     async with running_in(folder) as (running, client):
         for _ in range(3):
             await letter(client, next(paths))

@@ -37,7 +37,6 @@ log = logs.get(__name__)
 _FOLLOW_SECONDS: Final = 5.0  # how soon what no look told of is found
 _LOOK_SECONDS: Final = 1.0  # how long a search waits for looks
 _SAVE_SECONDS: Final = 30.0
-_SHOW_SECONDS: Final = 1.0  # how soon words are found without a search that asks for them
 _IDLE_SECONDS: Final = 300.0  # after which the model is let go: it takes 130 MB
 _LINE: Final = 16 * 1024 * 1024
 
@@ -137,15 +136,11 @@ class IndexServer:
             await asyncio.sleep(_FOLLOW_SECONDS)
 
     async def _keep(self) -> None:
-        """Let new words be found, save from time to time, let the model go."""
-        saved_at = time.monotonic()
+        """Save from time to time, and let the model go."""
         while True:
-            await asyncio.sleep(_SHOW_SECONDS)
-            self._index.show()
+            await asyncio.sleep(_SAVE_SECONDS)
+            self._index.save()
             self._model.rest()
-            if time.monotonic() - saved_at > _SAVE_SECONDS:
-                self._index.save()
-                saved_at = time.monotonic()
 
 
 async def serve(settings: SharedSettings, folder: Path, cache: Path) -> None:

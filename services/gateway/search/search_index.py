@@ -60,7 +60,8 @@ class SearchIndex:
 
     def worded(self, tenant: str, words: Sequence[str], limit: int, to: Narrowing) -> list[ChunkName]:
         """The chunks that hold any of the words, best first."""
-        self.show()
+        if self._words.is_dirty:  # here and not before: it costs as much as a letter's machinery
+            self._words.commit()
         return self._named(self._words.best(self.catalog.tenant(tenant), words, limit, to))
 
     def near(self, tenant: str, query: bytes, limit: int, to: Narrowing) -> list[ChunkName]:
@@ -74,11 +75,6 @@ class SearchIndex:
         wanted = {document for document, _ in documents}
         found = self._vectors.near(number, vector, limit * _MANY)
         return self._named([key for key in found if key // MAX_CHUNKS in wanted][:limit])
-
-    def show(self) -> None:
-        """Let everything that was put be found, and nothing that was removed."""
-        if self._words.is_dirty:
-            self._words.commit()
 
     def save(self) -> None:
         """Make everything durable."""

@@ -159,7 +159,7 @@ def test_a_crash_leaves_nothing_of_what_was_not_saved(folder: Path) -> None:
     saved = put(index, "rent", direction=3)
     index.save()
     put(index, "rent lost", direction=3)
-    index.show()  # the words of it are on disk already
+    worded(index, "lost")  # the words of it are on disk already
     index.catalog.close()
     del index
 
