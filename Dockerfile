@@ -19,6 +19,6 @@ COPY cli/ cli/
 # Uploaded files are read here: nothing of this container is worth having, and it is not root.
 RUN useradd --create-home --uid 1000 pagestream && mkdir /data && chown pagestream /data
 USER pagestream
-ENV PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 PAGESTREAM_STORE=file:///data/blobs PAGESTREAM_CACHE=/data/cache \
+ENV PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1 PAGESTREAM_STORE=file:///data/blobs PAGESTREAM_CACHE=/data/cache \
     PAGESTREAM_CORES_FOLDER=/data/cores
 VOLUME /data

@@ -16,7 +16,7 @@ from stack.running import Running
 from stack.system import Provision
 
 # What a replay needed is given back when it is over: with the C library's own limits a coordinator kept 50 MB of it.
-_FRUGAL: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
+_FRUGAL: Final = {"MALLOC_ARENA_MAX": "1"}
 POLL: Final = 0.1  # seconds between two looks whether the gateway is ready
 
 

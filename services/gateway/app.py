@@ -60,6 +60,7 @@ from shared.storage.blobs import Blobs
 from shared.storage.upload_claims import Claims
 
 APPEND_WITHIN = 10.0  # seconds until an upload is answered with 503
+QUERY_WITHIN = 10.0  # seconds of one call to the database
 READY_FOR = 1.0  # seconds for which an answer of /readyz is good
 
 
@@ -70,7 +71,7 @@ async def connect(settings: GatewaySettings) -> AsyncIterator[Gateway]:
     await topics.verify(settings.kafka, used)
     blobs = Blobs.open(settings.store)
     async with (
-        mongo.connect(settings) as database,
+        mongo.connect(settings, within=QUERY_WITHIN) as database,
         Producer.connect(settings.kafka, APPEND_WITHIN) as producer,
         Searcher(settings.search or settings.cache / "search", settings.cache) as searcher,
         PageImages(blobs, settings.images_at_once) as pictures,

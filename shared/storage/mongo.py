@@ -262,15 +262,21 @@ def _only_duplicates(error: BulkWriteError) -> None:
 
 
 @asynccontextmanager
-async def connect(settings: SharedSettings, patience: float = 10.0) -> AsyncIterator[Mongo]:
+async def connect(
+    settings: SharedSettings, patience: float = 10.0, *, within: float | None = None
+) -> AsyncIterator[Mongo]:
     """A connection that is closed on leaving; without TLS nothing is sent before the first call.
 
     `patience`: seconds for which a call waits for a primary before it raises; ELECTION for callers that can wait.
+    `within`: seconds for one call, and for all the work of a list; the database itself ends what takes longer.
 
     Raises Rejected("untrusted") for a database whose certificate is not trusted.
     """
     client: AsyncIOMotorClient[Row] = AsyncIOMotorClient(
-        settings.mongo, serverSelectionTimeoutMS=round(patience * 1000), appname="pagestream"
+        settings.mongo,
+        serverSelectionTimeoutMS=round(patience * 1000),
+        timeoutMS=round(within * 1000) if within else None,
+        appname="pagestream",
     )
     try:
         if addresses.mongo_has_tls(settings.mongo):

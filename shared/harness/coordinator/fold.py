@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -48,6 +49,7 @@ _SAID_SECONDS: Final = 10.0  # how long a fact may take through the log before i
 _QUEUE_SECONDS: Final = 2.0  # how often the places of waiting documents are published,
 _FAR_SECONDS: Final = 8.0  # and of those that have _NEAR or more before them
 _NEAR: Final = 10
+_ROWS: Final = 1_000  # written at once
 _WINDOW_SECONDS: Final = 3.0  # how often the number of live slots is read
 
 Taken = Callable[[], Awaitable[Mapping[int, int] | None]]
@@ -136,7 +138,9 @@ class CoordinatorFold:
         """Write every assignment that has changed since it was written, once, however often it did."""
         await self._aside.store()
         changed, self._changed = self._changed, {}
-        await self._states.store(changed, {i: to_row(assignment) for i, assignment in changed.items()})
+        while changed:  # the rows of some at a time: a replay has many, and they are larger than what they are made of
+            some = {i: changed.pop(i) for i in list(islice(changed, _ROWS))}
+            await self._states.store(some, {i: to_row(assignment) for i, assignment in some.items()})
         await self._aside.clear()
 
     def _landed(self, fact: Fact) -> None:
