@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -68,7 +69,8 @@ class LiveProjection:
         self._due = DueDocuments()
         self.due = asyncio.Event()  # set when a document is due at once that no record is about
         self._errands = BackgroundTasks(loaders, self._done)
-        self._backlog = ResultBacklog(results, projector.states, is_held=lambda: bool(self._errands))
+        self._backlog = ResultBacklog(results, projector.states, lambda: bool(self._errands), self._let_go)
+        self._waiting: set[str] = set()  # to be erased, once results of them are stored no more
         self._stored: dict[str, dict[str, str]] = {}  # the results that are where their endpoints read them
         self._expired: dict[tuple[str, int], float] = {}  # leases, and since when they have been seen so
         self._erased: set[str] = set()  # and not known to be so by the log yet
@@ -125,6 +127,9 @@ class LiveProjection:
         document_id, now, clock = state.document_id, utcnow(), time.monotonic()
         stored = self._is_stored(state)
         at_work = held or self._errands.under_way(document_id)
+        if self._backlog.under_way(document_id):
+            self._waiting.add(document_id)
+            at_work = True
         if state.status == "deleted":
             self._stored.pop(document_id, None)
             at_work = not state.erased and not self._is_erased(state, at_work=at_work)
@@ -173,6 +178,13 @@ class LiveProjection:
         if not at_work:
             self._errands.start("progress.erase", state.document_id, everywhere)
         return False
+
+    def _let_go(self, ids: Collection[str]) -> None:
+        """Look again at what waited for the backlog."""
+        if waited := self._waiting.intersection(ids):
+            self._waiting -= waited
+            self._due.now(waited)
+            self.due.set()
 
     def _done(self, document_id: str, error: Exception | None) -> None:
         """Look at the document again once its errand has ended."""

@@ -148,6 +148,10 @@ async def updates(rows: Collection) -> None:
     assert (again.matched_count, again.modified_count) == (1, 0)
     assert (await rows.update_one({"_id": "none"}, {"$set": {"n": 1}})).matched_count == 0
     assert (await rows.update_many({}, [{"$set": {"n": 3}}])).modified_count == 1
+    await rows.update_one({"_id": "a"}, {"$currentDate": {"changed_at": True}})
+    found = await rows.find_one({"_id": "a"})
+    assert found is not None
+    assert isinstance(found["changed_at"], datetime)
 
 
 async def upserts(rows: Collection) -> None:

@@ -129,10 +129,23 @@ class Hand:
             **UploadInfo.of(shown).to_row(),
         }
         uploaded_at = datetime.fromisoformat(shown["uploaded_at"])
-        await self.mongo.projection("documents", self.generation).update_one(
+        done = await self.mongo.projection("documents", self.generation).update_one(
             {"_id": document_id}, {"$set": {**fields, "uploaded_at": uploaded_at, **(row or {})}}, upsert=True
         )
+        if done.upserted_id:
+            await self._count(tenant, shown)
         return shown
+
+    async def _count(self, tenant: str, shown: dict[str, Any]) -> None:
+        """Add a new document to its tenant's totals."""
+        counts = {
+            "bytes": shown["bytes"],
+            "unfinished": int(shown["status"] not in TERMINAL),
+            f"pages/{utcnow().date()}": shown["pages"]["total"] or 0,
+        }
+        await self.mongo.projection(mongo.TOTALS, self.generation).update_one(
+            {"_id": tenant}, {"$inc": {f"counts.{name}": number for name, number in counts.items()}}, upsert=True
+        )
 
     async def publish(self, view: dict[str, Any], *, tenant: str = "default") -> None:
         """Tell the gateways of a view."""
