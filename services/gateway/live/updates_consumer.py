@@ -5,7 +5,8 @@ are fixed; from then on nothing is missed, and a snapshot that is read afterward
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -23,6 +24,8 @@ _MAX_RECORDS: Final = 2_000  # records at once
 _BACKLOG: Final = 256  # more records than this at once mean that we are behind
 _BEHIND_MS: Final = 250  # and so do records that were written this far apart and came at once
 EPOCH_KEY: Final = "epoch"
+# How the projector begins the value of each; to decode all of a backlog would make it longer.
+_STATED: Final = re.compile(rb'\{"(?:document|job)_id":"[^"]*","epoch":"([^"]*)","version":(\d+)')
 
 
 class Update(NamedTuple):
@@ -115,14 +118,20 @@ def is_behind(records: Sequence[ConsumerRecord]) -> bool:
 
 
 def newest(records: Sequence[ConsumerRecord]) -> list[Update]:
-    """The last record of each document, in their order; records about epochs all stay."""
-    last: dict[tuple[str, str] | int, Update] = {}
+    """The newest record of each document and epoch, in their order; records about epochs all stay.
+
+    The last one need not be the newest: a projector that lost its place may have had an older one on its way.
+    """
+    found: dict[Hashable, tuple[int, Update]] = {}
     for number, record in enumerate(records):
         update = _update(record)
-        place = number if update.key == EPOCH_KEY else (update.tenant, update.key)
-        last.pop(place, None)
-        last[place] = update
-    return list(last.values())
+        stated = _STATED.match(update.value)
+        epoch, version = (stated[1], int(stated[2])) if stated else (b"", number)
+        place = number if update.key == EPOCH_KEY else (update.tenant, update.key, epoch)
+        if place not in found or found[place][0] <= version:
+            found.pop(place, None)
+            found[place] = version, update
+    return [update for _, update in found.values()]
 
 
 def _update(record: ConsumerRecord) -> Update:
