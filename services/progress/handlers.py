@@ -12,7 +12,7 @@ from services.progress.deciders.background_tasks import BackgroundTasks
 from services.progress.deciders.due_documents import DueDocuments
 from services.progress.deciders.fact_appender import SAID_SECONDS, FactAppender
 from services.progress.deciders.janitor import Janitor
-from services.progress.projection import generations
+from services.progress.projection import generations, stored_results
 from services.progress.projection.eraser import erase, erase_elsewhere
 from services.progress.projection.projector import Projector
 from services.progress.projection.result_backlog import ResultBacklog
@@ -148,7 +148,7 @@ class LiveProjection:
         """Whether every result is in its collection; starts the storing where it is not and somebody waits for it."""
         if state.status == "deleted":
             return True
-        wanted = self._results.wanted(state)
+        wanted = stored_results.wanted(state)
         if self._stored.get(state.document_id, {}) == wanted:
             return True
         if state.status in TERMINAL:

@@ -149,6 +149,14 @@ class Mongo:
         for name, indexes in _INDEXES.items():
             await _create(self.projections, f"{name}_{generation}", indexes)
 
+    async def renew_indexes(self, generation: str) -> None:
+        """Replace the indexes of a generation, which may be those of an older release."""
+        for name, indexes in _INDEXES.items():
+            rows = self.projections[f"{name}_{generation}"]
+            with suppress(OperationFailure):  # there is no such collection
+                await rows.drop_indexes()
+            await _create(self.projections, rows.name, indexes)
+
     async def create_coordinator(self, stage: str) -> None:
         """Create the collection and the index of one stage's coordinator; existing ones stay as they are."""
         await _create(self.projections, f"coordinator_{stage}", _COORDINATOR_INDEXES)

@@ -5,7 +5,7 @@ standalone jobs, and what its gateway answered before it was stopped. It was rec
 synthetic, and is never recorded anew: every later version must start on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from shared.kafka import topics
 from tests.support import pdfs, recording, running_system
 from tests.support.rebuild import rebuild
 from tests.support.running_system import RunningSystem
+from tests.support.wait import until
 
 RECORDED: Final = Path(__file__).parent / "recorded"
 
@@ -31,6 +32,10 @@ def stopped(tmp_path: Path) -> Iterator[RunningSystem]:
 
 async def answer(system: RunningSystem, path: str) -> Any:
     return (await system.call("GET", f"/v1/{path}")).json()
+
+
+async def chunks(system: RunningSystem, names: Iterable[str]) -> list[Any]:
+    return [chunk for name in names for chunk in (await answer(system, f"documents/{name}/chunks"))["chunks"]]
 
 
 async def test_data_of_version_0_1_is_shown_as_before_and_rebuilt_without_a_difference(stopped: RunningSystem) -> None:
@@ -51,6 +56,16 @@ async def test_data_of_version_0_1_is_shown_as_before_and_rebuilt_without_a_diff
     for name, timeline in before["timelines"].items():
         assert await answer(system, f"documents/{name}/timeline") == timeline
     assert (await answer(system, f"documents/{before['deleted']}"))["code"] == "document.not_found"
+
+    failed = [view for view in before["documents"].values() if view["status"] == "failed"]
+    assert sum((await answer(system, "system"))["failures"].values()) == len(failed)
+    chunk = next(iter(await chunks(system, before["extractions"])))
+
+    async def is_found() -> bool:
+        results = (await answer(system, f"search?q={chunk['text'].split()[0]}")).get("results", [])
+        return chunk["text"] in [found["text"] for found in results]
+
+    await until(is_found)
 
     outcome = await rebuild(system, "dry-run")
     assert outcome["differences"] == []

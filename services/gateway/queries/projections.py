@@ -1,7 +1,8 @@
 """The gateway's queries on the projections. It reads the live generation and never writes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from services.gateway.problems import Problem
 from services.gateway.queries.cursors import After
@@ -14,7 +15,7 @@ _STEP: Final = 1_000  # rows that come at once where there may be many: others g
 
 
 class ListFilter(NamedTuple):
-    """Which documents of a tenant a list is to hold."""
+    """Which documents or jobs of a tenant a list is to hold."""
 
     tenant: str
     status: str | None = None
@@ -23,7 +24,7 @@ class ListFilter(NamedTuple):
 
     def query(self) -> Row:
         """The filter."""
-        wanted: Row = {"tenant": self.tenant, "deleted": False}
+        wanted: Row = {"tenant": self.tenant}
         if self.status:
             wanted["view.status"] = self.status
         if self.batch:
@@ -45,9 +46,10 @@ class Listed(NamedTuple):
 
     name: str
     at: str
+    only: Mapping[str, Any] = MappingProxyType({})  # what all that is listed has in common
 
 
-DOCUMENTS: Final = Listed("documents", "uploaded_at")
+DOCUMENTS: Final = Listed("documents", "uploaded_at", MappingProxyType({"deleted": False}))
 JOBS: Final = Listed("jobs", "started_at")
 
 
@@ -84,7 +86,7 @@ class Projections:
         self, wish: ListFilter, *, limit: int, after: After | None = None, of: Listed = DOCUMENTS
     ) -> tuple[str, list[Row]]:
         """The generation, and at most `limit` rows after `after`, newest first. Raises Problem."""
-        wanted = wish.query()
+        wanted = {**wish.query(), **of.only}
         if after:
             older = {of.at: {"$lt": after.at}}
             wanted["$or"] = [older, {of.at: after.at, "_id": {"$lt": after.key}}]
@@ -100,7 +102,7 @@ class Projections:
 
     async def standings(self, tenant: str, batch: str) -> list[tuple[str, Standing]]:
         """How far each document of a batch is."""
-        wanted = ListFilter(tenant, batch=batch).query()
+        wanted = {**ListFilter(tenant, batch=batch).query(), **DOCUMENTS.only}
         fields = {"version": 1, "view.status": 1, "view.percent": 1}
         rows = self._of("documents").find(wanted, fields).batch_size(_STEP)
         return [

@@ -66,6 +66,12 @@ def count(projection: DocumentRow | None) -> Counts:
     return totals.count(projection.state, projection.live) if projection else {}
 
 
+def marks(projection: DocumentRow) -> Row:
+    """What is looked for among many rows, and added up over them."""
+    state = projection.state
+    return {"unfinished": state.status not in TERMINAL and not state.erased, "counted": count(projection)}
+
+
 def to_row(projection: DocumentRow, epoch: str) -> Row:
     """The row of the collection `documents`."""
     state = projection.state
@@ -75,8 +81,7 @@ def to_row(projection: DocumentRow, epoch: str) -> Row:
         "tenant": state.tenant,
         "uploaded_at": state.uploaded_at,
         "deleted": deleted,
-        "unfinished": state.status not in TERMINAL and not state.erased,
-        "counted": count(projection),
+        **marks(projection),
         "version": projection.version,
         "view": {"status": "deleted"} if deleted else shown,
         "plans": {stage: stage_state.plan for stage, stage_state in state.stages.items() if stage_state.plan},

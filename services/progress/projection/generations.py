@@ -4,17 +4,15 @@ import secrets
 from collections.abc import Collection
 from typing import Final
 
+from services.progress.projection.migration import migrate
 from shared.events.document import utcnow
 from shared.kafka import topics
 from shared.projecting.checkpoint import ALL_PARTITIONS, Checkpoint, Share, partitions_of
-from shared.runtime import logs
 from shared.storage.mongo import PROJECTIONS, TOTALS, DuplicateKeyError, Mongo
-
-log = logs.get(__name__)
 
 FOLD: Final = "progress"
 OWNERSHIP: Final = "fold/progress"
-SHAPE: Final = 2  # of the rows; a release that cannot go on with those of the one before raises it
+SHAPE: Final = 2  # of the rows; a release that needs others than the one before raises it, and `migrate` makes them
 _HANDOVER_MS: Final = 20_000  # a rebuild that is killed holds up the live projection for so long
 _ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -22,14 +20,15 @@ _ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 async def live(mongo: Mongo, partitions: int) -> str:
     """The generation that readers read; where there is none (a new or dropped database) one begins at offset 0.
 
-    So it does in place of one whose rows have another shape: an older release wrote it.
+    Rows that an older release wrote are brought up to date first.
     """
     while True:
         generation = await mongo.live_generation()
         if generation is not None and await checkpoint(mongo, generation).exists():
-            if await mongo.generations.find_one({"_id": generation, "shape": SHAPE}, {"_id": 1}):
-                return generation
-            log.warning("the projection is of another release and is folded anew", generation=generation)
+            if not await mongo.generations.find_one({"_id": generation, "shape": SHAPE}, {"_id": 1}):
+                await migrate(mongo, generation)
+                await mongo.generations.update_one({"_id": generation}, {"$set": {"shape": SHAPE}})
+            return generation
         began = await begin(mongo, partitions)
         if await point(mongo, began, instead_of=generation):
             return began

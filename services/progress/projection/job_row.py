@@ -95,6 +95,11 @@ def stalled(projection: JobRow, now: datetime) -> JobStalled:
     )
 
 
+def marks(projection: JobRow) -> Row:
+    """What is looked for among many rows."""
+    return {"unfinished": projection.state.status not in ENDED}
+
+
 def to_row(projection: JobRow, epoch: str) -> Row:
     """The row of the collection `jobs`."""
     state = projection.state
@@ -104,7 +109,7 @@ def to_row(projection: JobRow, epoch: str) -> Row:
         "version": projection.version,
         "view": render(projection, epoch),
         "due": projection.due,
-        "unfinished": state.status not in ENDED,
+        **marks(projection),
         "offset": projection.offset,
         "words": dict(projection.words),
         "settled": state._asdict(),

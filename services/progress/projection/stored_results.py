@@ -40,14 +40,6 @@ class StoredResults:
         by_stage = zip(_STORED, (self._store_chunks, self._store_extractions), strict=True)
         self._store: Final[Mapping[str, Store]] = dict(by_stage)
 
-    def wanted(self, state: DocumentState) -> dict[str, str]:
-        """The results that belong into collections, by stage."""
-        return {
-            stage: stage_state.result
-            for stage, stage_state in state.stages.items()
-            if stage_state.result and stage in _STORED
-        }
-
     async def load(self, states: Sequence[DocumentState]) -> None:
         """Store every result of the documents that is not stored yet; all of them are in memory at once.
 
@@ -71,7 +63,7 @@ class StoredResults:
         missing = [
             (state, stage, name)
             for state in states
-            for stage, name in self.wanted(state).items()
+            for stage, name in wanted(state).items()
             if loaded.get(state.document_id, {}).get(stage) != name
         ]
         results = await self._blobs.get_results([name for _, _, name in missing])
@@ -98,6 +90,15 @@ class StoredResults:
 
     async def _store_extractions(self, found: Sequence[Found]) -> None:
         await mongo.replace(self._extractions, [_extraction(one) for one in found])
+
+
+def wanted(state: DocumentState) -> dict[str, str]:
+    """The results that belong into collections, by stage."""
+    return {
+        stage: stage_state.result
+        for stage, stage_state in state.stages.items()
+        if stage_state.result and stage in _STORED
+    }
 
 
 def has_new_results(before: DocumentState | None, after: DocumentState) -> bool:

@@ -1,0 +1,47 @@
+"""Brings the rows that an older release wrote into the shape of this one, once, before its fold goes on.
+
+What the older release did not write is made of what it did; nothing that readers were shown changes.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from services.progress.projection import document_row, job_row, stored_results
+from shared.runtime import logs
+from shared.storage import mongo
+from shared.storage.mongo import Collection, Mongo, Row
+
+log = logs.get(__name__)
+
+_AT_ONCE: Final = 1_000  # rows
+
+
+async def migrate(database: Mongo, generation: str) -> None:
+    """Give every row what this release looks for, and the collections their indexes. Done twice it is the same."""
+    log.info("the projection of another release is brought up to date", generation=generation)
+    await database.renew_indexes(generation)
+    await _each(database.projection("documents", generation), _document)
+    await _each(database.projection("jobs", generation), _job)
+
+
+def _document(row: Row) -> Row:
+    found = document_row.from_row(row)
+    loaded, wanted = row.get("loaded", {}), stored_results.wanted(found.state)
+    changes: Row = {"$set": {**document_row.marks(found), "unloaded": not row["deleted"] and loaded != wanted}}
+    if loaded:
+        changes["$currentDate"] = {"searchable_at": True}
+    return changes
+
+
+def _job(row: Row) -> Row:
+    return {"$set": job_row.marks(job_row.from_row(row))}
+
+
+async def _each(rows: Collection, change_of: Callable[[Row], Row]) -> None:
+    changes: list[tuple[Row, Row]] = []
+    async for row in rows.find({}):
+        changes.append(({"_id": row["_id"]}, change_of(row)))
+        if len(changes) == _AT_ONCE:
+            await mongo.change(rows, changes)
+            changes = []
+    await mongo.change(rows, changes)
