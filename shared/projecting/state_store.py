@@ -52,6 +52,7 @@ class StateStore(Generic[S]):
         finally:
             self._pinned.subtract(ids)
             self._pinned += Counter()  # forgets the zeros
+            self._evict()
 
     async def where(self, query: Row) -> dict[str, S]:
         """The stored states that match `query`."""

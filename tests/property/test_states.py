@@ -84,6 +84,8 @@ class Memory(RuleBasedStateMachine):
 
         def compare(found: dict[str, int]) -> None:
             assert all(before[i] <= found.get(i, 0) <= self.facts[i] for i in ids)
+            if not (self.folding or self.writing or self.unwritten):  # one who only looks fills no memory either
+                assert len(self.states._kept) <= CAPACITY
 
         self.looking = Task(self.states.load(ids), compare)
 
