@@ -68,6 +68,10 @@ export const PAGE_TABLE = {
   "search.title": ["Found in texts", "In Texten gefunden"],
   "search.loading": ["Searching…", "Sucht…"],
   "search.none": ["No text matches “{text}”.", "Kein Text passt zu „{text}“."],
+  "search.indexing": [
+    "Older documents are still being indexed: ask again in a while for all of them.",
+    "Ältere Dokumente werden noch erfasst: fragen Sie für alle später noch einmal.",
+  ],
   "search.more": ["Show more places", "Mehr Fundstellen zeigen"],
   "search.pages": ["pages {page}–{last}", "Seiten {page}–{last}"],
   "search.words": ["by words", "nach Wörtern"],

@@ -58,7 +58,8 @@ export class SearchBox {
     this.#cursor = found.next_cursor;
     this.more.hidden = !found.next_cursor;
     this.list.append(...found.results.map((hit) => this.#hit(hit)));
-    this.gap.say(this.list.children.length > 0 ? "" : this.say("search.none", { text: this.#text }));
+    const none = this.list.children.length > 0 ? "" : this.say("search.none", { text: this.#text });
+    this.gap.say(found.complete === false ? `${none} ${this.say("search.indexing")}`.trim() : none);
   }
 
   #hit({ document_id: id, filename, pages, start, end, text, highlights }) {
