@@ -1,8 +1,7 @@
 """The totals of each tenant's documents, kept by the live fold: quotas, failures by code, stages and their times.
 
-They are written before the rows that they count, and their version is how much of the log they hold. A start from a
-checkpoint that holds less of it counts anew: a row that was written before its batch broke off changes no more when the
-batch is read again.
+They are written before the rows that they count, and say up to where in the log they do. A start from a checkpoint that
+is not that far counts anew: a row that was written before its batch broke off changes no more when it is read again.
 """
 
 from collections import Counter
@@ -16,6 +15,7 @@ from shared.storage import mongo
 from shared.storage.mongo import Mongo
 
 _STEP: Final = 5_000  # rows that come at once
+_LIFE: Final = 1_000_000  # versions; what an earlier life writes late is older than what this one writes first
 
 
 class TenantTotals:
@@ -24,15 +24,19 @@ class TenantTotals:
     def __init__(self, database: Mongo, generation: str) -> None:
         self._documents = database.projection("documents", generation)
         self._rows = database.projection(mongo.TOTALS, generation)
-        self._positions: dict[object, int] = {}
+        self._through: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
         self._sums: dict[str, Counter[str]] = {}
         self._changed: set[str] = set()
 
     async def start(self, positions: Positions) -> None:
         """Take up the totals of the log up to `positions`; those that an earlier life left otherwise are counted."""
-        self._positions = {**positions}
+        self._through = _names(positions)
         known = {row["_id"]: row async for row in self._rows.find({})}
-        is_whole = all(row["version"] <= self._version for row in known.values())
+        self._versions = {tenant: row["version"] + _LIFE for tenant, row in known.items()}
+        is_whole = all(
+            offset <= self._through.get(name, 0) for row in known.values() for name, offset in row["through"].items()
+        )
         tenants = await self._documents.distinct("tenant", {"deleted": False})
         if is_whole and known.keys() >= set(tenants):
             self._sums = {tenant: Counter(row["counts"]) for tenant, row in known.items()}
@@ -46,7 +50,7 @@ class TenantTotals:
 
     def add(self, positions: Positions, changes: Sequence[tuple[str, Counts]]) -> None:
         """A batch up to `positions` changed the counts of tenants so."""
-        self._positions |= positions
+        self._through |= _names(positions)
         for tenant, changed in changes:
             if any(changed.values()):
                 self._sums.setdefault(tenant, Counter()).update(changed)
@@ -60,13 +64,18 @@ class TenantTotals:
         today = utcnow().date()
         for tenant in changed:
             self._sums[tenant] = Counter(without_old_days(self._sums[tenant], today))
-        rows = [(t, {"version": self._version, "counts": dict(self._sums[t])}) for t in sorted(changed)]
+            self._versions[tenant] = self._versions.get(tenant, 0) + 1
+        through = dict(self._through)
+        rows = [
+            (t, {"version": self._versions[t], "through": through, "counts": dict(self._sums[t])})
+            for t in sorted(changed)
+        ]
         await mongo.advance(self._rows, rows)
-
-    @property
-    def _version(self) -> int:
-        return sum(self._positions.values())
 
     def of(self, tenant: str) -> Mapping[str, int]:
         """What is counted of a tenant."""
         return self._sums.get(tenant, Counter())
+
+
+def _names(positions: Positions) -> dict[str, int]:
+    return {f"{place.topic}-{place.partition}": offset for place, offset in positions.items()}

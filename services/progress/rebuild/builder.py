@@ -15,7 +15,7 @@ from shared.projecting.batch import Batch
 from shared.projecting.checkpoint import ALL_PARTITIONS, Positions, Share
 from shared.projecting.loop import BATCH, Loop, Write
 from shared.storage.blobs import Blobs
-from shared.storage.mongo import Mongo
+from shared.storage.mongo import TOTALS, Mongo
 
 OnProgress = Callable[[int, int], None]  # records that are folded, records there are
 
@@ -46,6 +46,8 @@ class Builder:
 
     async def follow(self, until: Positions) -> None:
         """Fold until the positions are reached, a long way in several processes."""
+        # What an earlier life of it counted: here nothing is, so its next projector counts anew.
+        await self._database.projection(TOTALS, self.generation).drop()
         self._folded, self._total = sum((await self.checkpoint.load()).values()), sum(until.values())
         if self._total - self._folded > _LONG:
             await replay_pool.replay(self.generation, until, self._on)
