@@ -86,18 +86,14 @@ class Catalog:
         return int(row[0])
 
     def put(self, entry: Entry, generation: str) -> Known:
-        """Note that the index holds the document; its number stays what it was."""
+        """Note that the index holds the document, which it did not."""
         tenant = self.tenant(entry.tenant)
         number = self._rows.execute(
             "insert into documents (id, tenant, result, chunks, batch, kind, uploaded_at, generation)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?)"
-            " on conflict (id) do update set tenant = excluded.tenant, result = excluded.result,"
-            " chunks = excluded.chunks, batch = excluded.batch, kind = excluded.kind,"
-            " uploaded_at = excluded.uploaded_at, generation = excluded.generation returning number",
+            " values (?, ?, ?, ?, ?, ?, ?, ?) returning number",
             (entry.document_id, tenant, entry.result, entry.chunks, entry.batch, entry.kind,
              entry.uploaded_at.timestamp(), generation),
         ).fetchone()[0]  # fmt: skip
-        self._rows.execute("delete from tags where document = ?", (number,))
         self._rows.executemany("insert or ignore into tags values (?, ?)", [(tag, number) for tag in entry.tags])
         return Known(number, tenant, entry.result, entry.chunks, entry.kind)
 

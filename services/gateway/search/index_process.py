@@ -22,7 +22,7 @@ import orjson
 from services.gateway.search.follower import Follower
 from services.gateway.search.narrowing import Narrowing
 from services.gateway.search.search_index import SearchIndex
-from services.gateway.search.searcher import ANSWER
+from services.gateway.search.searcher import ANSWER, LINE
 from services.gateway.search.vector_index import IndexDamaged
 from shared.embedding.model import Embedder
 from shared.runtime import logs
@@ -38,7 +38,6 @@ _FOLLOW_SECONDS: Final = 5.0  # how soon what no look told of is found
 _LOOK_SECONDS: Final = 1.0  # how long a search waits for looks
 _SAVE_SECONDS: Final = 30.0
 _IDLE_SECONDS: Final = 300.0  # after which the model is let go: it takes 130 MB
-_LINE: Final = 16 * 1024 * 1024
 
 
 class Model:
@@ -145,7 +144,7 @@ class IndexServer:
 
 async def serve(settings: SharedSettings, folder: Path, cache: Path) -> None:
     """Serve the index in `folder` until standard input ends; the model is kept in `cache`."""
-    lines = asyncio.StreamReader(limit=_LINE)
+    lines = asyncio.StreamReader(limit=LINE)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     with await asyncio.to_thread(_alone, folder):
         index = open_index(folder / "data")

@@ -1,7 +1,6 @@
 """The index of everything that can be searched: words, vectors, and the catalog that ties them to documents."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, TypeGuard
 
@@ -96,11 +95,8 @@ class SearchIndex:
 
     def _named(self, keys: Sequence[int]) -> list[ChunkName]:
         names = self.catalog.names({key // MAX_CHUNKS for key in keys})
-        found = []
-        for key in keys:
-            with suppress(KeyError):  # removed since
-                found.append((names[key // MAX_CHUNKS], key % MAX_CHUNKS))
-        return found
+        # what has no name was removed since
+        return [(names[key // MAX_CHUNKS], key % MAX_CHUNKS) for key in keys if key // MAX_CHUNKS in names]
 
 
 def _is_of_model(vector: bytes | None) -> TypeGuard[bytes]:

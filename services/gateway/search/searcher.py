@@ -23,7 +23,7 @@ _ANSWER_SECONDS: Final = 10.0  # the first answer includes loading, and once in 
 _END_SECONDS: Final = 5.0  # for saving what it holds
 _AGAIN_SECONDS: Final = 1.0
 _MAX_BUFFER: Final = 1024 * 1024  # bytes that it has not read; what it is not told of it finds by itself
-_LINE: Final = 16 * 1024 * 1024
+LINE: Final = 16 * 1024 * 1024  # bytes at most of one, in either direction
 _FOLDERS: Final = 64  # gateways on one machine
 
 
@@ -103,7 +103,7 @@ class Searcher:
         """One life of the process."""
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", MODULE, str(folder), str(self._cache),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_LINE, start_new_session=True,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE, start_new_session=True,
         )  # fmt: skip
         self._child = child
         assert child.stdout

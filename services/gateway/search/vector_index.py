@@ -36,16 +36,16 @@ class VectorIndex:
         self._changed: set[int] = set()
 
     def add(self, tenant: int, keys: Sequence[int], vectors: Vectors) -> None:
-        """Add vectors, shape [len(keys), 384], in place of what stood under their keys."""
-        graph = self._graph(tenant)
-        wanted = np.asarray(keys, np.uint64)
-        self._remove(graph, wanted)
-        graph.add(wanted, vectors, threads=1)
+        """Add vectors, shape [len(keys), 384], under keys that have none."""
+        self._graph(tenant).add(np.asarray(keys, np.uint64), vectors, threads=1)
         self._changed.add(tenant)
 
     def remove(self, tenant: int, keys: Sequence[int]) -> None:
         """Remove what stands under the keys."""
-        self._remove(self._graph(tenant), np.asarray(keys, np.uint64))
+        graph, gone = self._graph(tenant), np.asarray(keys, np.uint64)
+        there = gone[np.asarray(graph.contains(gone), bool)]
+        if len(there):
+            graph.remove(there)
         self._changed.add(tenant)
 
     def near(self, tenant: int, query: Vectors, limit: int, among: Keys | None = None) -> list[int]:
@@ -74,11 +74,6 @@ class VectorIndex:
         scores = np.asarray(graph.get(there), np.float32) @ query
         best = np.argsort(-scores)[:limit]
         return [int(there[place]) for place in best if scores[place] >= NEAR]
-
-    def _remove(self, graph: Index, keys: Keys) -> None:
-        there = keys[np.asarray(graph.contains(keys), bool)]
-        if len(there):
-            graph.remove(there)
 
     def _graph(self, tenant: int) -> Index:
         graph = self._graphs.get(tenant)
