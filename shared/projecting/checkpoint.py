@@ -47,7 +47,7 @@ class Checkpoint:
 
     async def create(self, partitions: Sequence[TopicPartition]) -> None:
         """Start at offset 0 of every partition."""
-        await self._rows.insert_one({"_id": self._id, "offsets": _to_row(dict.fromkeys(partitions, 0))})
+        await self._rows.insert_one({"_id": self._id, "offsets": to_row(dict.fromkeys(partitions, 0))})
 
     async def exists(self) -> bool:
         """Whether the fold has begun."""
@@ -76,9 +76,9 @@ class Checkpoint:
 
         A position never goes back: an earlier owner that was stopped and goes on may say late how far it was.
         """
-        names = _to_row(marks)
+        names = to_row(marks)
         changed: Row = {}
-        for name, offset in _to_row(positions).items():
+        for name, offset in to_row(positions).items():
             changed[f"offsets.{name}"] = {"$max": [f"$offsets.{name}", offset]}
             if name in names:
                 is_ahead = {"$gte": [offset, f"$offsets.{name}"]}
@@ -95,7 +95,7 @@ def partitions_of(names: Sequence[str], count: int) -> list[TopicPartition]:
 
 def positions_to_json(positions: Positions) -> bytes:
     """Positions for another process."""
-    return orjson.dumps(_to_row(positions))
+    return orjson.dumps(to_row(positions))
 
 
 def positions_of_json(line: bytes) -> dict[TopicPartition, int]:
@@ -103,7 +103,8 @@ def positions_of_json(line: bytes) -> dict[TopicPartition, int]:
     return _from_row(orjson.loads(line))
 
 
-def _to_row(positions: Mapping[TopicPartition, Any]) -> Row:
+def to_row(positions: Mapping[TopicPartition, Any]) -> Row:
+    """What belongs to partitions by their names, as in "documents-3"."""
     return {f"{place.topic}-{place.partition}": offset for place, offset in positions.items()}
 
 

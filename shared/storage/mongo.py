@@ -151,11 +151,10 @@ class Mongo:
 
     async def renew_indexes(self, generation: str) -> None:
         """Replace the indexes of a generation, which may be those of an older release."""
-        for name, indexes in _INDEXES.items():
-            rows = self.projections[f"{name}_{generation}"]
+        for name in _INDEXES:
             with suppress(OperationFailure):  # there is no such collection
-                await rows.drop_indexes()
-            await _create(self.projections, rows.name, indexes)
+                await self.projection(name, generation).drop_indexes()
+        await self.create_projections(generation)
 
     async def create_coordinator(self, stage: str) -> None:
         """Create the collection and the index of one stage's coordinator; existing ones stay as they are."""

@@ -4,12 +4,13 @@ A document that somebody waits for is looked at as soon as it has ended, whateve
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from services.gateway.search.catalog import Entry, Position
 from services.gateway.search.search_index import MAX_CHUNKS, Chunk, SearchIndex
+from shared.runtime.batches import in_batches
 from shared.storage.mongo import Mongo, Row, float32
 
 _ROWS: Final = 20  # documents that are taken up together
@@ -41,7 +42,9 @@ class Follower:
         at = position.at if position and position.generation == generation else _FIRST
         changed = {"searchable_at": {"$gte": at - _OVERLAP}}
         rows = self._database.projection("documents", generation).find(changed, {"searchable_at": 1})
-        async for some in _together(rows.sort("searchable_at", 1)):
+        async for some in in_batches(rows.sort("searchable_at", 1), _ROWS):
+            if not some:
+                break
             began = asyncio.get_running_loop().time()
             if await self._changed(generation, [row["_id"] for row in some]):
                 await asyncio.sleep(asyncio.get_running_loop().time() - began)  # searches have every other moment
@@ -73,15 +76,19 @@ class Follower:
         return len(changed)
 
     async def _kinds(self, generation: str, ids: Sequence[str]) -> dict[str, str | None]:
+        if not ids:
+            return {}
         wanted = {"_id": {"$in": list(ids)}}
         rows = self._database.projection("extractions", generation).find(wanted, {"document_type": 1})
-        return {row["_id"]: row.get("document_type") async for row in rows} if ids else {}
+        return {row["_id"]: row.get("document_type") async for row in rows}
 
     async def _chunks(self, generation: str, ids: Sequence[str]) -> dict[str, list[Chunk]]:
+        if not ids:
+            return {}
         fields = {"document_id": 1, "index": 1, "text": 1, "embedding": 1}
         found: dict[str, list[Chunk]] = {i: [] for i in ids}
         wanted = {"document_id": {"$in": list(ids)}, "index": {"$lt": MAX_CHUNKS}}
-        async for row in self._database.projection("chunks", generation).find(wanted, fields) if ids else _none():
+        async for row in self._database.projection("chunks", generation).find(wanted, fields):
             vector = float32(row["embedding"]) if row["embedding"] is not None else None
             found[row["document_id"]].append(Chunk(row["index"], row["text"], vector))
         return {i: sorted(chunks) for i, chunks in found.items()}
@@ -94,11 +101,6 @@ class Follower:
         while unloaded is None and is_whole and (unseen := self._index.catalog.unseen(generation, _ROWS)):
             self._index.remove(unseen)
             await asyncio.sleep(0)
-
-
-async def _none() -> AsyncIterator[Row]:
-    return
-    yield {}
 
 
 def _result_of(row: Row) -> str | None:
@@ -118,14 +120,3 @@ def _entry(row: Row, kind: str | None, chunks: Sequence[Chunk]) -> Entry:
         kind=kind,
         uploaded_at=row["uploaded_at"],
     )
-
-
-async def _together(rows: AsyncIterator[Row]) -> AsyncIterator[list[Row]]:
-    some: list[Row] = []
-    async for row in rows:
-        some.append(row)
-        if len(some) == _ROWS:
-            yield some
-            some = []
-    if some:
-        yield some

@@ -5,15 +5,16 @@ it finds it looks at again right before it removes it: a claim without an event 
 any moment, and the projection may be dropped.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from services.progress.projection.eraser import erase
 from shared.events.document import utcnow
 from shared.events.standalone_job import is_job_id
 from shared.projecting.fences import fenced
 from shared.runtime import logs
+from shared.runtime.batches import in_batches
 from shared.runtime.failpoints import provoke, reach
 from shared.storage.blobs import Blobs
 from shared.storage.mongo import Mongo
@@ -21,8 +22,6 @@ from shared.storage.partial_uploads import PartialUpload, PartialUploads
 from shared.storage.upload_claims import Claims
 
 log = logs.get(__name__)
-
-T = TypeVar("T")
 
 KEEP: Final = timedelta(hours=24)  # blobs without an event, idempotency keys
 _GRACE: Final = timedelta(hours=1)  # for an expired upload: a gateway's clock may be behind, a request may be under way
@@ -101,7 +100,7 @@ class Janitor:
     async def _look(self) -> None:
         """Walk through the store and remove what is not needed."""
         known, strange, orphans = 0, 0, list[Stored]()
-        async for batch in _batches(self._stored()):
+        async for batch in in_batches(self._stored(), _AT_ONCE):
             erased = await self._known([one.document_id for one in batch])
             known += len(erased)
             for one in batch:
@@ -122,7 +121,7 @@ class Janitor:
 
     async def _erase_again(self) -> None:
         """Remove rows of erased documents that came late: a projector stood still, lost its lease and woke up."""
-        async for rows in _batches(self._documents.find({"settled.erased": True}, {"_id": 1})):
+        async for rows in in_batches(self._documents.find({"settled.erased": True}, {"_id": 1}), _AT_ONCE):
             await erase(self._database, self._generation, [row["_id"] for row in rows])
 
     async def _stored(self) -> AsyncIterator[Stored]:
@@ -161,14 +160,3 @@ class Janitor:
 
 def _is_long_ago(written: datetime | None) -> bool:
     return written is not None and written < utcnow() - KEEP
-
-
-async def _batches(items: AsyncIterable[T]) -> AsyncIterator[list[T]]:
-    """The items, so many at once as one query is to take; the last batch may be empty."""
-    batch: list[T] = []
-    async for item in items:
-        batch.append(item)
-        if len(batch) == _AT_ONCE:
-            yield batch
-            batch = []
-    yield batch

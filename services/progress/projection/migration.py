@@ -8,6 +8,7 @@ from typing import Final
 
 from services.progress.projection import document_row, job_row, stored_results
 from shared.runtime import logs
+from shared.runtime.batches import in_batches
 from shared.storage import mongo
 from shared.storage.mongo import Collection, Mongo, Row
 
@@ -38,10 +39,5 @@ def _job(row: Row) -> Row:
 
 
 async def _each(rows: Collection, change_of: Callable[[Row], Row]) -> None:
-    changes: list[tuple[Row, Row]] = []
-    async for row in rows.find({}):
-        changes.append(({"_id": row["_id"]}, change_of(row)))
-        if len(changes) == _AT_ONCE:
-            await mongo.change(rows, changes)
-            changes = []
-    await mongo.change(rows, changes)
+    async for some in in_batches(rows.find({}), _AT_ONCE):
+        await mongo.change(rows, [({"_id": row["_id"]}, change_of(row)) for row in some])

@@ -138,8 +138,8 @@ class Projector:
         jobs = [row for i in rows for row in document_row.stage_rows(shown[i], rows[i])]
         begun = {i for i, row in jobs if row["document_id"] in new}
         lines = [line for i in rows for line in timelines.get(i, ())]
-        totals = self._totals.store() if self._totals else _nothing()
-        await asyncio.gather(totals, mongo.add(self._timeline, lines), mongo.advance(self._stage_jobs, jobs, begun))
+        totals = [self._totals.store()] if self._totals else []
+        await asyncio.gather(*totals, mongo.add(self._timeline, lines), mongo.advance(self._stage_jobs, jobs, begun))
         # The states last: what is in them is not folded again.
         await self._states.store({i: shown[i] for i in rows}, rows, new)
 
@@ -241,10 +241,6 @@ async def announce_epoch(producer: Producer, generation: str) -> None:
 def _headers(row: Row) -> list[tuple[str, bytes]]:
     tenant = (topics.TENANT_HEADER, row["tenant"].encode())
     return [tenant] if row["unfinished"] and not row["deleted"] else [tenant, (topics.ENDED_HEADER, b"")]
-
-
-async def _nothing() -> None:
-    """Totals are kept by the live projection only."""
 
 
 def _upload_info(document_id: str, meta: Any) -> UploadInfo:

@@ -103,15 +103,9 @@ def wanted(state: DocumentState) -> dict[str, str]:
 
 def has_new_results(before: DocumentState | None, after: DocumentState) -> bool:
     """Whether readers do not find a result in its collection that the document did not have before."""
-    known = before.stages if before else {}
-    if after.stages is known or after.status == "deleted":
+    if after.status == "deleted" or (before and after.stages is before.stages):
         return False
-    return any(
-        (stage_state := after.stages.get(stage)) is not None
-        and stage_state.result is not None
-        and (stage not in known or known[stage].result != stage_state.result)
-        for stage in _STORED
-    )
+    return not wanted(after).items() <= (wanted(before) if before else {}).items()
 
 
 def _with_results(state: DocumentState) -> Row:

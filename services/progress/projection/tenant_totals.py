@@ -5,12 +5,12 @@ is not that far counts anew: a row that was written before its batch broke off c
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from shared.document.totals import Counts, without_old_days
 from shared.events.document import utcnow
-from shared.projecting.checkpoint import Positions
+from shared.projecting.checkpoint import Positions, to_row
 from shared.storage import mongo
 from shared.storage.mongo import Mongo
 
@@ -31,7 +31,7 @@ class TenantTotals:
 
     async def start(self, positions: Positions) -> None:
         """Take up the totals of the log up to `positions`; those that an earlier life left otherwise are counted."""
-        self._through = _names(positions)
+        self._through = to_row(positions)
         known = {row["_id"]: row async for row in self._rows.find({})}
         self._versions = {tenant: row["version"] + _LIFE for tenant, row in known.items()}
         is_whole = all(
@@ -50,7 +50,7 @@ class TenantTotals:
 
     def add(self, positions: Positions, changes: Sequence[tuple[str, Counts]]) -> None:
         """A batch up to `positions` changed the counts of tenants so."""
-        self._through |= _names(positions)
+        self._through |= to_row(positions)
         for tenant, changed in changes:
             if any(changed.values()):
                 self._sums.setdefault(tenant, Counter()).update(changed)
@@ -71,11 +71,3 @@ class TenantTotals:
             for t in sorted(changed)
         ]
         await mongo.advance(self._rows, rows)
-
-    def of(self, tenant: str) -> Mapping[str, int]:
-        """What is counted of a tenant."""
-        return self._sums.get(tenant, Counter())
-
-
-def _names(positions: Positions) -> dict[str, int]:
-    return {f"{place.topic}-{place.partition}": offset for place, offset in positions.items()}
