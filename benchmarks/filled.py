@@ -5,33 +5,22 @@ Every document is a letter of three chunks and a few findings; texts and vectors
 
 import base64
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from aiokafka import AIOKafkaProducer
 
 from benchmarks.bars import bar
+from benchmarks.synthetic_log import TENANT, append, history, result_of
 from shared.embedding.conversion import NAME
 from shared.embedding.model import DIMENSIONS, Embedder
-from shared.events.document import (
-    DocumentCompleted,
-    DocumentUploaded,
-    Fact,
-    SliceCompleted,
-    StageCompleted,
-    StagePlanned,
-    StageStarted,
-)
-from shared.events.pipeline import PIPELINE
-from shared.kafka import topics
+from shared.events.document import Fact
 from shared.storage import blob_names
 from shared.storage.blobs import seal
 
-TENANT: Final = "default"
 CHUNKS: Final = 3  # of each document
 BATCH_EVERY: Final = 1000  # documents to a batch
 COMMON: Final = "the office"  # words that every document has
@@ -52,21 +41,14 @@ class Letters:
 
     async def append(self, bootstrap: str) -> int:
         """Append what the log has of them all; the number of facts."""
-        producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, linger_ms=20, compression_type="lz4", max_batch_size=2**18
-        )
-        await producer.start()
-        appended = 0
-        try:
-            with bar("The log", self.count) as told:
-                for number in range(self.count):
-                    for fact in history(number, self.count):
-                        await producer.send(topics.DOCUMENTS, fact.encode(), key=fact.document_id.encode())
-                        appended += 1
-                    told(number + 1)
-        finally:
-            await producer.stop()
-        return appended
+        with bar("The log", self.count) as told:
+            return await append(bootstrap, self._facts(told))
+
+    def _facts(self, told: Callable[[int], object]) -> Iterator[Fact]:
+        for number in range(self.count):
+            moment = _END - timedelta(seconds=self.count - number)
+            yield from history(id_of(number), moment, pages=1, media_type="text/plain")
+            told(number + 1)
 
     def store(self, root: Path) -> None:
         """Write their blobs into the store's folder; nothing is synced."""
@@ -115,32 +97,6 @@ def id_of(number: int) -> str:
 def batch_of(number: int) -> str:
     """The batch of a document."""
     return f"batch-{number // BATCH_EVERY}"
-
-
-def result_of(document_id: str, stage: str) -> str:
-    """The name of a stage's result; flat, so that a document is one folder."""
-    return f"{TENANT}/{document_id}/result-of-{stage}"
-
-
-def history(number: int, count: int) -> Sequence[Fact]:
-    """The facts of one document, from upload to completion."""
-    document_id = id_of(number)
-    moment = _END - timedelta(seconds=count - number)
-    common: dict[str, Any] = {"document_id": document_id, "tenant": TENANT, "at": moment, "producer": "bench"}
-    facts: list[Fact] = [
-        DocumentUploaded.claim(claim="1", pipeline=tuple(PIPELINE), size=2000, media_type="text/plain", **common)
-    ]
-    for line in PIPELINE:
-        stage: dict[str, Any] = {**common, "stage": line.stage, "attempt": 1}
-        span = (1, 1) if line.stage == "ocr" else None
-        facts += [
-            StageStarted.claim(claim=line.stage, **stage),
-            StagePlanned.claim(claim=line.stage, plan="p", slices=1, weight=1.0,
-                               page_count=1 if span else None, **stage),
-            SliceCompleted.claim(claim=f"{line.stage}/0", plan="p", slice=0, weight=1.0, pages=span, **stage),
-            StageCompleted.claim(claim=line.stage, plan="p", result=result_of(document_id, line.stage), **stage),
-        ]  # fmt: skip
-    return [*facts, DocumentCompleted.claim(claim="1", run=1, **common)]
 
 
 def _sentence(subject: str, thing: str, number: int) -> str:

@@ -23,22 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from aiokafka import AIOKafkaProducer
 
 from benchmarks.idle import descendants, pss
+from benchmarks.synthetic_log import append, history
 from benchmarks.system import settings
 from cli.programs import PROVISION
-from shared.events.document import (
-    DocumentCompleted,
-    DocumentUploaded,
-    Fact,
-    SliceCompleted,
-    StageCompleted,
-    StagePlanned,
-    StageStarted,
-)
-from shared.events.pipeline import PIPELINE
-from shared.kafka import topics
+from shared.events.document import Fact
 from stack.system import System
 
 FACTS_PER_SECOND: Final = 30_000
@@ -61,7 +51,7 @@ async def measure(folder: Path, facts: int, documents: int) -> None:
     """Everything, on a broker and database of its own."""
     async with System(settings(folder), lambda event: None, provision=PROVISION) as running:
         here = running.running
-        written = await write(here.kafka, documents, facts // documents - FIXED)
+        written = await append(here.kafka, histories(documents, facts // documents - FIXED))
         environment = {
             "PAGESTREAM_KAFKA": here.kafka,
             "PAGESTREAM_MONGO": here.mongo,
@@ -113,47 +103,11 @@ class Most:
                 self.megabytes = max(self.megabytes, sum(map(pss, [self._pid, *descendants(self._pid)])))
 
 
-async def write(bootstrap: str, documents: int, pages: int) -> int:
-    """Append the log of all documents, as interleaved as it comes; the number of facts."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=20, compression_type="lz4", max_batch_size=2**18)
-    await producer.start()
-    written = 0
-    try:
-        logs = [history(number, pages) for number in range(documents)]
-        while logs:
-            for log in logs[:500]:
-                for fact in log:
-                    await producer.send(topics.DOCUMENTS, fact.encode(), key=fact.document_id.encode())
-                    written += 1
-            logs = logs[500:]
-    finally:
-        await producer.stop()
-    return written
-
-
-def history(number: int, pages: int) -> Iterator[Fact]:
-    """The facts of one document, from upload to completion."""
-    document_id = str(uuid.UUID(int=number, version=4))
-    moment = START + timedelta(seconds=number)
-    common: dict[str, Any] = {"document_id": document_id, "tenant": "default", "at": moment, "producer": "bench"}
-    yield DocumentUploaded.claim(
-        claim="1", pipeline=tuple(PIPELINE), size=1000 * pages, media_type="application/pdf", **common
-    )
-    for line in PIPELINE:
-        stage: dict[str, Any] = {**common, "stage": line.stage, "attempt": 1}
-        slices = pages if line.stage == "ocr" else 1
-        yield StageStarted.claim(claim=line.stage, **stage)
-        yield StagePlanned.claim(
-            claim=line.stage, plan="p", slices=slices, weight=float(slices),
-            page_count=pages if line.stage == "ocr" else None, **stage,
-        )  # fmt: skip
-        for slice_ in range(slices):
-            span = (slice_ + 1, slice_ + 1) if line.stage == "ocr" else None
-            yield SliceCompleted.claim(
-                claim=f"{line.stage}/{slice_}", plan="p", slice=slice_, weight=1.0, pages=span, **stage
-            )
-        yield StageCompleted.claim(claim=line.stage, plan="p", result=f"{document_id}/{line.stage}", **stage)
-    yield DocumentCompleted.claim(claim="1", run=1, **common)
+def histories(documents: int, pages: int) -> Iterator[Fact]:
+    """The facts of all documents, one document after another."""
+    for number in range(documents):
+        document_id, moment = str(uuid.UUID(int=number, version=4)), START + timedelta(seconds=number)
+        yield from history(document_id, moment, pages=pages, media_type="application/pdf")
 
 
 if __name__ == "__main__":
