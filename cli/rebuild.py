@@ -20,6 +20,7 @@ from stack.settings import StackSettings
 COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 STEPS: Final[Mapping[str, str]] = {
     "replay": "Replaying the log into generation {generation} … (elsewhere: `pagestream watch {job_id}`)",
+    "snapshot": "The first {facts} facts are those of a snapshot; --from-zero reads them, too.",
     "results": "Storing the results that the log names …",
     "stop": "The live projection makes way, the last facts follow …",
 }
@@ -29,27 +30,35 @@ def rebuild(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only; readers stay where they are.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Let readers read the new one although rows differ.")] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Go back to the generation before.")] = False,
+    from_zero: Annotated[
+        bool, typer.Option("--from-zero", help="Read the whole log instead of beginning at a snapshot of it.")
+    ] = False,
 ) -> None:
     """Build the projection anew from the log, compare it with the one before, and let readers read the new one.
 
     Works beside a running system and on one that is stopped. Exit code 1 means that the two are not the same: readers
     then stay where they are, unless --force or --rollback was given. One that was killed goes on where it was when it
     is started again.
+
+    Where the log is long there is a snapshot of its older part, which is taken up instead of being read again. Only
+    --from-zero proves that the whole log makes what readers see.
     """
+    if rollback and from_zero:
+        raise typer.BadParameter("--rollback builds nothing anew: leave out --from-zero")
     if dry_run + force + rollback > 1:
         raise typer.BadParameter("choose one of --dry-run, --force, --rollback")
     mode = "dry-run" if dry_run else "force" if force else "rollback" if rollback else "swap"
-    exits.run(until_interrupted(_rebuild(mode), exits.INTERRUPTED))
+    exits.run(until_interrupted(_rebuild(mode, *(["--from-zero"] if from_zero else [])), exits.INTERRUPTED))
 
 
-async def _rebuild(mode: str) -> int:
+async def _rebuild(*arguments: str) -> int:
     out = console()
     settings = read(StackSettings)
     step: dict[str, Any] = {}
     async with folds.infrastructure(settings) as here, explaining_interruption():
         with Progress(*COLUMNS, console=out, disable=not out.is_terminal, transient=True) as bar:
             task = bar.add_task("facts", total=None)
-            async for step in folds.output_of(settings, here, "services.progress.rebuild", mode):
+            async for step in folds.output_of(settings, here, "services.progress.rebuild", *arguments):
                 if step.get("step") == "folded":
                     bar.update(task, completed=step["done"], total=step["total"])
                 elif sentence := STEPS.get(step.get("step", "")):

@@ -61,6 +61,7 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "The record {record} is too large to be put back: {kept} of its {length} bytes were kept.",
         "Produce it anew from where it came from; what is kept shows what it was.",
     ),
+    "snapshot_unusable": ("A snapshot of the log cannot be used: {detail}.", "Nothing: the whole log is read instead."),
     "result_unusable": (
         "A stored result ({name}) cannot be read by this version.",
         "Upload the file again with force; the reason is in the log of the progress service, under the document's id.",

@@ -2,22 +2,28 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
+from typing import NamedTuple
 
 from services.progress.deciders.janitor import Janitor
 from services.progress.handlers import Handover, LiveProjection
 from services.progress.projection import generations
 from services.progress.projection.projector import Projector, announce_epoch
+from services.progress.projection.snapshot_export import SnapshotExport
 from services.progress.projection.stored_results import StoredResults
 from services.progress.projection.tenant_totals import TenantTotals
 from services.progress.rebuild import handover
+from services.progress.rebuild.snapshot_start import begin_at_snapshot
 from services.progress.settings import ProgressSettings
 from shared.kafka import topics
 from shared.kafka.producer import Producer
+from shared.projecting import heartbeat
 from shared.projecting.loop import Loop
 from shared.runtime import logs
 from shared.storage import mongo
 from shared.storage.blobs import Blobs
-from shared.storage.leases import Owner, Ownership
+from shared.storage.leases import Owner, Ownership, answered
+from shared.storage.mongo import Mongo
 
 log = logs.get(__name__)
 
@@ -34,6 +40,7 @@ async def serve(settings: ProgressSettings) -> None:
         owner = Owner.of(f"{settings.slot}/progress")
         await stack.enter_async_context(handover.turn(database, Ownership(database, generations.OWNERSHIP, owner)))
         generation = await generations.live(database, settings.partitions)
+        await begin_at_snapshot(settings, database, generation, partial(_tell, database, generation))
         checkpoint = generations.checkpoint(database, generation)
         totals = TenantTotals(database, generation)
         await totals.start(await checkpoint.load())
@@ -53,7 +60,22 @@ async def serve(settings: ProgressSettings) -> None:
                 tasks.create_task(live.sweep(loop))
                 tasks.create_task(live.report(loop))
                 tasks.create_task(live.tidy(loop, Janitor(database, generation, blobs)))
+                export = SnapshotExport(database, generation, blobs, settings.snapshot_facts)
+                tasks.create_task(live.keep_snapshots(loop, export))
         except* Handover:
             log.info("makes way for a rebuild", generation=generation)
         finally:
             await live.close()
+
+
+class _Restoring(NamedTuple):
+    """The standing of a fold that takes up a snapshot."""
+
+    lag: int
+    caught_up: bool = False
+    halted: str | None = None
+
+
+async def _tell(database: Mongo, generation: str, facts: int, of: int) -> None:
+    """Show how far the start from a snapshot is, as a lag behind the log."""
+    await answered(partial(heartbeat.publish, database, "progress", _Restoring(of - facts), {"generation": generation}))

@@ -16,6 +16,7 @@ from services.progress.projection import generations, stored_results
 from services.progress.projection.eraser import erase, erase_elsewhere
 from services.progress.projection.projector import Projector
 from services.progress.projection.result_backlog import ResultBacklog
+from services.progress.projection.snapshot_export import SnapshotExport
 from services.progress.projection.stored_results import StoredResults
 from services.progress.rebuild.rebuild_job import RebuildTicks
 from shared.document.state import TERMINAL, DocumentState
@@ -25,6 +26,7 @@ from shared.kafka.dead_letters import park
 from shared.kafka.producer import Producer
 from shared.projecting import heartbeat
 from shared.projecting.batch import Batch
+from shared.projecting.checkpoint import CheckpointGone
 from shared.projecting.fences import PASSES, fenced
 from shared.projecting.loop import Loop, Write
 from shared.runtime import logs
@@ -32,7 +34,7 @@ from shared.runtime.failpoints import provoke
 from shared.runtime.tracebacks import summarize
 from shared.storage.blobs import Blobs
 from shared.storage.leases import LeaseBook, answered
-from shared.storage.mongo import OUTAGES, Mongo, Row
+from shared.storage.mongo import OUTAGES, Mongo, PyMongoError, Row
 
 log = logs.get(__name__)
 
@@ -41,6 +43,7 @@ _HELD_SECONDS: Final = 0.25  # how soon a document is looked at again whose work
 _ASIDE_SECONDS: Final = 30.0  # how long one is left alone that cannot be decided
 _SWEEP_SECONDS: Final = 1.0
 _TIDY_SECONDS: Final = 3600.0
+_SNAPSHOT_SECONDS: Final = 60.0
 
 
 class Handover(RuntimeError):
@@ -252,6 +255,16 @@ class LiveProjection:
                 except (Transient, *OUTAGES) as error:
                     log.warning("the janitor is stopped by store or database and comes again", reason=summarize(error))
             await asyncio.sleep(_TIDY_SECONDS if loop.caught_up else _SWEEP_SECONDS)
+
+    async def keep_snapshots(self, loop: Loop, export: SnapshotExport) -> None:
+        """Make a snapshot of the log whenever it has grown enough, until cancelled."""
+        while True:
+            if loop.caught_up and not loop.halted:
+                try:
+                    await export.export_if_due()
+                except (CheckpointGone, Transient, PyMongoError) as error:  # also a projection that is dropped
+                    log.warning("a snapshot is broken off and made later", reason=summarize(error))
+            await asyncio.sleep(_SNAPSHOT_SECONDS)
 
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""

@@ -15,3 +15,4 @@ class ProgressSettings(SharedSettings):
 
     slot: str = Field(default_factory=socket.gethostname)  # names this instance; survives a restart
     loaders: int = Field(default=4, ge=1, le=64)  # results that are stored at the same time
+    snapshot_facts: int = Field(default=250_000, ge=0)  # the log grows by so many before there is a snapshot; 0: never

@@ -5,7 +5,8 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from shared.events.pipeline import rank_of
-from shared.harness.coordinator.fold import CoordinatorFold, checkpoint_of
+from shared.harness.coordinator.fold import CoordinatorFold
+from shared.harness.coordinator.start import checkpoint_of
 from shared.harness.sandbox import temp_folders
 from shared.harness.sandbox.pool import Pool
 from shared.harness.settings import StageSettings
@@ -84,7 +85,8 @@ async def work(
 async def coordinate(stage: str, settings: StageSettings, database: Mongo, producer: Producer, owner: Owner) -> None:
     """Be the stage's one coordinator as soon as no other is."""
     async with holding(Ownership(database, f"coordinator/{stage}", owner)):
-        checkpoint = await checkpoint_of(stage, database, settings.partitions)
+        blobs = Blobs.open(settings.store)
+        checkpoint = await checkpoint_of(stage, database, settings.partitions, settings.kafka, blobs)
         taken = Acknowledged(settings.kafka, stage)
         coordination = CoordinatorFold(stage, database, producer, settings.max_attempts, taken.offsets)
         await coordination.start()

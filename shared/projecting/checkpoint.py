@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-import orjson
 from aiokafka import TopicPartition
 
 from shared.storage.mongo import Mongo, Row
 
 Positions = Mapping[TopicPartition, int]
+Marks = Mapping[TopicPartition, str]  # of the record before each position; see `log_identity`
 
 
 class CheckpointGone(RuntimeError):
@@ -45,9 +45,9 @@ class Checkpoint:
         self._id = f"{fold}/{generation}"
         self._share = share
 
-    async def create(self, partitions: Sequence[TopicPartition]) -> None:
-        """Start at offset 0 of every partition."""
-        await self._rows.insert_one({"_id": self._id, "offsets": to_row(dict.fromkeys(partitions, 0))})
+    async def create(self, positions: Positions, marks: Marks = MappingProxyType({})) -> None:
+        """Start there; `marks` are those of the records before."""
+        await self._rows.insert_one({"_id": self._id, "offsets": to_row(positions), "marks": to_row(marks)})
 
     async def exists(self) -> bool:
         """Whether the fold has begun."""
@@ -69,9 +69,9 @@ class Checkpoint:
         row = await self._rows.find_one({"_id": self._id})
         if row is None:
             raise CheckpointGone(self._id)
-        return self._share.part(_from_row(row["offsets"])), _from_row(row.get("marks", {}))
+        return self._share.part(of_row(row["offsets"])), of_row(row.get("marks", {}))
 
-    async def store(self, positions: Positions, marks: Mapping[TopicPartition, str] = MappingProxyType({})) -> None:
+    async def store(self, positions: Positions, marks: Marks = MappingProxyType({})) -> None:
         """Everything before `positions` is written; `marks` tell the records before them. Raises CheckpointGone.
 
         A position never goes back: an earlier owner that was stopped and goes on may say late how far it was.
@@ -88,19 +88,9 @@ class Checkpoint:
             raise CheckpointGone(self._id)
 
 
-def partitions_of(names: Sequence[str], count: int) -> list[TopicPartition]:
-    """Every partition of the named topics."""
-    return [TopicPartition(name, number) for name in names for number in range(count)]
-
-
-def positions_to_json(positions: Positions) -> bytes:
-    """Positions for another process."""
-    return orjson.dumps(to_row(positions))
-
-
-def positions_of_json(line: bytes) -> dict[TopicPartition, int]:
-    """What `positions_to_json` wrote."""
-    return _from_row(orjson.loads(line))
+def beginning_of(names: Sequence[str], partitions: int) -> dict[TopicPartition, int]:
+    """Offset 0 of every partition of the named topics."""
+    return {TopicPartition(name, number): 0 for name in names for number in range(partitions)}
 
 
 def to_row(positions: Mapping[TopicPartition, Any]) -> Row:
@@ -108,7 +98,8 @@ def to_row(positions: Mapping[TopicPartition, Any]) -> Row:
     return {f"{place.topic}-{place.partition}": offset for place, offset in positions.items()}
 
 
-def _from_row(row: Row) -> dict[TopicPartition, Any]:
+def of_row(row: Row) -> dict[TopicPartition, Any]:
+    """What `to_row` wrote."""
     found = {}
     for name, offset in row.items():
         topic, _, partition = name.rpartition("-")

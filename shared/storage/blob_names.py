@@ -4,6 +4,7 @@ import hashlib
 from typing import Final
 
 PART_PREFIX: Final = "part-"
+SNAPSHOTS: Final = ".snapshots"  # beside the tenants, none of which begins with a dot
 
 
 def source(tenant: str, document_id: str) -> str:

@@ -23,7 +23,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, S3Store
 
 from shared.errors import Transient
-from shared.storage.blob_names import PART_PREFIX
+from shared.storage.blob_names import PART_PREFIX, SNAPSHOTS
 
 _MAGIC: Final = b"pagestream/1 sha256="
 _HEADER: Final = len(_MAGIC) + 64 + 1  # magic, digest in hex, newline
@@ -246,7 +246,7 @@ class Blobs:
             async for entries in obstore.list(self._store, chunk_size=_PAGE):  # in order: a document's stand together
                 for entry in entries:
                     tenant, *names = entry["path"].split("/", 2)
-                    if len(names) == 2 and (tenant, names[0]) != before:
+                    if len(names) == 2 and tenant != SNAPSHOTS and (tenant, names[0]) != before:
                         before = (tenant, names[0])
                         yield before
 
@@ -304,7 +304,7 @@ def _folders(root: Path) -> Iterator[tuple[str, str]]:
     """The names of each folder in a folder of `root`; those that come or go meanwhile may be among them."""
     with os.scandir(root) as tenants:
         for tenant in tenants:
-            if tenant.is_dir():
+            if tenant.is_dir() and tenant.name != SNAPSHOTS:
                 with suppress(FileNotFoundError), os.scandir(tenant) as documents:
                     for document in documents:
                         if document.is_dir():

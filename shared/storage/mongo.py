@@ -9,14 +9,15 @@ follow the pointer, for people and tools that look into the database.
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC
 from typing import Any, Final
 
-from bson import encode
+from bson import decode_all, encode
 from bson.binary import VECTOR_SUBTYPE, Binary
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.errors import (
@@ -43,6 +44,7 @@ OUTAGES: Final = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError, Wr
 Row = dict[str, Any]
 Collection = AsyncIOMotorCollection[Row]
 
+_OPTIONS: Final[CodecOptions[Row]] = CodecOptions(tz_aware=True, tzinfo=UTC)
 ELECTION: Final = 40.0  # seconds in which a replica set finds a new primary: 10 to 30, and some to spare
 _POINTER_SECONDS: Final = 5.0  # how long a worker trusts the generation pointer it read
 _AT_ONCE: Final = 4_000  # rows of one insert: while the database works on some, the next are encoded
@@ -103,8 +105,7 @@ class Mongo:
         self.control = self._database(settings.control_database)
 
     def _database(self, name: str) -> "AsyncIOMotorDatabase[Row]":
-        options: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
-        return self.client.get_database(name, codec_options=options, write_concern=WriteConcern(w="majority"))
+        return self.client.get_database(name, codec_options=_OPTIONS, write_concern=WriteConcern(w="majority"))
 
     def projection(self, name: str, generation: str) -> Collection:
         """The collection of one projection in one generation."""
@@ -256,6 +257,35 @@ async def _insert(rows: Collection, found: Sequence[Row]) -> list[Row]:
         _only_duplicates(error)
         return [found[problem["index"]] for problem in error.details["writeErrors"]]
     return []
+
+
+async def raw_batches(rows: Collection, columns: Sequence[str], at_once: int) -> AsyncIterator[tuple[bytes, int]]:
+    """All rows with these columns (all of them for none) as BSON, one after another, and how many; in no order.
+
+    Rows that are added or changed meanwhile may come as they were or as they are. Raises the driver's errors.
+    """
+    found = rows.find_raw_batches({}, dict.fromkeys(columns, 1) if columns else None, batch_size=at_once)
+    async for batch in found:
+        yield batch, sum(1 for _ in _cut(batch))
+
+
+def rows_of(data: bytes) -> list[Row]:
+    """BSON rows, one after another, as dictionaries."""
+    return decode_all(data, _OPTIONS)
+
+
+async def add_raw(rows: Collection, data: bytes) -> None:
+    """As `add`, for BSON rows one after another, which are not decoded for it."""
+    await add(rows, [RawBSONDocument(one) for one in _cut(data)])  # type: ignore[misc]  # a mapping that is not changed
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    """Each row's bytes: it begins with its length."""
+    at = 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4], "little")
+        yield data[at : at + length]
+        at += length
 
 
 def under(document_ids: Iterable[str]) -> Row:

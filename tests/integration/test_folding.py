@@ -98,7 +98,7 @@ async def tape(settings: SharedSettings, database: Mongo, producer: Producer) ->
     name = f"tape-{uuid.uuid4().hex}"
     await kafka.create(settings.kafka, name)
     checkpoint = Checkpoint(database, "test", "g1")
-    await checkpoint.create([TopicPartition(name, 0)])
+    await checkpoint.create({TopicPartition(name, 0): 0})
     return Tape(name, settings, producer, checkpoint)
 
 
@@ -307,7 +307,7 @@ async def test_a_checkpoint_is_made_once(tape: Tape, database: Mongo) -> None:
     assert await tape.checkpoint.exists()
     await tape.checkpoint.store({tape.place: 3})
     with pytest.raises(Exception, match="duplicate key"):
-        await tape.checkpoint.create([tape.place])
+        await tape.checkpoint.create({tape.place: 0})
     assert await stored(tape, 3)
     gone = Checkpoint(database, "test", "another")
     with pytest.raises(CheckpointGone):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import uuid
 
+import orjson
 import pytest
 
 from services.progress.projection import generations
@@ -12,7 +13,7 @@ from services.progress.rebuild import digest, replay_pool
 from services.progress.rebuild.builder import Builder
 from services.progress.settings import ProgressSettings
 from shared.kafka.producer import Producer
-from shared.projecting.checkpoint import Positions, positions_to_json
+from shared.projecting.checkpoint import Positions, to_row
 from shared.runtime.settings import SharedSettings
 from shared.storage.mongo import Mongo
 from tests.support import processes
@@ -70,10 +71,10 @@ async def test_a_share_ends_with_whoever_began_it(own: ProgressSettings, databas
     builder = await builder_of(own, database)
     beyond = {place: offset + 1 for place, offset in (await the_end(builder, producer)).items()}
     share = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", replay_pool.MODULE, builder.generation, "0", "1", stdin=subprocess.PIPE
+        sys.executable, "-m", replay_pool.MODULE, "fold", builder.generation, "0", "1", stdin=subprocess.PIPE
     )
     assert share.stdin
-    share.stdin.write(positions_to_json(beyond) + b"\n")
+    share.stdin.write(orjson.dumps(to_row(beyond)) + b"\n")
 
     async def at_work() -> bool:
         return sum((await builder.checkpoint.load()).values()) > 0

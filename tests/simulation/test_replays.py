@@ -15,7 +15,8 @@ from services.progress.projection import generations
 from services.progress.projection.projector import Projector
 from shared.document.codec import from_row
 from shared.events.document import Fact
-from shared.harness.coordinator.fold import CoordinatorFold, checkpoint_of
+from shared.harness.coordinator.fold import CoordinatorFold
+from shared.harness.coordinator.start import checkpoint_of
 from shared.kafka import topics
 from shared.kafka.producer import Producer
 from shared.projecting.batch import Batch
@@ -91,7 +92,9 @@ async def of_coordinator(world: World, scale: int) -> dict[str, Any]:
     """What the coordinator of a stage has stored after a replay."""
     database = mongo_of(world)
     coordination = CoordinatorFold("ocr", database, Producer(BrokerProducer(world.broker)), 3)
-    await replay(world, await checkpoint_of("ocr", database, world.broker.partitions), coordination, PATIENCE / scale)
+    blobs = Blobs.open("s3://simulated")
+    checkpoint = await checkpoint_of("ocr", database, world.broker.partitions, "simulated:9092", blobs)
+    await replay(world, checkpoint, coordination, PATIENCE / scale)
     return {row["_id"]: row["settled"] async for row in database.coordinator("ocr").find({})}
 
 
@@ -99,7 +102,7 @@ async def of_projector(world: World, _: int) -> dict[str, Any]:
     """What a projector has stored after a replay."""
     database = mongo_of(world)
     checkpoint = generations.checkpoint(database, "anew")
-    await checkpoint.create(world.broker.places(topics.DOCUMENTS))
+    await checkpoint.create(dict.fromkeys(world.broker.places(topics.DOCUMENTS), 0))
     projector = Projector(database, "anew", Blobs.open("s3://simulated"), None)
     await replay(world, checkpoint, projector, 0.0)
     return {row["_id"]: row["settled"] async for row in projector.documents.find({})}

@@ -1,13 +1,15 @@
 """The simulator itself: a seed is always the same world, a defect is found, told and made small."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from aiokafka import TopicPartition
 
 from services.progress.projection import generations
-from shared.harness.coordinator.fold import checkpoint_of
+from shared.harness.coordinator.start import checkpoint_of
 from shared.projecting.checkpoint import Checkpoint
+from shared.storage.blobs import Blobs
 from tests.simulation import story
 from tests.simulation.bench import empty, mongo_of, simulated
 from tests.simulation.run import Outcome
@@ -103,7 +105,7 @@ def test_a_failure_is_made_as_small_as_it_can_be() -> None:
 def test_a_checkpoint_never_goes_back() -> None:
     async def body(world: World) -> object:
         checkpoint = Checkpoint(mongo_of(world), "fold", "g")
-        await checkpoint.create([PLACE])
+        await checkpoint.create({PLACE: 0})
         await checkpoint.store({PLACE: 7}, {PLACE: "seventh"})
         await checkpoint.store({PLACE: 3}, {PLACE: "third"})  # an owner that was stopped, and goes on
         return await checkpoint.load_marked()
@@ -131,12 +133,13 @@ def test_a_projection_that_is_begun_while_its_database_is_dropped_is_one_that_re
 def test_an_owner_that_is_stopped_while_it_begins_removes_nothing_of_its_successor(calls: int) -> None:
     async def body(world: World) -> None:
         mongo = mongo_of(world)
+        begin = partial(checkpoint_of, "ocr", mongo, 1, "simulated:9092", Blobs.open("s3://simulated"))
         earlier = Process("earlier")
         world.faults.arm(Fault(0.0, "freeze", "earlier", 25.0, calls))
         world.machines.running["earlier"] = earlier
-        world.loop.spawn(earlier, checkpoint_of("ocr", mongo, 1))
+        world.loop.spawn(earlier, begin())
         await asyncio.sleep(15)
-        checkpoint = await checkpoint_of("ocr", mongo, 1)
+        checkpoint = await begin()
         await mongo.coordinator("ocr").insert_one({"_id": "d"})
         await checkpoint.store({PLACE: 7})
         await asyncio.sleep(20)

@@ -10,7 +10,10 @@ import httpx
 import orjson
 import pytest
 
+from services.progress.projection.snapshot_export import SnapshotExport
 from shared.events.document import StageFailed
+from shared.projecting.snapshots import Snapshots
+from shared.storage.blobs import Blobs
 from tests.support import pdfs
 from tests.support.infrastructure import REPOSITORY
 from tests.support.rebuild import rebuild
@@ -18,6 +21,8 @@ from tests.support.running_system import RunningSystem
 from tests.support.wait import until
 
 pytestmark = pytest.mark.timeout(240)
+
+FOLDS = ("progress", "ocr", "chunker", "extractor")
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +83,38 @@ async def test_dropped_while_running_it_comes_back_by_itself_with_the_same_bytes
     assert await system.results(ids[0]) == results
     new = await system.upload(pdfs.born_digital(1))
     assert (await system.until(new))["status"] == "completed"  # coordinators and projector work on
+
+
+async def test_dropped_where_there_is_a_snapshot_every_fold_begins_at_it(
+    system: RunningSystem, at_rest: list[str]
+) -> None:
+    ids = await some_documents(system, at_rest)
+    before = await system.until_ready()
+    snapshots = Snapshots(Blobs.open(system.environment["PAGESTREAM_STORE"]))
+    async with system.database() as database:
+        await SnapshotExport(database, before, Blobs.open(system.environment["PAGESTREAM_STORE"]), 1).export_if_due()
+    made = await snapshots.newest()
+    assert made
+    new = await system.upload(pdfs.letter("Berta"))
+    await system.until(new)
+    digest, views = await system.digest(), await settled_views(system, [*ids, new])
+
+    async def all_began_at_it() -> bool:
+        events = [line["event"] for service in FOLDS for line in system.log_of(service)]
+        return events.count("a snapshot is taken up") == len(FOLDS)
+
+    await system.drop_projections()
+    await system.until_ready(but=before)
+    await until(all_began_at_it)
+    assert await system.digest() == digest
+    assert await settled_views(system, [*ids, new]) == views
+    assert (await system.call("POST", f"/v1/documents/{ids[1]}/retry")).status_code == 202
+    assert (await system.until(ids[1]))["status"] == "failed"  # it came to the stage, which read it again
+
+    quick, whole = await rebuild(system), await rebuild(system, "swap", "--from-zero")
+    assert (quick["differences"], quick["snapshot"]) == ([], [made.facts])
+    assert (whole["differences"], whole["snapshot"]) == ([], [])
+    await snapshots.remove()
 
 
 async def test_dropped_in_the_middle_of_a_document_the_document_is_completed(system: RunningSystem) -> None:

@@ -107,6 +107,11 @@ def from_row(row: Row) -> DocumentRow:
     return DocumentRow(codec.from_row(row["settled"]), live, UploadInfo.of(row), row["offset"])
 
 
+def of_snapshot(row: Row) -> DocumentRow:
+    """The projection of a row in a snapshot, which holds what the log tells and nothing else."""
+    return DocumentRow(codec.from_row(row["settled"]), LiveOverlay(), NOTHING, row["offset"])
+
+
 def stage_rows(projection: DocumentRow, row: Row) -> list[tuple[str, Row]]:
     """The rows of the collection `processing_jobs`, by id; `row` is the document's, as `to_row` made it."""
     state = projection.state

@@ -7,7 +7,7 @@ from typing import Final
 from services.progress.projection.migration import migrate
 from shared.events.document import utcnow
 from shared.kafka import topics
-from shared.projecting.checkpoint import ALL_PARTITIONS, Checkpoint, Share, partitions_of
+from shared.projecting.checkpoint import ALL_PARTITIONS, Checkpoint, Share, beginning_of
 from shared.storage.mongo import PROJECTIONS, TOTALS, DuplicateKeyError, Mongo
 
 FOLD: Final = "progress"
@@ -41,8 +41,7 @@ async def begin(mongo: Mongo, partitions: int) -> str:
     await mongo.create_projections(generation)
     row = {"_id": generation, "shape": SHAPE, "began_at": utcnow(), "live_since": None}
     await mongo.generations.insert_one(row)
-    places = partitions_of([topics.DOCUMENTS, topics.PROGRESS], partitions)
-    await checkpoint(mongo, generation).create(places)
+    await checkpoint(mongo, generation).create(beginning_of([topics.DOCUMENTS, topics.PROGRESS], partitions))
     return generation
 
 
@@ -99,6 +98,17 @@ async def job_of(mongo: Mongo, generation: str) -> str | None:
     """The job that began to build the generation and has not said how it ended."""
     row = await mongo.generations.find_one({"_id": generation})
     return row.get("job") if row else None
+
+
+async def note_restored(mongo: Mongo, generation: str, facts: int) -> None:
+    """Note how many facts are in what an unfinished generation has taken up of a snapshot."""
+    await mongo.generations.update_one({"_id": generation}, {"$set": {"restored": facts}})
+
+
+async def restored(mongo: Mongo, generation: str) -> int:
+    """What `note_restored` noted last; 0 for a generation that began at the beginning of the log."""
+    row = await mongo.generations.find_one({"_id": generation}, {"restored": 1})
+    return row.get("restored", 0) if row else 0
 
 
 async def jobs(mongo: Mongo) -> dict[str, str]:

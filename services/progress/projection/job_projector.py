@@ -4,7 +4,7 @@ A notice names only the newer version: titles and messages are people's words, a
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -61,6 +61,12 @@ class JobProjector:
             rows = {i: projection.to_row(found, self._generation) for i, found in jobs.items()}
             await self._states.store(jobs, rows)
             await self._publish(rows)
+
+    async def take_up(self, rows: Sequence[Row]) -> None:
+        """Write jobs as a snapshot has them."""
+        jobs = {row["_id"]: projection.from_row(row) for row in rows}
+        self._states.keep(jobs)
+        await self._states.store(jobs, {i: projection.to_row(found, self._generation) for i, found in jobs.items()})
 
     async def silent(self, now: datetime) -> list[JobStalled]:
         """The facts due for jobs that have been silent for longer than they promised.

@@ -84,10 +84,22 @@ class Projector:
         kept = await self._states.load(touched)
         known = dict(kept)
         timelines = self._fold(batch, kept)
-        await self._name(batch, kept)
+        uploaded = {entry.fact.document_id for entry in batch.facts if entry.fact.type == "DocumentUploaded"}
+        await self._name(uploaded, kept)
         shown = {i: self._settled(kept[i]) for i in touched & kept.keys()}
         self._states.keep(shown)
         return partial(self._write, batch, timelines, known, shown, jobs)
+
+    async def take_up(self, rows: Sequence[Row]) -> None:
+        """Write documents as a snapshot has them, into a generation that no fold has begun.
+
+        Raises what is wrong with any of them: none may be missing when the fold goes on behind the snapshot.
+        """
+        kept = {row["_id"]: document_row.of_snapshot(row) for row in rows}
+        await self._name({i for i, found in kept.items() if found.state.status != "deleted"}, kept)
+        shown = {i: document_row.settle(found) for i, found in kept.items()}
+        self._states.keep(shown)
+        await self._put({i: self._row(None, found) for i, found in shown.items()}, {}, shown, shown.keys())
 
     async def _write(
         self,
@@ -150,12 +162,16 @@ class Projector:
             before = known.get(i)
             try:
                 provoke("progress.render", i)
-                rows[i] = document_row.to_row(found, self.generation)
-                if has_new_results(before.state if before else None, found.state):
-                    rows[i]["unloaded"] = True
+                rows[i] = self._row(before, found)
             except Exception as error:
                 self._aside("progress.render", i, error)
         return rows
+
+    def _row(self, before: DocumentRow | None, found: DocumentRow) -> Row:
+        row = document_row.to_row(found, self.generation)
+        if has_new_results(before.state if before else None, found.state):
+            row["unloaded"] = True
+        return row
 
     def _settled(self, found: DocumentRow) -> DocumentRow:
         try:
@@ -202,9 +218,8 @@ class Projector:
             rows.setdefault(fact.document_id, {}).setdefault(row["_id"], row)
         kept[fact.document_id] = after
 
-    async def _name(self, batch: Batch, kept: dict[str, DocumentRow]) -> None:
+    async def _name(self, uploaded: Set[str], kept: dict[str, DocumentRow]) -> None:
         """Give new documents their names, batches and tags, which the log does not hold."""
-        uploaded = {entry.fact.document_id for entry in batch.facts if entry.fact.type == "DocumentUploaded"}
         nameless = [kept[i] for i in uploaded if i in kept and not kept[i].info.filename]
         stored = await self._blobs.get_results(
             [blob_names.meta(found.state.tenant, found.state.document_id) for found in nameless]

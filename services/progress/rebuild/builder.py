@@ -9,11 +9,13 @@ from services.progress.projection.projector import Projector
 from services.progress.projection.result_backlog import ResultBacklog
 from services.progress.projection.stored_results import StoredResults
 from services.progress.rebuild import replay_pool
+from services.progress.rebuild.snapshot_start import begin_at_snapshot
 from services.progress.settings import ProgressSettings
 from shared.kafka.consumer import consuming
 from shared.projecting.batch import Batch
 from shared.projecting.checkpoint import ALL_PARTITIONS, Positions, Share
 from shared.projecting.loop import BATCH, Loop, Write
+from shared.projecting.snapshots import Snapshot, Snapshots
 from shared.storage.blobs import Blobs
 from shared.storage.mongo import TOTALS, Mongo
 
@@ -43,6 +45,15 @@ class Builder:
         self._published_at = 0.0
         self.generation = generation
         self.checkpoint = generations.checkpoint(database, generation, share)
+
+    async def begin_at_snapshot(self, until: Positions) -> Snapshot | None:
+        """Take up the newest snapshot of the log, if there is one and nothing is folded yet; see `snapshot_start`."""
+
+        async def tell(facts: int, _: int) -> None:
+            self._on_progress(facts, sum(until.values()))
+            await generations.note_restored(self._database, self.generation, facts)
+
+        return await begin_at_snapshot(self._settings, self._database, self.generation, tell)
 
     async def follow(self, until: Positions) -> None:
         """Fold until the positions are reached, a long way in several processes."""
@@ -88,6 +99,10 @@ class Builder:
             return
         results = StoredResults(self._database, generation, self._blobs)
         await ResultBacklog(results, self._projector_of(generation).states).work_off()
+
+    async def forget_snapshots(self) -> None:
+        """Remove every snapshot: they hold states that this generation does not have."""
+        await Snapshots(self._blobs).remove()
 
     def _projector_of(self, generation: str) -> Projector:
         return Projector(self._database, generation, self._blobs, None)

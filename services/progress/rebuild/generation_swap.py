@@ -1,12 +1,13 @@
 """Rebuilds the projection from the log: a new generation is built beside the live one, compared, and swapped in.
 
-    python -m services.progress.rebuild [swap | force | dry-run | rollback]
+    python -m services.progress.rebuild [swap | force | dry-run | rollback] [--from-zero]
 
 The world stops only for the last step: the live projector makes way, the new generation reaches the same offsets, both
 are compared, the pointer moves. Where rows differ it stays where it is and the new generation is kept: `force` moves it
 all the same, the next `swap` begins anew. `dry-run` compares and moves nothing; `rollback` goes back to the generation
-before, which catches up first. Prints JSON lines, the last one the outcome. A rebuild that was killed goes on where it
-was.
+before, which catches up first. A new generation begins at the newest snapshot of the log; with `--from-zero`, which
+proves everything, at the beginning. Prints JSON lines, the last one the outcome. A rebuild that was killed goes on
+where it was.
 """
 
 import asyncio
@@ -37,8 +38,8 @@ _LOOKS: Final = 20  # of a dry run at rows that may differ because the log moves
 _LOOK_SECONDS: Final = 0.5
 
 
-async def rebuild(settings: ProgressSettings, mode: RebuildMode) -> None:
-    """Run the rebuild in `mode`. Raises Rejected."""
+async def rebuild(settings: ProgressSettings, mode: RebuildMode, *, from_zero: bool = False) -> None:
+    """Run the rebuild in `mode`; `from_zero` takes no snapshot. Raises Rejected."""
     owner = Owner.of(f"{settings.slot}/rebuild")
     async with (
         mongo.connect(settings, mongo.ELECTION) as database,
@@ -46,13 +47,16 @@ async def rebuild(settings: ProgressSettings, mode: RebuildMode) -> None:
         alone(Ownership(database, "rebuild", owner)),
     ):
         live = await database.live_generation()
-        target = await choose(database, settings, live, mode)
+        target = await choose(database, settings, live, mode, from_zero=from_zero)
         builder = Builder(settings, database, target, lambda done, total: report(step="folded", done=done, total=total))
         about = {"step": "done", "generation": target, "replaced": live}
         try:
             async with rebuild_job.published_job(producer, database, target) as job_id:
                 report(step="replay", generation=target, job_id=job_id)
-                await builder.follow(await builder.barrier(live))
+                barrier = await builder.barrier(live)
+                if not from_zero and (snapshot := await builder.begin_at_snapshot(barrier)):
+                    report(step="snapshot", at=snapshot.at.isoformat(), facts=snapshot.facts)
+                await builder.follow(barrier)
                 report(step="results", generation=target)
                 await builder.store_results(target)
                 if mode == "dry-run":
@@ -74,7 +78,9 @@ class Differs(Rejected):
         self.outcome = outcome
 
 
-async def choose(database: Mongo, settings: ProgressSettings, live: str | None, mode: RebuildMode) -> str:
+async def choose(
+    database: Mongo, settings: ProgressSettings, live: str | None, mode: RebuildMode, *, from_zero: bool
+) -> str:
     """The generation to build: the one before for a rollback, else an unfinished or a new one."""
     if mode == "rollback":
         older = await generations.before(database, live)
@@ -82,7 +88,8 @@ async def choose(database: Mongo, settings: ProgressSettings, live: str | None, 
             raise Rejected("no_older_generation")
         return older
     found = await generations.unfinished(database)
-    if found and mode != "force" and await generations.is_set_aside(database, found):
+    is_refused = found and mode != "force" and await generations.is_set_aside(database, found)
+    if found and (is_refused or (from_zero and await generations.restored(database, found))):
         await generations.drop(database, found)
         found = None
     return found or await generations.begin(database, settings.partitions)
@@ -109,6 +116,8 @@ async def swap(
         if not await generations.point(database, builder.generation, instead_of=live):
             raise Rejected("rebuild_overtaken")
         await announce_epoch(producer, builder.generation)
+        if outcome.get("differences"):
+            await builder.forget_snapshots()
     await generations.forget(database, but=[builder.generation, *([live] if live else [])])
     return outcome
 
@@ -154,10 +163,10 @@ def report(**words: Any) -> None:
     print(orjson.dumps(words).decode(), flush=True)
 
 
-async def main(mode: RebuildMode) -> None:
+async def main(mode: RebuildMode, *, from_zero: bool = False) -> None:
     """Run the rebuild. The last line names the reason of a refusal."""
     try:
-        await rebuild(read(ProgressSettings), mode)
+        await rebuild(read(ProgressSettings), mode, from_zero=from_zero)
     except Rejected as error:
         report(step="refused", reason=" ".join(describe(error.code, error.facts)))
     except LeaseLost:

@@ -50,9 +50,10 @@ class RebuildTicks:
         moved = {}
         for generation, job_id in (await generations.jobs(self._mongo)).items():
             try:
-                moved[job_id] = sum((await generations.checkpoint(self._mongo, generation).load()).values())
+                replayed = sum((await generations.checkpoint(self._mongo, generation).load()).values())
             except CheckpointGone:  # it has just been dropped
                 continue
+            moved[job_id] = replayed or await generations.restored(self._mongo, generation)
             if moved[job_id] != self._published.get(job_id):
                 self._producer.tick(_tick(job_id, moved[job_id], sum(live.values())))
         self._published = moved

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from itertools import islice
 from typing import Final
 
@@ -32,14 +31,13 @@ from shared.harness.coordinator.waiting import Waiting
 from shared.kafka import topics
 from shared.kafka.producer import Producer
 from shared.projecting.batch import Batch, Entry
-from shared.projecting.checkpoint import Checkpoint, partitions_of
 from shared.projecting.fences import fenced, note
 from shared.projecting.loop import Write
 from shared.projecting.state_store import StateStore
 from shared.runtime import logs, tracing
 from shared.runtime.failpoints import provoke
 from shared.storage.leases import LeaseBook, Workers
-from shared.storage.mongo import DuplicateKeyError, Mongo, Row
+from shared.storage.mongo import Mongo, Row
 
 log = logs.get(__name__)
 
@@ -321,17 +319,3 @@ def to_row(assignment: Assignment) -> Row:
 def from_row(row: Row) -> Assignment:
     """The assignment of a stored row."""
     return Assignment(codec.from_row(row["settled"]), row["stage"], row["offset"])
-
-
-async def checkpoint_of(stage: str, mongo: Mongo, partitions: int) -> Checkpoint:
-    """The coordinator's checkpoint; where there is none, a new life begins at offset 0.
-
-    Nothing is removed for it: an owner that is stopped here, and goes on when another has begun, would remove that
-    one's states. A state that is left of before holds what its document's facts say up to its offset.
-    """
-    checkpoint = Checkpoint(mongo, "coordinator", stage)
-    await mongo.create_coordinator(stage)
-    if not await checkpoint.exists():
-        with suppress(DuplicateKeyError):  # another has begun
-            await checkpoint.create(partitions_of([topics.DOCUMENTS], partitions))
-    return checkpoint

@@ -117,6 +117,10 @@ export const ERRORS = {
     "Der Datensatz {record} ist zu groß, um zurückgelegt zu werden: {kept} seiner {length} Bytes wurden behalten.",
     "Erzeugen Sie ihn dort neu, woher er kam; was behalten wurde, zeigt, was er war."
   ],
+  "snapshot_unusable": [
+    "Ein Schnappschuss der Ereignisse kann nicht verwendet werden: {detail}.",
+    "Nichts: Stattdessen werden alle Ereignisse gelesen."
+  ],
   "result_unusable": [
     "Ein gespeichertes Ergebnis ({name}) ist für diese Version nicht lesbar.",
     "Laden Sie die Datei noch einmal hoch und erzwingen Sie die Verarbeitung; der Grund steht unter der Kennung des Dokuments im Protokoll des Dienstes progress."
