@@ -15,7 +15,7 @@ from shared.storage.mongo import Mongo
 log = logs.get(__name__)
 
 _GROWTH: Final = 10  # a new one when the log has grown by one part in so many
-_REST: Final = 3  # times as long as each part took: it has all the time, and what people wait for has not
+_REST: Final = 3.0  # times as long as each part took: it has all the time, and what people wait for has not
 # By kind: the collection, the columns (none: all), and the rows of a part. The states come before the timeline, as a
 # fold writes a document's lines before its state: no fact is in a state whose line is not there.
 _EXPORTED: Final[Mapping[Kind, tuple[str, Sequence[str], int]]] = {
@@ -26,13 +26,17 @@ _EXPORTED: Final[Mapping[Kind, tuple[str, Sequence[str], int]]] = {
 
 
 class SnapshotExport:
-    """Of one generation; `every` facts at least lie between two snapshots, 0 makes none."""
+    """Of one generation; `every` facts at least lie between two snapshots, 0 makes none.
 
-    def __init__(self, database: Mongo, generation: str, blobs: Blobs, every: int) -> None:
+    `rest`: how many times as long as it took to write a part it waits before the next.
+    """
+
+    def __init__(self, database: Mongo, generation: str, blobs: Blobs, every: int, rest: float = _REST) -> None:
         self._database = database
         self._generation = generation
         self._snapshots = Snapshots(blobs)
         self._every = every
+        self._rest = rest
 
     async def export_if_due(self) -> None:
         """Make a snapshot where the log has grown enough since the newest.
@@ -58,5 +62,5 @@ class SnapshotExport:
         began = time.monotonic()
         async for batch in mongo.raw_batches(rows, columns, at_once):
             yield batch
-            await asyncio.sleep(_REST * (time.monotonic() - began))
+            await asyncio.sleep(self._rest * (time.monotonic() - began))
             began = time.monotonic()
