@@ -39,8 +39,8 @@ async def serve(settings: ProgressSettings) -> None:
         producer = await stack.enter_async_context(Producer.connect(settings.kafka))
         owner = Owner.of(f"{settings.slot}/progress")
         await stack.enter_async_context(handover.turn(database, Ownership(database, generations.OWNERSHIP, owner)))
-        generation = await generations.live(database, settings.partitions)
-        await begin_at_snapshot(settings, database, generation, partial(_tell, database, generation))
+        fill = partial(begin_at_snapshot, settings, database, partial(_tell, database))
+        generation = await generations.live(database, settings.partitions, fill)
         checkpoint = generations.checkpoint(database, generation)
         totals = TenantTotals(database, generation)
         await totals.start(await checkpoint.load())
@@ -76,6 +76,6 @@ class _Restoring(NamedTuple):
     halted: str | None = None
 
 
-async def _tell(database: Mongo, generation: str, facts: int, of: int) -> None:
+async def _tell(database: Mongo, facts: int, of: int) -> None:
     """Show how far the start from a snapshot is, as a lag behind the log."""
-    await answered(partial(heartbeat.publish, database, "progress", _Restoring(of - facts), {"generation": generation}))
+    await answered(partial(heartbeat.publish, database, "progress", _Restoring(of - facts)))

@@ -245,6 +245,24 @@ class Collection:
 
         return Cursor(read)
 
+    def find_raw_batches(
+        self, _: Mapping[str, Any], fields: Mapping[str, Any] | None = None, *, batch_size: int
+    ) -> AsyncIterator[bytes]:
+        """All rows; those that come or change between two batches come as they are then."""
+
+        async def batches() -> AsyncIterator[bytes]:
+            seen: set[Any] = set()
+
+            def some() -> bytes:
+                found = [row for row in self._found({}) if row["_id"] not in seen][:batch_size]
+                seen.update(row["_id"] for row in found)
+                return b"".join(encode(query.projected(row, fields) if fields else row) for row in found)
+
+            while batch := await self._client.ask(some):
+                yield batch
+
+        return batches()
+
     async def find_one(
         self,
         wanted: Mapping[str, Any] | None = None,

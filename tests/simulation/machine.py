@@ -43,7 +43,7 @@ class Machines:
         self._mains: dict[str, asyncio.Task[None]] = {}
         self._ended: dict[str, asyncio.Event] = {}
         store = {"store": "s3://simulated", "partitions": world.scenario.partitions}
-        self._progress = ProgressSettings(**store)
+        self._progress = ProgressSettings(**store, snapshot_facts=world.scenario.snapshot_facts)
         self._stage = StageSettings(**store, children=world.scenario.children, cores=1, max_attempts=2)
 
     def starts(self) -> dict[str, tuple[Start, float]]:

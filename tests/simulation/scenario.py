@@ -78,6 +78,7 @@ class Scenario:
     calm_at: float = 0.0
     again: bool = False  # at the end people try again whatever has failed, was cancelled or lacks something
     tidy: bool = False  # the janitor goes round every few seconds and keeps nothing for long
+    snapshot_facts: int = 0  # how much the log grows before a snapshot of it is made; 0: never
     bulk: bool = False  # letters that were uploaded together: the first must be done early
 
     def document(self, name: str) -> Document:
@@ -102,6 +103,10 @@ class Scenario:
 
 def draw(seed: int) -> Scenario:
     """The scenario of a seed."""
+    return _drawn(seed).but(snapshot_facts=Random(~seed).choice((0, 0, 4, 12)))
+
+
+def _drawn(seed: int) -> Scenario:
     random = Random(seed)
     kind = random.random()
     if kind < 0.04:

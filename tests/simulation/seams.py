@@ -18,7 +18,10 @@ import structlog
 from services.gateway.uploads import ingest
 from services.progress import handlers
 from services.progress.deciders import janitor
-from services.progress.rebuild import generation_swap, handover
+from services.progress.projection import snapshot_export
+from services.progress.rebuild import generation_swap, handover, replay_pool, replay_share
+from services.progress.settings import ProgressSettings
+from shared.errors import Rejected
 from shared.events import document
 from shared.events.pipeline import PIPELINE
 from shared.harness import app as stage_app
@@ -28,6 +31,7 @@ from shared.kafka import consumer as kafka_consumer
 from shared.kafka import producer, topics
 from shared.projecting import batch, heartbeat
 from shared.projecting import loop as fold_loop
+from shared.projecting.checkpoint import Share
 from shared.projecting.state_store import StateStore
 from shared.storage import blobs, leases, mongo
 from shared.storage.blobs import Blobs
@@ -43,6 +47,7 @@ from tests.simulation.subscriber import KafkaBroker
 _PACE: Final = (
     (leases, "_STANDBY_SECONDS", 2.0), (heartbeat, "EVERY_SECONDS", 4.0), (handlers, "_SWEEP_SECONDS", 2.0),
     (fold_loop, "POLL_MS", 1000), (handover, "_STANDBY_SECONDS", 2.0),
+    (handlers, "_SNAPSHOT_SECONDS", 5.0),
     (consumer, "_ANNOUNCE_SECONDS", 6.0),
 )  # fmt: skip
 
@@ -117,8 +122,23 @@ def _outside(scheduler: Scheduler, draw: random.Random) -> Iterator[tuple[Any, s
     yield secrets, "token_hex", lambda count=16: draw.randbytes(count).hex()
     yield secrets, "token_bytes", lambda count=32: draw.randbytes(count)
     yield secrets, "randbits", draw.getrandbits
+    few = {kind: (name, columns, 2) for kind, (name, columns, _) in snapshot_export._EXPORTED.items()}
+    yield snapshot_export, "_EXPORTED", few
+    yield replay_pool, "restore", _restore
+    yield replay_share, "read", lambda _: ProgressSettings(store="s3://simulated")
+    yield replay_share, "report", lambda done: None
     yield generation_swap, "report", lambda **words: scheduler.world.hear_rebuild(words)
     yield batch, "decode", lru_cache(4096)(document.decode)
+
+
+async def _restore(generation: str, snapshot: str, on_rows: Callable[[int], None]) -> None:
+    """The shares of a snapshot, one after another in the process that waits for them."""
+    for number in range(2):
+        try:
+            await replay_share.restore(generation, Share(number, 2), snapshot)
+        except Rejected:
+            raise ExceptionGroup("shares", [replay_pool.Refused()]) from None
+        on_rows(1)
 
 
 def _client(*_: Any, serverSelectionTimeoutMS: int = 30_000, **__: Any) -> Client:

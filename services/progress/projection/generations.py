@@ -1,7 +1,7 @@
 """Generations of the projection: begin one, point the readers at it, keep what each fold needs."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from services.progress.projection.migration import migrate
@@ -16,11 +16,18 @@ SHAPE: Final = 2  # of the rows; a release that needs others than the one before
 _HANDOVER_MS: Final = 20_000  # a rebuild that is killed holds up the live projection for so long
 _ALPHABET: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 
+Fill = Callable[[str], Awaitable[object]]  # a generation
 
-async def live(mongo: Mongo, partitions: int) -> str:
-    """The generation that readers read; where there is none (a new or dropped database) one begins at offset 0.
 
-    Rows that an older release wrote are brought up to date first.
+async def nothing(generation: str) -> None:
+    """A generation begins empty."""
+
+
+async def live(mongo: Mongo, partitions: int, fill: Fill = nothing) -> str:
+    """The generation that readers read; where there is none (a new or dropped database) one begins.
+
+    `fill` may take up what is known of a new one, before readers see it; where that broke off, it is called again. Rows
+    that an older release wrote are brought up to date first.
     """
     while True:
         generation = await mongo.live_generation()
@@ -29,20 +36,27 @@ async def live(mongo: Mongo, partitions: int) -> str:
                 await migrate(mongo, generation)
                 await mongo.generations.update_one({"_id": generation}, {"$set": {"shape": SHAPE}})
             return generation
-        began = await begin(mongo, partitions)
+        began = await _starting(mongo) or await begin(mongo, partitions, starting=True)
+        await fill(began)
         if await point(mongo, began, instead_of=generation):
             return began
         await drop(mongo, began)  # the database was dropped meanwhile: no reader would find what is folded here
 
 
-async def begin(mongo: Mongo, partitions: int) -> str:
-    """A new generation at offset 0 that is not read yet."""
+async def begin(mongo: Mongo, partitions: int, *, starting: bool = False) -> str:
+    """A new generation at offset 0 that is not read yet; `starting`: the live projection's and no rebuild's."""
     generation = "".join(secrets.choice(_ALPHABET) for _ in range(6))
     await mongo.create_projections(generation)
-    row = {"_id": generation, "shape": SHAPE, "began_at": utcnow(), "live_since": None}
-    await mongo.generations.insert_one(row)
     await checkpoint(mongo, generation).create(beginning_of([topics.DOCUMENTS, topics.PROGRESS], partitions))
+    row = {"_id": generation, "shape": SHAPE, "began_at": utcnow(), "live_since": None, "starting": starting}
+    await mongo.generations.insert_one(row)
     return generation
+
+
+async def _starting(mongo: Mongo) -> str | None:
+    """A generation that an earlier life of the live projection began and did not come to point at."""
+    row = await mongo.generations.find_one({"_id": {"$ne": "live"}, "starting": True, "live_since": None})
+    return row["_id"] if row else None
 
 
 async def point(mongo: Mongo, generation: str, instead_of: str | None) -> bool:
@@ -70,7 +84,8 @@ async def before(mongo: Mongo, generation: str | None) -> str | None:
 
 async def unfinished(mongo: Mongo) -> str | None:
     """A generation that a rebuild began and that was never live."""
-    row = await mongo.generations.find_one({"_id": {"$ne": "live"}, "shape": SHAPE, "live_since": None})
+    never_live = {"_id": {"$ne": "live"}, "shape": SHAPE, "live_since": None, "starting": {"$ne": True}}
+    row = await mongo.generations.find_one(never_live)
     return row["_id"] if row else None
 
 

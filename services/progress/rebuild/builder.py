@@ -53,7 +53,7 @@ class Builder:
             self._on_progress(facts, sum(until.values()))
             await generations.note_restored(self._database, self.generation, facts)
 
-        return await begin_at_snapshot(self._settings, self._database, self.generation, tell)
+        return await begin_at_snapshot(self._settings, self._database, tell, self.generation)
 
     async def follow(self, until: Positions) -> None:
         """Fold until the positions are reached, a long way in several processes."""

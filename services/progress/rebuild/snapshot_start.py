@@ -26,7 +26,7 @@ Tell = Callable[[int, int], Awaitable[None]]  # facts that are in what was taken
 
 
 async def begin_at_snapshot(
-    settings: ProgressSettings, database: Mongo, generation: str, tell: Tell
+    settings: ProgressSettings, database: Mongo, tell: Tell, generation: str
 ) -> Snapshot | None:
     """Take up the newest snapshot of this log; None, and nothing moves, where there is none that can be used.
 
