@@ -9,7 +9,7 @@ A snapshot holds what the log holds, and the words of jobs: no names, batches or
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple, get_args
@@ -118,10 +118,12 @@ class Snapshots:
         positions: Positions,
         marks: Marks,
         rows: Mapping[Kind, AsyncIterator[tuple[bytes, int]]],
+        verify: Callable[[], Awaitable[object]],
     ) -> Snapshot:
         """Make a snapshot of `rows`: BSON rows and how many they are, some at a time. Older ones are removed.
 
-        The manifest is written last, so that one which breaks off is never found; its parts go with the next one.
+        `verify` raises where what was read may not be all there was; it is called once everything has been read. The
+        manifest is written last, so that a snapshot which breaks off is never found; its parts go with the next one.
         """
         at = utcnow()
         name = f"{sum(positions.values()):016d}-{at:%Y%m%dT%H%M%S%f}"
@@ -132,6 +134,7 @@ class Snapshots:
                 packed, digest = await asyncio.to_thread(_pack, data)
                 await self._blobs.put(blob, packed)
                 parts[kind].append(Part(blob, digest, number))
+        await verify()
         manifest = {
             "shape": SHAPE,
             "at": at.isoformat(),

@@ -17,7 +17,7 @@ from shared.harness.coordinator.fold import CoordinatorFold
 from shared.harness.coordinator.start import checkpoint_of
 from shared.kafka.producer import Producer
 from shared.projecting import snapshots
-from shared.projecting.checkpoint import Positions, beginning_of
+from shared.projecting.checkpoint import CheckpointGone, Positions, beginning_of
 from shared.projecting.loop import Loop
 from shared.projecting.snapshots import Snapshot, Snapshots
 from shared.runtime.settings import SharedSettings
@@ -243,6 +243,24 @@ async def test_what_is_left_of_one_that_broke_off_goes_with_the_next(
     await system.export(live)
     kept = {name.split("/")[1] async for name in system.blobs.names(f"{blob_names.SNAPSHOTS}/")}
     assert [*kept] == await system.snapshots.names()
+
+
+async def test_one_of_a_database_that_is_dropped_meanwhile_is_none(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await system.grow()
+    live = await system.folded()
+    raw_batches = mongo.raw_batches
+
+    async def dropped(*arguments: Any) -> AsyncIterator[tuple[bytes, int]]:
+        await system.database.client.drop_database(system.own.database)
+        async for batch in raw_batches(*arguments):
+            yield batch  # of a collection that is not there: none
+
+    monkeypatch.setattr(mongo, "raw_batches", dropped)
+    with pytest.raises(CheckpointGone):
+        await system.export(live)
+    assert await system.snapshots.names() == []
 
 
 async def test_it_holds_no_name_of_a_document_and_no_document_is_seen_in_it(system: System) -> None:
