@@ -231,6 +231,7 @@ class Ownership:
         self._owner = owner
         self._silent = Silent()
         self._renewed: Hashable = None  # when the other owner's right expires, as last seen
+        self.term = 0  # of the latest time that it was taken; whoever takes it after has a higher one
 
     async def acquire(self, *, patiently: bool = False) -> bool:
         """Take or renew it; False while another instance holds it.
@@ -242,9 +243,13 @@ class Ownership:
             silent = self._silent.since({self._renewed}, time.monotonic())
             unchanged = {"$in": ["$expires_at", [{"$literal": at} for at in silent if at is not None]]}
             free = {"$and": [_EXPIRED, {"$or": [{"$eq": ["$released", True]}, unchanged]}]}
-        held = {"expires_at": _in(OWNERSHIP_MS), "released": False}
+        # Time, since the row is forgotten some day; and never less than before, since clocks of databases differ.
+        since = {"$max": ["$$NOW", {"$add": ["$since", 1]}]}
+        held = {"expires_at": _in(OWNERSHIP_MS), "released": False, "since": since}
         row, taken = await _take(self._rows, self._name, self._owner, {"$or": [mine, free]}, held)
         self._renewed = row["expires_at"]
+        if taken:
+            self.term = round(row["since"].timestamp() * 1000)
         return taken
 
     async def renew(self) -> None:

@@ -1,6 +1,7 @@
 """Leases and ownerships on a real database: its clock, its conditional writes, its races."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -244,6 +245,21 @@ async def test_an_ownership_has_one_owner_until_it_expires_or_is_released(databa
     assert not await here.acquire()
     await expire(database, "owners", "fold")
     assert await here.acquire()
+
+
+async def test_each_term_is_later_than_those_before_also_when_the_clock_goes_back(database: Mongo) -> None:
+    here, there = Ownership(database, "fold", HERE), Ownership(database, "fold", THERE)
+    assert await here.acquire()
+    terms = [here.term]
+    ahead = datetime.now(UTC) + timedelta(minutes=1)  # the clock of the database that was primary then
+    await database.control["owners"].update_one({"_id": "fold"}, {"$set": {"since": ahead}})
+    for owner in (there, here, there):
+        await expire(database, "owners", "fold")
+        assert await owner.acquire()
+        terms.append(owner.term)
+    assert terms == sorted(set(terms))
+    assert not await here.acquire()
+    assert here.term == terms[2]  # as it was when it had it
 
 
 async def test_a_restarted_owner_takes_over_from_its_earlier_life(database: Mongo) -> None:

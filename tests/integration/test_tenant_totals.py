@@ -26,10 +26,12 @@ class Books:
     def __init__(self, bench: Bench, generation: str) -> None:
         self._bench = bench
         self._generation = generation
+        self._term = 0
 
     async def begin(self, position: int) -> TenantTotals:
         """Another life, which starts from a checkpoint."""
-        self.totals = TenantTotals(self._bench.database, self._generation)
+        self._term += 1
+        self.totals = TenantTotals(self._bench.database, self._generation, self._term)
         await self.totals.start({PLACE: position})
         self.projector = Projector(
             self._bench.database, self._generation, self._bench.blobs, self._bench.producer, self.totals
@@ -97,6 +99,21 @@ async def test_a_batch_that_was_written_and_is_read_again_is_counted_once(books:
 
     await books.begin(20)
     await books.fold(facts, 20, len(facts))
+
+    assert without_days(await books.stored()) == without_days(await books.added())
+
+
+async def test_what_an_owner_of_before_writes_late_does_not_count(books: Books) -> None:
+    """It was stopped while it began, lost the right to fold, and goes on."""
+    facts = logs()
+    await books.begin(0)
+    await books.fold(facts, 0, 20)
+    stopped = await books.begin(20)
+    stopped._changed.update(stopped._sums)
+    await books.begin(20)
+    await books.fold(facts, 20, len(facts))
+
+    await stopped.store()
 
     assert without_days(await books.stored()) == without_days(await books.added())
 

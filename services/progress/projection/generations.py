@@ -8,7 +8,7 @@ from services.progress.projection.migration import migrate
 from shared.events.document import utcnow
 from shared.kafka import topics
 from shared.projecting.checkpoint import ALL_PARTITIONS, Checkpoint, Share, beginning_of
-from shared.storage.mongo import PROJECTIONS, TOTALS, DuplicateKeyError, Mongo
+from shared.storage.mongo import PROJECTIONS, TOTALS, DuplicateKeyError, Mongo, Row
 
 FOLD: Final = "progress"
 OWNERSHIP: Final = "fold/progress"
@@ -55,8 +55,7 @@ async def begin(mongo: Mongo, partitions: int, *, starting: bool = False) -> str
 
 async def _starting(mongo: Mongo) -> str | None:
     """A generation that an earlier life of the live projection began and did not come to point at."""
-    row = await mongo.generations.find_one({"_id": {"$ne": "live"}, "starting": True, "live_since": None})
-    return row["_id"] if row else None
+    return await _never_live(mongo, {"starting": True})
 
 
 async def point(mongo: Mongo, generation: str, instead_of: str | None) -> bool:
@@ -84,9 +83,18 @@ async def before(mongo: Mongo, generation: str | None) -> str | None:
 
 async def unfinished(mongo: Mongo) -> str | None:
     """A generation that a rebuild began and that was never live."""
-    never_live = {"_id": {"$ne": "live"}, "shape": SHAPE, "live_since": None, "starting": {"$ne": True}}
-    row = await mongo.generations.find_one(never_live)
-    return row["_id"] if row else None
+    return await _never_live(mongo, {"starting": {"$ne": True}})
+
+
+async def _never_live(mongo: Mongo, query: Row) -> str | None:
+    """One that matches and can go on; one whose checkpoint was dropped while it began cannot, and is dropped."""
+    wanted = {"_id": {"$ne": "live"}, "shape": SHAPE, "live_since": None, **query}
+    while row := await mongo.generations.find_one(wanted):
+        generation: str = row["_id"]
+        if await checkpoint(mongo, generation).exists():
+            return generation
+        await drop(mongo, generation)
+    return None
 
 
 async def set_aside(mongo: Mongo, generation: str) -> None:

@@ -15,17 +15,20 @@ from shared.storage import mongo
 from shared.storage.mongo import Mongo
 
 _STEP: Final = 5_000  # rows that come at once
-_LIFE: Final = 1_000_000  # versions; what an earlier life writes late is older than what this one writes first
+_VERSIONS: Final = 1_000  # for each millisecond of a term: what an owner of before writes late is older
 
 
 class TenantTotals:
-    """Of one generation: `start`, then `add` for each batch and `store` before its documents are stored."""
+    """Of one generation: `start`, then `add` for each batch and `store` before its documents are stored.
 
-    def __init__(self, database: Mongo, generation: str) -> None:
+    `term` is that of the ownership under which they are kept, see `Ownership.term`.
+    """
+
+    def __init__(self, database: Mongo, generation: str, term: int) -> None:
         self._documents = database.projection("documents", generation)
         self._rows = database.projection(mongo.TOTALS, generation)
         self._through: dict[str, int] = {}
-        self._versions: dict[str, int] = {}
+        self._version = term * _VERSIONS
         self._sums: dict[str, Counter[str]] = {}
         self._changed: set[str] = set()
 
@@ -33,7 +36,6 @@ class TenantTotals:
         """Take up the totals of the log up to `positions`; those that an earlier life left otherwise are counted."""
         self._through = to_row(positions)
         known = {row["_id"]: row async for row in self._rows.find({})}
-        self._versions = {tenant: row["version"] + _LIFE for tenant, row in known.items()}
         is_whole = all(
             offset <= self._through.get(name, 0) for row in known.values() for name, offset in row["through"].items()
         )
@@ -64,10 +66,10 @@ class TenantTotals:
         today = utcnow().date()
         for tenant in changed:
             self._sums[tenant] = Counter(without_old_days(self._sums[tenant], today))
-            self._versions[tenant] = self._versions.get(tenant, 0) + 1
+        self._version += 1
         through = dict(self._through)
         rows = [
-            (t, {"version": self._versions[t], "through": through, "counts": dict(self._sums[t])})
-            for t in sorted(changed)
+            (tenant, {"version": self._version, "through": through, "counts": dict(self._sums[tenant])})
+            for tenant in sorted(changed)
         ]
         await mongo.advance(self._rows, rows)
