@@ -87,7 +87,11 @@ async def serving(environment: dict[str, str], log: Path) -> AsyncIterator[Gatew
     """A gateway during the body, which then ends in order and has no error in its log."""
     process = GatewayProcess(environment, log)
     await process.start()
-    yield process
+    try:
+        yield process
+    except BaseException:
+        await process.stop()
+        raise
     assert await process.stop() == 0
     assert '"level": "error"' not in process.log.read_text()
 
