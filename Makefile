@@ -36,7 +36,7 @@ test: $(INSTALLED) ## run all tests, the real parts included
 
 coverage: $(INSTALLED) ## the lines and branches that the unit, contract and integration tests reach
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/integration --numprocesses 2 --dist loadscope \
-		--no-loadscope-reorder --cov --cov-report=term:skip-covered
+		--no-loadscope-reorder --timeout 600 --cov --cov-report=term:skip-covered
 
 simulate: $(INSTALLED) ## SEEDS=1000 worlds with faults in virtual time (FROM=, JOBS=); SEED=n tells one at length
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --shrink,--from $(FROM) --seeds $(SEEDS) --jobs $(JOBS))
@@ -54,7 +54,7 @@ check: $(INSTALLED) ## lint, format, types, architecture; the page too where the
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@if node -e 'const [major, minor] = process.versions.node.split("."); process.exit(major * 100 + +minor < 2019 ? 1 : 0)' 2>/dev/null; \
-	then if $(MAKE) --no-print-directory node_modules/.package-lock.json; then $(MAKE) --no-print-directory check-web; \
+	then if $(MAKE) --no-print-directory --silent node_modules/.package-lock.json; then $(MAKE) --no-print-directory check-web; \
 	else echo "The page is not linted: npm could not install the linters."; fi; \
 	else echo "The page is not linted: there is no Node.js 20.19 or newer."; fi
 
@@ -67,8 +67,9 @@ node_modules/.package-lock.json: package-lock.json
 	@touch $@
 
 fix: $(INSTALLED) ## repair what ruff can repair, and format
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --exit-zero --quiet .
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check .
 
 docs: $(VENV)/docs/installed ## build docs/ and the reference of the code as a site, into build/site
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs build --quiet --strict --clean

@@ -1,5 +1,6 @@
 """A document's state as a row of the database, and back: bitmaps as bytes, slice numbers as strings, sets sorted."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from msgspec.structs import astuple
@@ -31,6 +32,16 @@ def from_row(row: Row) -> DocumentState:
     fields = {**row, "stages": {stage.stage: stage for stage in stages}, "requests": tuple(row["requests"])}
     del fields["jobs"]
     return DocumentState(**fields)
+
+
+def without_defaults(row: Row) -> Row:
+    """The row of a state without what every new document has: a row of before a field was there is the same."""
+    left = {name: value for name, value in row.items() if value != _DEFAULTS.get(name, _ABSENT)}
+    left["jobs"] = [
+        {name: value for name, value in stage.items() if value != _STAGE_DEFAULTS.get(name, _ABSENT)}
+        for stage in row["jobs"]
+    ]
+    return left
 
 
 def bitmap(stage_state: StageState) -> bytes:
@@ -71,3 +82,17 @@ def _stage(row: Row) -> StageState:
     del fields["strikes"]
     fields.pop("failed_runs", None)  # rows of before have none
     return StageState(**fields)
+
+
+def _defaults(row: Row, columns: tuple[str, ...], defaults: tuple[Any, ...]) -> Row:
+    """The columns of a state's last fields, those that have defaults."""
+    return {name: row[name] for name in columns[len(columns) - len(defaults) :]}
+
+
+_ABSENT: Final = object()
+_STAGE_DEFAULTS: Final = _defaults(
+    _stage_row(StageState(stage="", guess=0.0)), _STAGE_COLUMNS, StageState.__struct_defaults__
+) | {"failed_runs": []}
+_DEFAULTS: Final = _defaults(
+    to_row(DocumentState("", "", 0, "", {}, datetime.min, datetime.min)), _COLUMNS, DocumentState.__struct_defaults__
+)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.progress.projection import generations
+from services.progress.projection import generations, snapshot_export
 from services.progress.projection.snapshot_export import SnapshotExport
 from services.progress.rebuild import digest
 from services.progress.rebuild.builder import Builder
@@ -83,6 +83,12 @@ class System:
     async def rows(self, name: str, builder: Builder) -> dict[str, Any]:
         found = self.database.projection(name, builder.generation).find({})
         return {row["_id"]: row async for row in found}
+
+
+@pytest.fixture(autouse=True)
+def any_growth_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is that of all tests: how long it is when a test begins is not known."""
+    monkeypatch.setattr(snapshot_export, "_GROWTH", 10**9)
 
 
 @pytest.fixture
@@ -214,7 +220,7 @@ async def test_an_older_one_is_used_where_the_newest_is_incomplete_or_of_another
     assert await system.usable() is None
 
 
-async def test_it_is_made_when_the_log_has_grown_enough(system: System) -> None:
+async def test_it_is_made_when_the_log_has_grown_enough(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     await system.grow()
     live = await system.folded()
     await system.export(live, every=0)
@@ -223,6 +229,14 @@ async def test_it_is_made_when_the_log_has_grown_enough(system: System) -> None:
     await system.export(live)
     await system.export(live)  # nothing was added
     assert len(await system.snapshots.names()) == 1
+    await system.grow()
+    await system.folded(live)
+    monkeypatch.setattr(snapshot_export, "_GROWTH", 1)  # as much as there is
+    await system.export(live)
+    assert len(await system.snapshots.names()) == 1
+    monkeypatch.setattr(snapshot_export, "_GROWTH", 10**9)
+    await system.export(live)
+    assert len(await system.snapshots.names()) == 2
 
 
 async def test_what_is_left_of_one_that_broke_off_goes_with_the_next(

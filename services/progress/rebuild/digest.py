@@ -1,13 +1,16 @@
 """A digest over everything that a rebuild must reproduce: settled states and results, whatever the generation.
 
 Left out is what is not settled: the epoch, estimates, ticks and the percent floor, and how the log was cut in batches;
-and the jobs that report rebuilds, of which each rebuild adds one.
+the jobs that report rebuilds, of which each rebuild adds one; and fields of a document's state that have their default,
+since a row of before the field was there lacks it.
 """
 
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+from shared.document import codec
+from shared.events.standalone_job import JobState
 from shared.storage.mongo import PROJECTIONS, Mongo, Row, canonical
 
 _UNSETTLED: Final[Mapping[str, frozenset[str]]] = {
@@ -92,6 +95,13 @@ class Walk:
 def _settled(name: str, row: Row) -> dict[str, Any]:
     left_out = _UNSETTLED.get(name, frozenset())
     settled = {column: row[column] for column in sorted(row) if column not in left_out}
+    if state := settled.get("settled"):
+        settled["settled"] = codec.without_defaults(state) if name == "documents" else _without_job_defaults(state)
     if settled.get("status") == "stalled":  # until a tick shows otherwise
         settled["status"] = "running"
     return settled
+
+
+def _without_job_defaults(state: Row) -> Row:
+    defaults = JobState._field_defaults
+    return {field: value for field, value in state.items() if field not in defaults or value != defaults[field]}
