@@ -5,7 +5,7 @@ from unittest.mock import MagicMock
 
 from services.gateway.app import build
 from services.gateway.settings import GatewaySettings
-from tests.system.test_answers import answers_of, operations_of
+from tests.support.openapi import answers_of, operations_of
 
 TESTS = Path(__file__).parents[1]
 

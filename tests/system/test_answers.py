@@ -6,10 +6,9 @@ import subprocess
 import sys
 import typing
 import uuid
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
@@ -18,12 +17,11 @@ from cli import samples
 from services.gateway.api import schemas
 from shared import results
 from tests.support import pdfs
+from tests.support.openapi import answers_of, operations_of
 from tests.support.running_system import RunningSystem
 from tests.support.shapes import assert_shape
 
 pytestmark = pytest.mark.timeout(240)
-
-JSON: Final = "application/json"
 
 
 @pytest.fixture
@@ -39,32 +37,6 @@ async def document_id(system: RunningSystem, tmp_path: Path) -> str:
     document_id = await system.upload(invoice.read_bytes(), invoice.name)
     await system.until(document_id, {"completed"})
     return document_id
-
-
-class Operation(NamedTuple):
-    """One call of the HTTP interface."""
-
-    method: str
-    path: str
-    described: Mapping[str, Any]
-
-
-def operations_of(openapi: Mapping[str, Any]) -> dict[str, Operation]:
-    """Every call, by its id."""
-    return {
-        described["operationId"]: Operation(method.upper(), path, described)
-        for path, methods in openapi["paths"].items()
-        for method, described in methods.items()
-    }
-
-
-def answers_of(operations: Mapping[str, Operation]) -> Iterator[tuple[str, str, str]]:
-    """Each operation that answers in JSON: its id, the status and the name of the schema."""
-    for name, operation in operations.items():
-        for status, response in operation.described["responses"].items():
-            if status.startswith("2") and JSON in response.get("content", {}):
-                ref = response["content"][JSON]["schema"].get("$ref", "")
-                yield name, status, ref.rpartition("/")[2]
 
 
 async def test_every_answer_has_the_shape_that_openapi_names(
