@@ -257,14 +257,14 @@ class LiveProjection:
             await asyncio.sleep(_TIDY_SECONDS if loop.caught_up else _SWEEP_SECONDS)
 
     async def keep_snapshots(self, loop: Loop, export: SnapshotExport) -> None:
-        """Make a snapshot of the log whenever it has grown enough, until cancelled."""
+        """Make a snapshot of the log whenever it has grown enough, until cancelled; results come first."""
         while True:
-            if loop.caught_up and not loop.halted:
+            await asyncio.sleep(_SNAPSHOT_SECONDS)
+            if loop.caught_up and not loop.halted and self._backlog.is_empty:
                 try:
                     await export.export_if_due()
                 except (CheckpointGone, Transient, PyMongoError) as error:  # also a projection that is dropped
                     log.warning("a snapshot is broken off and made later", reason=summarize(error))
-            await asyncio.sleep(_SNAPSHOT_SECONDS)
 
     async def report(self, loop: Loop) -> None:
         """Say every second how far the fold is, for readiness and for people; make way for another generation."""

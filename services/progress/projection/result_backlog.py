@@ -37,6 +37,11 @@ class ResultBacklog:
         self._wanted = asyncio.Event()
         self._wanted.set()  # an earlier life may have left some
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known to wait."""
+        return not self._wanted.is_set()
+
     def wake(self) -> None:
         """There may be some."""
         self._wanted.set()

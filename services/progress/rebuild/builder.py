@@ -14,7 +14,7 @@ from services.progress.settings import ProgressSettings
 from shared.kafka.consumer import consuming
 from shared.projecting.batch import Batch
 from shared.projecting.checkpoint import ALL_PARTITIONS, Positions, Share
-from shared.projecting.loop import BATCH, Loop, Write
+from shared.projecting.loop import Loop, Write
 from shared.projecting.snapshots import Snapshot, Snapshots
 from shared.storage.blobs import Blobs
 from shared.storage.mongo import TOTALS, Mongo
@@ -22,7 +22,7 @@ from shared.storage.mongo import TOTALS, Mongo
 OnProgress = Callable[[int, int], None]  # records that are folded, records there are
 
 _PUBLISH_SECONDS: Final = 0.5
-_LONG: Final = 2 * BATCH  # records; the start of another process costs as much time as some thousand
+_LONG: Final = 20_000  # records; the start of another process costs as much time as some thousand
 
 
 class Builder:
