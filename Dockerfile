@@ -20,5 +20,5 @@ COPY cli/ cli/
 RUN useradd --create-home --uid 1000 pagestream && mkdir /data && chown pagestream /data
 USER pagestream
 ENV PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1 PAGESTREAM_STORE=file:///data/blobs PAGESTREAM_CACHE=/data/cache \
-    PAGESTREAM_CORES_FOLDER=/data/cores
+    PAGESTREAM_CORES_FOLDER=/data/cores PAGESTREAM_SLOTS_FOLDER=/data/slots
 VOLUME /data

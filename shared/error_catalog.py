@@ -61,6 +61,10 @@ CATALOG: Final[Mapping[str, tuple[str, str]]] = {
         "The record {record} is too large to be put back: {kept} of its {length} bytes were kept.",
         "Produce it anew from where it came from; what is kept shows what it was.",
     ),
+    "slot_taken": (
+        "Another process has the slot {slot}.",
+        "Give each process a slot of its own (PAGESTREAM_SLOT), or leave it empty: one is made.",
+    ),
     "snapshot_unusable": ("A snapshot of the log cannot be used: {detail}.", "Nothing: the whole log is read instead."),
     "result_unusable": (
         "A stored result ({name}) cannot be read by this version.",

@@ -130,6 +130,7 @@ class System:
             "PAGESTREAM_STORE": settings.store or f"file://{settings.folder / 'blobs'}",
             "PAGESTREAM_SEARCH": str(settings.folder / "search"),
             "PAGESTREAM_CORES_FOLDER": str(settings.folder / "cores"),
+            "PAGESTREAM_SLOTS_FOLDER": str(settings.folder / "slots"),
             "PAGESTREAM_GATEWAY_PORT": str(self.running.gateway_port),
             "PAGESTREAM_OCR_TESSERACT": str(engine.path),
             "PAGESTREAM_OCR_TESSDATA": str(engine.tessdata or ""),

@@ -1,8 +1,9 @@
 """A stage's process: its coordinator, its worker, or on one machine both."""
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Any, Final
 
 from shared.events.pipeline import rank_of
 from shared.harness.coordinator.fold import CoordinatorFold
@@ -22,6 +23,7 @@ from shared.projecting.loop import Loop
 from shared.runtime import logs
 from shared.runtime.process import run
 from shared.runtime.settings import read
+from shared.runtime.slot import run_in_slot
 from shared.storage import mongo
 from shared.storage.blobs import Blobs
 from shared.storage.leases import Leases, Owner, Ownership, Workers, holding
@@ -45,7 +47,11 @@ def main(stage: str, module: str, *, slots: int | None = None) -> None:
     if slots:
         settings = settings.model_copy(update={"children": slots})
     logs.configure(stage, settings.log_level)
-    run(serve(stage, module, settings, online=slots is not None), settings.heartbeat, settings.blocked_seconds)
+
+    def serve_slot(settings: StageSettings) -> Coroutine[Any, Any, None]:
+        return serve(stage, module, settings, online=slots is not None)
+
+    run(run_in_slot(stage, settings, serve_slot), settings.heartbeat, settings.blocked_seconds)
 
 
 async def serve(stage: str, module: str, settings: StageSettings, *, online: bool) -> None:

@@ -1,22 +1,20 @@
 """The settings of a stage's process."""
 
 import os
-import socket
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from shared.runtime.settings import SharedSettings
+from shared.runtime.slot import SlotSettings
 
 
-class StageSettings(SharedSettings):
+class StageSettings(SlotSettings):
     """What every stage can be told; a stage's own settings are read in its children."""
 
     model_config = SettingsConfigDict(env_prefix="PAGESTREAM_", frozen=True, extra="ignore")
 
     role: str = Field(default="both", pattern="^(both|coordinator|worker)$")
-    slot: str = Field(default_factory=socket.gethostname)  # one worker per stage and slot; survives a restart
     cores: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)  # shared by all stages of the machine
     cores_folder: Path = Path(".pagestream/cores")  # the same for all stages of one machine
     children: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)

@@ -97,6 +97,7 @@ class ChaosSystem(RunningSystem):
             "PAGESTREAM_CHILDREN": "2",
             "PAGESTREAM_CORES": "2",
             "PAGESTREAM_CORES_FOLDER": str(self.folder / "cores"),
+            "PAGESTREAM_SLOTS_FOLDER": str(self.folder / "slots"),
             "PAGESTREAM_SESSION_TIMEOUT_MS": "6000",
             "CHAOS_CONTROL": str(self.control),
             "TMPDIR": str(self.temporary),

@@ -11,6 +11,7 @@ where it was.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -40,7 +41,7 @@ _LOOK_SECONDS: Final = 0.5
 
 async def rebuild(settings: ProgressSettings, mode: RebuildMode, *, from_zero: bool = False) -> None:
     """Run the rebuild in `mode`; `from_zero` takes no snapshot. Raises Rejected."""
-    owner = Owner.of(f"{settings.slot}/rebuild")
+    owner = Owner.of(f"{settings.slot or socket.gethostname()}/rebuild")  # a killed one is taken over at once
     async with (
         mongo.connect(settings, mongo.ELECTION) as database,
         Producer.connect(settings.kafka) as producer,

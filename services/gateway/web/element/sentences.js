@@ -117,6 +117,10 @@ export const ERRORS = {
     "Der Datensatz {record} ist zu groß, um zurückgelegt zu werden: {kept} seiner {length} Bytes wurden behalten.",
     "Erzeugen Sie ihn dort neu, woher er kam; was behalten wurde, zeigt, was er war."
   ],
+  "slot_taken": [
+    "Ein anderer Prozess hat den Platz {slot}.",
+    "Geben Sie jedem Prozess einen eigenen (PAGESTREAM_SLOT), oder lassen Sie ihn leer: Dann wird einer vergeben."
+  ],
   "snapshot_unusable": [
     "Ein Schnappschuss der Ereignisse kann nicht verwendet werden: {detail}.",
     "Nichts: Stattdessen werden alle Ereignisse gelesen."
