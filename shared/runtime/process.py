@@ -37,14 +37,22 @@ def run(
     try:
         with asyncio.Runner(loop_factory=event_loop.new_event_loop) as runner:
             runner.run(_until_signalled(service, beat(heartbeat, blocked_seconds)))
-    except Rejected as refused:
-        print(" ".join(describe(refused.code, refused.facts)), file=sys.stderr)
-        code = 2
-    except Exception:
-        log.exception("the service ends")
-        code = 1
+    except Exception as error:
+        refused = _refusal(error)
+        if refused:
+            print(" ".join(describe(refused.code, refused.facts)), file=sys.stderr)
+        else:
+            log.exception("the service ends")
+        code = 2 if refused else 1
     sys.stdout.flush()
     os._exit(code)  # the blob store's runtime has threads that do not like an interpreter that is taken down
+
+
+def _refusal(error: BaseException) -> Rejected | None:
+    """The refusal that ended the service, also where other tasks ended with it."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_refusal, error.exceptions)), None)
+    return error if isinstance(error, Rejected) else None
 
 
 async def _until_signalled(service: Coroutine[Any, Any, None], watchdog: Coroutine[Any, Any, None]) -> None:

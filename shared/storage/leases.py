@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from shared.errors import Rejected
 from shared.runtime import logs
 from shared.storage.lease_expiry import Silent
 from shared.storage.mongo import OUTAGES, Collection, Mongo, Row
@@ -270,15 +271,25 @@ class Workers:
 
     def __init__(self, mongo: Mongo) -> None:
         self._rows = mongo.control["workers"]
+        self._since: Row = {}  # when each slot was announced first by this process, by the database's clock
 
     async def announce(self, owner: Owner, stage: str, slots: int, kept_network: str = "") -> None:
         """Say that this worker lives; to be repeated every few seconds.
 
         `kept_network` is why its children have the network that they were to do without, "" where they have none.
+        Raises Rejected("slot_taken") where a worker that was there first has the same slot and lives.
         """
+        since = self._since.get(owner.slot)
         life = {"boot": owner.boot, "stage": stage, "slots": slots, "expires_at": _in(WORKER_MS)}
-        life["kept_network"] = {"$literal": kept_network}
-        await self._rows.update_one({"_id": owner.slot}, [{"$set": life}], upsert=True)
+        life |= {"kept_network": {"$literal": kept_network}, "since": since or _NOW}
+        place, change = {"_id": owner.slot}, [{"$set": life}]
+        if since is None:  # what stands there is of an earlier life, or of a rival who will come again
+            row = await self._rows.find_one_and_update(place, change, upsert=True, return_document=True)
+            self._since[owner.slot] = row["since"]
+            return
+        row = await self._rows.find_one_and_update(place, change, upsert=True)
+        if row and row["boot"] != owner.boot and row.get("since", since) < since:
+            raise Rejected("slot_taken", slot=owner.slot.partition("/")[0])
 
     async def leave(self, owner: Owner) -> None:
         """Say that this worker is gone."""

@@ -72,10 +72,12 @@ class ChaosSystem(RunningSystem):
         return Supervisor(self.folder / "services" / "logs", _nobody_listens, _AT_ONCE)
 
     @asynccontextmanager
-    async def another(self, name: str, service: str, role: str = "both") -> AsyncIterator[None]:
-        """One more process of a stage, asked to end on leaving."""
+    async def another(
+        self, name: str, service: str, role: str = "both", *, slot: str | None = None
+    ) -> AsyncIterator[None]:
+        """One more process of a stage, asked to end on leaving; its slot is `name` unless another is given."""
         supervisor = await self._background.do(self._supervisor())
-        env = {"PAGESTREAM_SLOT": name, "PAGESTREAM_ROLE": role}
+        env = {"PAGESTREAM_SLOT": name if slot is None else slot, "PAGESTREAM_ROLE": role}
         program = self._armed(Program(name, (sys.executable, "-m", f"services.{service}"), env))
 
         async def start() -> None:

@@ -3,16 +3,20 @@
 import asyncio
 import os
 import signal
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from shared.events.document import RetryScheduled, SliceCompleted, WorkerLost
+from shared.storage.leases import Workers
 from tests.chaos import pictures
 from tests.chaos.chaos_system import ChaosSystem
 from tests.chaos.conftest import Fault
 from tests.chaos.pictures import PLAIN
 from tests.support import processes
+from tests.support.infrastructure import REPOSITORY
 from tests.support.wait import until
 
 pytestmark = pytest.mark.timeout(240)
@@ -43,6 +47,53 @@ async def test_1_a_page_whose_program_is_killed_is_read_again_at_once(system: Ch
             os.kill(page, signal.SIGKILL)
         (view,) = await system.completed(document_id, within=30)
         assert view["stages"]["ocr"]["attempt"] == 1  # the outside world failed: a quick try, and no new attempt
+        await system.check()
+
+
+async def test_28_two_processes_of_a_stage_that_nobody_named_do_not_hinder_each_other(
+    system: ChaosSystem, fault: Fault
+) -> None:
+    with fault(28, "a second process of a stage on the same machine, without a slot of its own") as strikes:
+        strikes()
+        async with system.another("second", "ocr", slot=""), system.database() as database:
+
+            async def both_are_there() -> bool:
+                return [row["stage"] for row in await Workers(database).live()].count("ocr") == 2
+
+            await until(both_are_there, within=30)
+            ids = [await system.upload(pictures.scan(PLAIN, PLAIN)) for _ in range(4)]
+            await system.completed(*ids)
+            facts = [fact for i in ids for fact in await system.facts(i)]
+            assert not [fact for fact in facts if isinstance(fact, WorkerLost)]
+            assert [await system.slices_done(i) for i in ids] == 4 * [{0: 1, 1: 1}]
+        await system.check()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same folder", "cloned folder"])
+async def test_28_of_two_processes_with_one_slot_the_second_ends_and_says_why(
+    system: ChaosSystem, fault: Fault, tmp_path: Path, elsewhere: bool
+) -> None:
+    with fault(28, "two live processes of a stage with one slot") as strikes:
+        async with system.another("rack-7", "ocr", "worker"), system.database() as database:
+
+            async def is_there() -> bool:
+                return "rack-7/ocr" in {row["_id"] for row in await Workers(database).live()}
+
+            await until(is_there, within=30)
+            strikes()
+            env = {**os.environ, **system.environment, "PAGESTREAM_SLOT": "rack-7", "PAGESTREAM_ROLE": "worker"}
+            if elsewhere:
+                env["PAGESTREAM_SLOTS_FOLDER"] = str(tmp_path)
+            else:
+                env["PAGESTREAM_SLOTS_FOLDER"] = str(system.folder / "slots")
+            second = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.ocr", env=env, cwd=REPOSITORY, stdout=-1, stderr=-1
+            )
+            async with asyncio.timeout(60):
+                _, said = await second.communicate()
+            assert (second.returncode, "rack-7" in said.decode()) == (2, True)
+            assert await is_there()
+            await system.completed(await system.upload(pictures.scan(PLAIN)))
         await system.check()
 
 

@@ -45,6 +45,12 @@ def test_each_environment_name_is_a_setting_of_the_code(service: str) -> None:
     assert set(SERVICES[service]["environment"]) <= known_settings()
 
 
+@pytest.mark.parametrize("service", OURS)
+def test_a_service_can_be_started_more_than_once(service: str) -> None:
+    """`--scale`: a fixed name of the host, or of the container, would be the same for all."""
+    assert not {"hostname", "container_name"} & SERVICES[service].keys()
+
+
 def test_our_services_are_told_the_addresses_that_broker_and_database_have() -> None:
     environment = SERVICES["ocr"]["environment"]
     assert environment["PAGESTREAM_KAFKA"] == "kafka:9092"

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from shared.errors import Rejected
 from shared.runtime.settings import SharedSettings
 from shared.storage import mongo
 from shared.storage.leases import (
@@ -318,6 +319,21 @@ async def test_an_error_of_the_body_comes_out_as_it_is(database: Mongo) -> None:
         async with holding(Ownership(database, "fold", HERE)):
             raise ZeroDivisionError
     assert await Ownership(database, "fold", THERE).acquire()
+
+
+async def test_of_two_workers_with_one_slot_the_later_is_refused(database: Mongo) -> None:
+    here, rival = Workers(database), Workers(database)
+    await here.announce(HERE, "ocr", 2)
+    await rival.announce(Owner(HERE.slot, "boot-2"), "ocr", 2)
+    await here.announce(HERE, "ocr", 2)  # the first stays
+    with pytest.raises(Rejected, match="slot_taken") as refused:
+        await rival.announce(Owner(HERE.slot, "boot-2"), "ocr", 2)
+    assert refused.value.facts == {"slot": "here"}
+    await here.announce(HERE, "ocr", 2)
+
+    reborn = Workers(database)
+    for _ in range(3):
+        await reborn.announce(Owner(HERE.slot, "boot-3"), "ocr", 2)  # the first is dead
 
 
 async def test_slots_are_those_of_the_workers_that_live(database: Mongo) -> None:
