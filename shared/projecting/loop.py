@@ -26,7 +26,7 @@ from shared.kafka.fetch_watchdog import FetchWatchdog
 from shared.projecting.batch import Batch, Records, read
 from shared.projecting.checkpoint import Checkpoint, Positions
 from shared.projecting.log_identity import strangers
-from shared.runtime import logs, memory
+from shared.runtime import allocator, logs
 from shared.runtime.failpoints import reach
 
 log = logs.get(__name__)
@@ -161,7 +161,7 @@ class Loop:
             await fetching.look(idle=not records)
             if not records and time.monotonic() > self._rests_at:
                 self._rests_at = math.inf
-                memory.give_back()  # a replay takes more than what follows
+                allocator.give_back()  # a replay takes more than what follows
             if records:
                 await self._take(read(_before(records, until)))
                 continue

@@ -1,8 +1,8 @@
 """The slot of a process: a name that no other process has at the same time and that its next life has again.
 
-Whoever has the name of an earlier life takes up at once what that one held. A name that is not configured is made of the
-machine, the data folder and the lowest number that is free there. It is held by a lock on a file, which the kernel lets
-go of however the process ends.
+Whoever has the name of an earlier life takes up at once what that one held. A name that is not configured is made of
+the machine, the data folder and the lowest number that is free there. It is held by a lock on a file, which the kernel
+lets go of however the process ends.
 """
 
 import fcntl

@@ -326,7 +326,7 @@ async def test_of_two_workers_with_one_slot_the_later_is_refused(database: Mongo
     await here.announce(HERE, "ocr", 2)
     await rival.announce(Owner(HERE.slot, "boot-2"), "ocr", 2)
     await here.announce(HERE, "ocr", 2)  # the first stays
-    with pytest.raises(Rejected, match="slot_taken") as refused:
+    with pytest.raises(Rejected, match="has the slot") as refused:
         await rival.announce(Owner(HERE.slot, "boot-2"), "ocr", 2)
     assert refused.value.facts == {"slot": "here"}
     await here.announce(HERE, "ocr", 2)

@@ -61,7 +61,7 @@ def test_machines_of_one_name_have_others(tmp_path: Path) -> None:
 def test_a_configured_one_is_refused_to_a_second_process(tmp_path: Path) -> None:
     with slot.held("ocr", settings(tmp_path, "rack-7")) as mine:
         assert mine == "rack-7"
-        with pytest.raises(Rejected, match="slot_taken"), slot.held("ocr", settings(tmp_path, "rack-7")):
+        with pytest.raises(Rejected, match="has the slot"), slot.held("ocr", settings(tmp_path, "rack-7")):
             pass
         with slot.held("chunker", settings(tmp_path, "rack-7")) as of_another_service:
             assert of_another_service == mine
