@@ -33,6 +33,7 @@ from shared.projecting import batch, heartbeat
 from shared.projecting import loop as fold_loop
 from shared.projecting.checkpoint import Share
 from shared.projecting.state_store import StateStore
+from shared.runtime import allocator
 from shared.storage import blobs, leases, mongo
 from shared.storage.blobs import Blobs
 from tests.simulation import store
@@ -110,6 +111,7 @@ def _outside(scheduler: Scheduler, draw: random.Random) -> Iterator[tuple[Any, s
     yield Blobs, "local", _local
     yield pool, "Child", Child
     yield topics, "verify", _verified
+    yield allocator, "give_back", lambda: None  # it takes as long as the rest of a world
     yield temp_folders, "make", lambda: Path(NOWHERE)
     yield temp_folders, "sweep", lambda: None
     yield asyncio, "to_thread", _inline
