@@ -126,7 +126,7 @@ class Snapshots:
         manifest is written last, so that a snapshot which breaks off is never found; its parts go with the next one.
         """
         at = utcnow()
-        name = f"{sum(positions.values()):016d}-{at:%Y%m%dT%H%M%S%f}"
+        name = f"{at:%Y%m%dT%H%M%S%f}-{sum(positions.values())}"  # by time: a log that was restored may be shorter
         parts: dict[Kind, list[Part]] = {kind: [] for kind in KINDS}
         for kind, found in rows.items():
             async for data, number in found:

@@ -239,6 +239,24 @@ async def test_it_is_made_when_the_log_has_grown_enough(system: System, monkeypa
     assert len(await system.snapshots.names()) == 2
 
 
+async def test_one_of_a_log_that_was_longer_does_not_hide_those_of_the_log_that_was_restored(system: System) -> None:
+    await system.grow()
+    live = await system.folded()
+
+    async def verify() -> None:
+        pass
+
+    far = dict.fromkeys(beginning_of(["documents"], system.own.partitions), 10**9)
+    for _ in range(2):
+        await system.snapshots.write(far, {}, {}, verify)
+    await system.export(live)
+    usable = await system.usable()
+    assert usable
+    assert usable.facts < 10**9
+    await system.export(live)  # nothing was added since
+    assert (await system.snapshots.names())[0] == usable.name
+
+
 async def test_what_is_left_of_one_that_broke_off_goes_with_the_next(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
