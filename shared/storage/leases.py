@@ -301,7 +301,7 @@ class Workers:
 
     async def live(self) -> list[Row]:
         """The workers of all stages that live."""
-        return [row async for row in self._rows.find(_LIVE, {"boot": 0})]
+        return [row async for row in self._rows.find(_LIVE, {"boot": 0, "since": 0})]
 
 
 @asynccontextmanager
