@@ -14,13 +14,12 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -36,6 +35,8 @@ from pagestream import PagestreamClient
 from shared.document import upload_info
 from shared.kafka import topics
 from shared.kafka.producer import Producer
+from stack import ports
+from stack.ports import Wanted
 from stack.system import System
 
 PER_SECOND: Final = 50
@@ -54,20 +55,29 @@ class Document:
     async def change(self) -> None:
         """One update, which carries the moment it was written as `t`, in nanoseconds."""
         self.view["version"] += 1
-        message = {"code": "ocr.working", "params": {"t": time.time_ns()}, "text": "working"}
-        document = upload_info.without({**self.view, "message": message})
+        document = upload_info.without({**self.view, "message": message()})
         position = {name: self.view[name] for name in ("document_id", "epoch", "version")}
         value = orjson.dumps({**position, "document": document})
         key, headers = self.view["document_id"], [(topics.TENANT_HEADER, b"default")]
         await self._producer.send(topics.UPDATES, value, key=key, headers=headers)
 
     async def keep_changing(self) -> None:
-        """PER_SECOND changes a second, for ever, whatever each takes."""
-        began, count = time.perf_counter(), 0
-        while True:
-            await self.change()
-            count += 1
-            await asyncio.sleep(max(0.0, began + count / PER_SECOND - time.perf_counter()))
+        """PER_SECOND changes a second, for ever."""
+        await regularly(self.change)
+
+
+async def regularly(change: Callable[[], Awaitable[None]]) -> None:
+    """PER_SECOND calls a second, for ever, whatever each takes."""
+    began, count = time.perf_counter(), 0
+    while True:
+        await change()
+        count += 1
+        await asyncio.sleep(max(0.0, began + count / PER_SECOND - time.perf_counter()))
+
+
+def message() -> dict[str, Any]:
+    """A document's message, with the moment at which it was made."""
+    return {"code": "ocr.working", "params": {"t": time.time_ns()}, "text": "working"}
 
 
 class Load:
@@ -104,7 +114,7 @@ class Centrifugo:
     @asynccontextmanager
     async def started(cls, program: Path, view: dict[str, Any]) -> AsyncIterator["Centrifugo"]:
         """A process of its own, with its defaults, open to everybody on this machine."""
-        port = free_port()
+        port = ports.choose({"centrifugo": Wanted(0, "Centrifugo", "")})["centrifugo"]
         opened = {f"CENTRIFUGO_{name}": "true" for name in ("CLIENT_INSECURE", "HTTP_API_INSECURE", "HEALTH_ENABLED")}
         environment = {**os.environ, **opened, "CENTRIFUGO_HTTP_SERVER_PORT": str(port)}
         process = await asyncio.create_subprocess_exec(program, env=environment, stderr=asyncio.subprocess.DEVNULL)
@@ -128,15 +138,14 @@ class Centrifugo:
 
     async def keep_changing(self) -> None:
         """PER_SECOND changes a second, for ever."""
-        began, count = time.perf_counter(), 0
         async with httpx.AsyncClient(base_url=self._url) as http:
-            while True:
-                message = {"code": "ocr.working", "params": {"t": time.time_ns()}, "text": "working"}
-                data = {"op": "update", "document": {**self._view, "message": message}}
+
+            async def change() -> None:
+                data = {"op": "update", "document": {**self._view, "message": message()}}
                 published = await http.post("/api/publish", content=orjson.dumps({"channel": "document", "data": data}))
                 published.raise_for_status()
-                count += 1
-                await asyncio.sleep(max(0.0, began + count / PER_SECOND - time.perf_counter()))
+
+            await regularly(change)
 
 
 async def compare(wanted: argparse.Namespace, program: Path, gateway: Load, document: Document) -> None:
@@ -164,13 +173,6 @@ def spinning(count: int) -> Iterator[None]:
         for spinner in spinners:
             spinner.kill()
             spinner.wait()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def live(url: str, path: str) -> str:

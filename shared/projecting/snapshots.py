@@ -20,8 +20,10 @@ from shared.kafka.consumer import consuming
 from shared.projecting.checkpoint import Marks, Positions, of_row, to_row
 from shared.projecting.log_identity import strangers
 from shared.runtime import logs
+from shared.storage import mongo
 from shared.storage.blob_names import SNAPSHOTS
 from shared.storage.blobs import BlobDamaged, BlobMissing, Blobs
+from shared.storage.mongo import Row
 
 log = logs.get(__name__)
 
@@ -30,6 +32,7 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 SHAPE: Final = 1  # of the rows and of how facts are folded; a release that changes either raises it
 _KEPT: Final = 2  # the newest, and one that a fold may be taking up
+_AT_ONCE: Final = 1_000  # rows that a fold takes up together
 _MANIFEST: Final = "manifest"
 _LEVEL: Final = 1  # of the compression: 6 takes three times as long and saves a tenth
 
@@ -107,6 +110,13 @@ class Snapshots:
     async def _is_whole(self, snapshot: Snapshot) -> bool:
         names = {name async for name in self._blobs.names(f"{SNAPSHOTS}/{snapshot.name}/")}
         return names >= {part.name for parts in snapshot.parts.values() for part in parts}
+
+    async def rows(self, parts: Sequence[Part]) -> AsyncIterator[list[Row]]:
+        """The rows of parts, some at a time. Raises BlobMissing, BlobDamaged."""
+        for part in parts:
+            rows = mongo.rows_of(await self.read(part))
+            for at in range(0, len(rows), _AT_ONCE):
+                yield rows[at : at + _AT_ONCE]
 
     async def read(self, part: Part) -> bytes:
         """The BSON rows of a part, one after another. Raises BlobMissing, BlobDamaged."""

@@ -5,7 +5,6 @@ the machine, the data folder and the lowest number that is free there. It is hel
 lets go of however the process ends.
 """
 
-import fcntl
 import os
 import socket
 from collections.abc import Callable, Coroutine, Iterator
@@ -18,6 +17,7 @@ from typing import Any, Final, TypeVar
 from pydantic import Field
 
 from shared.errors import Rejected
+from shared.runtime import file_lock
 from shared.runtime.settings import SharedSettings
 
 _ID: Final = "id"  # of the folder: machines may have the same name
@@ -47,34 +47,21 @@ def held(service: str, settings: SlotSettings) -> Iterator[str]:
     """
     folder = settings.slots_folder
     folder.mkdir(parents=True, exist_ok=True)
-    if settings.slot:
-        lock = _lock(folder / f"{service}-{settings.slot}.lock")
-        if lock is None:
-            raise Rejected("slot_taken", slot=settings.slot)
-        slot = settings.slot
-    else:
-        machine = f"{socket.gethostname()}-{_id_of(folder)}"
-        for number in count(1):
-            lock = _lock(folder / f"{service}-{machine}-{number}.lock")
-            if lock is not None:
-                slot = f"{machine}-{number}"
-                break
-    assert lock is not None
-    try:
-        yield slot
-    finally:
-        os.close(lock)
+    for slot in [settings.slot] if settings.slot else _made(folder):
+        lock = file_lock.taken(folder / f"{service}-{slot}.lock")
+        if lock is not None:
+            try:
+                yield slot
+            finally:
+                os.close(lock)
+            return
+    raise Rejected("slot_taken", slot=settings.slot)
 
 
-def _lock(path: Path) -> int | None:
-    """The locked file; None where another process has it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return None
-    return file
+def _made(folder: Path) -> Iterator[str]:
+    """The names that the processes of this machine and folder may have, without an end."""
+    machine = f"{socket.gethostname()}-{_id_of(folder)}"
+    return (f"{machine}-{number}" for number in count(1))
 
 
 def _id_of(folder: Path) -> str:

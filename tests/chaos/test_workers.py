@@ -81,11 +81,9 @@ async def test_28_of_two_processes_with_one_slot_the_second_ends_and_says_why(
 
             await until(is_there, within=30)
             strikes()
-            env = {**os.environ, **system.environment, "PAGESTREAM_SLOT": "rack-7", "PAGESTREAM_ROLE": "worker"}
-            if elsewhere:
-                env["PAGESTREAM_SLOTS_FOLDER"] = str(tmp_path)
-            else:
-                env["PAGESTREAM_SLOTS_FOLDER"] = str(system.folder / "slots")
+            mine = {"PAGESTREAM_SLOT": "rack-7", "PAGESTREAM_ROLE": "worker"}
+            mine["PAGESTREAM_SLOTS_FOLDER"] = str(tmp_path if elsewhere else system.folder / "slots")
+            env = {**os.environ, **system.environment, **mine}
             second = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.ocr", env=env, cwd=REPOSITORY, stdout=-1, stderr=-1
             )

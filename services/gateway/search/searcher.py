@@ -1,8 +1,8 @@
 """The gateway's side of the search index: starts its process, asks it, tells it of what has ended."""
 
 import asyncio
-import fcntl
 import itertools
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +13,7 @@ import orjson
 
 from services.gateway.problems import Problem
 from services.gateway.search.narrowing import Narrowing
-from shared.runtime import logs
+from shared.runtime import file_lock, logs
 
 log = logs.get(__name__)
 
@@ -130,11 +130,7 @@ def _own_folder(root: Path) -> tuple[IO[str], Path]:
     """The first folder that no living gateway has, and what keeps it ours: the kernel lets go of it with us."""
     root.mkdir(parents=True, exist_ok=True)
     for number in range(1, _FOLDERS + 1):
-        lock = (root / f"index-{number}.lock").open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            continue
-        return lock, root / f"index-{number}"
+        lock = file_lock.taken(root / f"index-{number}.lock")
+        if lock is not None:
+            return os.fdopen(lock, "a"), root / f"index-{number}"
     raise OSError(f"{root} is used by {_FOLDERS} gateways")

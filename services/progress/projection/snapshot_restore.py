@@ -1,7 +1,6 @@
 """Takes the rows of a snapshot up into a generation that has nothing yet; see `shared.projecting.snapshots`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
 
 from services.progress.projection.projector import Projector
 from shared.projecting.checkpoint import Share
@@ -12,8 +11,6 @@ from shared.storage.mongo import Mongo, Row
 
 OnRows = Callable[[int], None]  # rows that were taken up
 TakeUp = Callable[[Sequence[Row]], Awaitable[None]]
-
-_AT_ONCE: Final = 1_000  # states
 
 
 class SnapshotRestore:
@@ -34,8 +31,6 @@ class SnapshotRestore:
             on_rows(part.rows)
         takers: Mapping[Kind, TakeUp] = {"states": self._projector.take_up, "jobs": self._projector.jobs.take_up}
         for kind, take_up in takers.items():
-            for part in snapshot.parts[kind][share.number :: share.of]:
-                rows = mongo.rows_of(await self._snapshots.read(part))
-                for at in range(0, len(rows), _AT_ONCE):
-                    await take_up(rows[at : at + _AT_ONCE])
-                    on_rows(len(rows[at : at + _AT_ONCE]))
+            async for rows in self._snapshots.rows(snapshot.parts[kind][share.number :: share.of]):
+                await take_up(rows)
+                on_rows(len(rows))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
 
 from shared.document import codec
 from shared.harness.coordinator.assignment import Assignment
@@ -19,8 +18,6 @@ from shared.storage.mongo import DuplicateKeyError, Mongo, Row
 
 log = logs.get(__name__)
 
-_AT_ONCE: Final = 1_000  # rows
-
 
 async def checkpoint_of(stage: str, mongo: Mongo, partitions: int, bootstrap: str, blobs: Blobs) -> Checkpoint:
     """The coordinator's checkpoint; where there is none, a new life begins.
@@ -32,14 +29,12 @@ async def checkpoint_of(stage: str, mongo: Mongo, partitions: int, bootstrap: st
     await mongo.create_coordinator(stage)
     if not await checkpoint.exists():
         beginning = beginning_of([topics.DOCUMENTS], partitions)
-        snapshot = await Snapshots(blobs).newest_of(bootstrap, beginning)
-        if snapshot and not await _take_up(stage, mongo, Snapshots(blobs), snapshot):
-            snapshot = None
+        snapshots = Snapshots(blobs)
+        snapshot = await snapshots.newest_of(bootstrap, beginning)
+        is_taken_up = snapshot is not None and await _take_up(stage, mongo, snapshots, snapshot)
+        positions, marks = (snapshot.positions, snapshot.marks) if snapshot and is_taken_up else ({}, {})
         with suppress(DuplicateKeyError):  # another has begun
-            if snapshot:
-                await checkpoint.create({**beginning, **snapshot.positions}, snapshot.marks)
-            else:
-                await checkpoint.create(beginning)
+            await checkpoint.create({**beginning, **positions}, marks)
     return checkpoint
 
 
@@ -48,11 +43,9 @@ async def _take_up(stage: str, mongo: Mongo, snapshots: Snapshots, snapshot: Sna
     log.info("a snapshot is taken up", snapshot=snapshot.name, facts=snapshot.facts)
     rows = mongo.coordinator(stage)
     try:
-        for part in snapshot.parts["states"]:
-            found = database.rows_of(await snapshots.read(part))
-            for at in range(0, len(found), _AT_ONCE):
-                taken = dict(_assignments(stage, found[at : at + _AT_ONCE]))
-                await database.advance(rows, list(taken.items()), taken)
+        async for found in snapshots.rows(snapshot.parts["states"]):
+            taken = dict(_assignments(stage, found))
+            await database.advance(rows, list(taken.items()), taken)
     except PASSES:
         raise
     except Exception as error:

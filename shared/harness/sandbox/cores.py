@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from shared.runtime import file_lock
+
 _LOOK_SECONDS: Final = 0.005  # of the first in line, since no call waits for one of several locks
 RANKS: Final = 8  # lines; a longer pipeline shares the last
 YIELDS: Final = 3  # cores that the first of a line leaves to higher ranks before it takes one
@@ -149,13 +151,7 @@ class Core:
 
     def _locked(self, name: str) -> int | None:
         """The lock of this name, None while another process holds it."""
-        file = self._open(name)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
-            return None
-        return file
+        return file_lock.taken(self._folder / name)
 
     def _open(self, name: str) -> int:
-        return os.open(self._folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+        return file_lock.opened(self._folder / name)
